@@ -1,0 +1,91 @@
+import type { Clock } from './clock.js';
+import type { IterationValue } from './value.js';
+
+/** How long generation may keep the process from its other work, in milliseconds. */
+const longestTurnMs = 10;
+
+/**
+ * Gathers completed values and writes them in one statement. While one batch is being written the
+ * next one gathers, so batches grow with the store's latency and a lone value is written at once:
+ * no timer, no minimum. A slow store holds its producers back, so memory stays bounded.
+ */
+export class GroupCommit {
+  #gathered: IterationValue[] = [];
+  #writing: Promise<void> | undefined;
+  #failed = false;
+  #room: { readonly made: Promise<void>; readonly open: () => void } | undefined;
+  #turn: Promise<void> | undefined;
+  #turnStart: number;
+
+  /**
+   * @param write makes a batch durable; never called while an earlier call is pending
+   * @param onFailure told once if a write rejects; what was gathered by then is dropped
+   * @param largestBatch the most values that one write gets
+   */
+  constructor(
+    private readonly write: (batch: readonly IterationValue[]) => Promise<void>,
+    private readonly onFailure: (error: unknown) => void,
+    private readonly clock: Clock,
+    private readonly largestBatch = 1000,
+  ) {
+    this.#turnStart = clock.now();
+  }
+
+  /** Accepts a value. When a promise comes back, its giver waits for it before generating the next. */
+  add(value: IterationValue): Promise<void> | undefined {
+    if (this.#failed) return undefined;
+    this.#gathered.push(value);
+    this.#writing ??= this.#writeAll();
+    if (this.#gathered.length >= this.largestBatch) return this.#waitForRoom();
+    if (this.clock.now() - this.#turnStart >= longestTurnMs) return this.#takeTurn();
+    return undefined;
+  }
+
+  /** Resolves when every accepted value is durable, or a write has failed. */
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.#gathered.length > 0) {
+        await this.#takeTurn();
+        const batch = this.#gathered.splice(0, this.largestBatch);
+        this.#openRoom();
+        await this.write(batch);
+      }
+    } catch (error) {
+      this.#failed = true;
+      this.#gathered = [];
+      this.onFailure(error);
+    } finally {
+      this.#writing = undefined;
+      this.#openRoom();
+    }
+  }
+
+  /** Lets timers, input and output, and every iteration that is ready have their turn. */
+  #takeTurn(): Promise<void> {
+    this.#turn ??= this.clock.sleep(0).then(() => {
+      this.#turn = undefined;
+      this.#turnStart = this.clock.now();
+    });
+    return this.#turn;
+  }
+
+  #waitForRoom(): Promise<void> {
+    if (this.#room === undefined) {
+      let open!: () => void;
+      const made = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      this.#room = { made, open };
+    }
+    return this.#room.made;
+  }
+
+  #openRoom(): void {
+    this.#room?.open();
+    this.#room = undefined;
+  }
+}

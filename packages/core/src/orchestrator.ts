@@ -1,0 +1,50 @@
+import type { Average } from './average.js';
+import type { Ledger, Run, RunRequest } from './run.js';
+
+/** How far a run is, told whenever values have become durable. */
+export interface Progress {
+  readonly run: Run;
+  readonly total: number;
+  /** Stored durably, by this attempt or an earlier one. */
+  readonly completed: number;
+  readonly failed: number;
+  readonly elapsedMs: number;
+  /** Values that this attempt stored per second; 0 before the first. */
+  readonly ratePerSecond: number;
+  /** Milliseconds until the last value at this rate; null while there is none. */
+  readonly remainingMs: number | null;
+  /** The mean of the values that this attempt stored so far; null before the first. */
+  readonly runningMean: number | null;
+  /** Half the width of the running mean's 95 % interval; null before the second value. */
+  readonly runningMargin: number | null;
+}
+
+/** How to follow a run, and how to stop it. */
+export interface RunOptions {
+  /** Stops the run: what is completed stays stored, what is in flight is abandoned. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called once when the run is allocated, then as values become durable. What it throws stops the run. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export interface RunResult {
+  readonly run: Run;
+  readonly ledger: Ledger;
+  readonly average: Average;
+}
+
+/** Takes a run through its three steps: retrieve run id, write to db, aggregate and store value. */
+export interface Orchestrator {
+  /**
+   * Runs the request to its average. Repeating a request under the same idempotency key does only
+   * what is missing, and answers with the same run and the same average.
+   * @throws InvalidInputError, ConflictingRunError before anything is done
+   * @throws IterationFailedError for the lowest failed iteration on record
+   * @throws CancelledError when the signal was aborted
+   * @throws AverageOverflowError, PersistenceError
+   */
+  run(request: RunRequest, options?: RunOptions): Promise<RunResult>;
+}
+
+/** The key under which a container binds the {@link Orchestrator}. */
+export const Orchestrator = Symbol.for('@stepcompute/core/Orchestrator');

@@ -1,0 +1,34 @@
+import { ConflictingRunError } from '../errors.js';
+import type { RunPlan } from '../range.js';
+import { parseRunRequest, type NewRun, type RunRequest } from '../run.js';
+import type { Stores } from '../stores.js';
+
+/** Step 1: allocates the run and lists what of it is to be done. */
+export class RetrieveRunId {
+  constructor(private readonly stores: Pick<Stores, 'runs' | 'values'>) {}
+
+  /**
+   * Idempotent under the request's key: a repetition gets the run that the first delivery got, with
+   * its seed, and only the iterations still missing. A seed left out of the repetition is not compared.
+   * @throws InvalidInputError before anything is allocated
+   * @throws ConflictingRunError when the key's run was asked for with another input
+   */
+  async execute(request: RunRequest): Promise<RunPlan> {
+    const asked = parseRunRequest(request);
+    const run = await this.stores.runs.allocate(asked);
+    const compared: (keyof NewRun)[] = ['repetitions', 'delayMs', 'generatorName'];
+    if (request.seed !== undefined) compared.push('seed');
+    for (const field of compared) {
+      if (run[field] !== asked[field]) {
+        throw new ConflictingRunError(
+          run.id,
+          asked.idempotencyKey ?? '',
+          field,
+          run[field],
+          asked[field],
+        );
+      }
+    }
+    return { run, missing: await this.stores.values.missing(run.id) };
+  }
+}

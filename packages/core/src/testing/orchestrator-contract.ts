@@ -1,0 +1,195 @@
+import type { Orchestrator, Progress } from '../orchestrator.js';
+import { IterationId } from '../range.js';
+import type { Stores } from '../stores.js';
+import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
+import {
+  expectedAverage,
+  expectedValues,
+  failingIterations,
+  type ContractSimulation,
+} from './simulations.js';
+
+/** What the orchestrator suite runs on. */
+export interface OrchestratorSubject {
+  /** Heads the suite's report. */
+  readonly name: string;
+  /** An orchestrator of the named simulation, with the stores that it works on. Asked once per test. */
+  readonly open: (
+    simulation: ContractSimulation,
+  ) => OpenOrchestrator | Promise<OpenOrchestrator>;
+}
+
+export interface OpenOrchestrator {
+  readonly orchestrator: Orchestrator;
+  readonly stores: Stores;
+}
+
+/** The behaviour that all orchestrators share; one is right when it passes. */
+export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubject): void {
+  const { describe, it } = runner;
+
+  describe(`${subject.name}: orchestrator`, () => {
+    it('stores every value and averages them, to the bit', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const { run, ledger, average } = await orchestrator.run({ repetitions: 200, seed: 42 });
+      assertEqual(average, expectedAverage(42, 200), 'the average');
+      assertEqual(ledger, { requested: 200, completed: 200, failed: 0, missing: 0 }, 'the ledger');
+      assertEqual(run.status, 'completed', 'status');
+      const stored: number[] = [];
+      for await (const batch of stores.values.read(run.id)) {
+        stored.push(...batch.map(({ value }) => value));
+      }
+      assertEqual(stored, expectedValues(42, 200), 'the stored values');
+      assertEqual(await stores.averages.find(run.id), average, 'the stored average');
+      assertEqual((await stores.runs.get(run.id)).status, 'completed', 'the stored status');
+    });
+
+    it('runs a single repetition', async () => {
+      const { orchestrator } = await subject.open('uniform');
+      const { average } = await orchestrator.run({ repetitions: 1, seed: 7 });
+      assertEqual(average, expectedAverage(7, 1), 'the average');
+    });
+
+    it('chooses and records a seed when none is given, from which the run can be repeated', async () => {
+      const { orchestrator } = await subject.open('uniform');
+      const first = await orchestrator.run({ repetitions: 20 });
+      const second = await orchestrator.run({ repetitions: 20, seed: first.run.seed });
+      assertEqual(second.average, first.average, 'the repeated average');
+      assert(second.run.id !== first.run.id, 'a repeated run must be a new run');
+    });
+
+    it('runs the document’s 10-minute delay', async () => {
+      const { orchestrator } = await subject.open('uniform');
+      const { run, average } = await orchestrator.run({
+        repetitions: 10,
+        seed: 42,
+        delayMs: 600_000,
+      });
+      assertEqual(run.delayMs, 600_000, 'delay');
+      assertEqual(average, expectedAverage(42, 10), 'the average');
+    });
+
+    it('keeps runs apart that go on at the same time', async () => {
+      const { orchestrator } = await subject.open('uniform');
+      const results = await Promise.all(
+        [1, 2, 3].map((seed) => orchestrator.run({ repetitions: 50, seed })),
+      );
+      assertEqual(new Set(results.map(({ run }) => run.id)).size, 3, 'distinct run ids');
+      for (const { run, average } of results) {
+        assertEqual(average, expectedAverage(run.seed, 50), 'the average');
+      }
+    });
+
+    it('answers a repeated idempotency key with the same run and average', async () => {
+      const { orchestrator } = await subject.open('uniform');
+      const request = { repetitions: 30, idempotencyKey: uniqueKey() };
+      const first = await orchestrator.run(request);
+      const second = await orchestrator.run(request);
+      assertEqual(second.run.id, first.run.id, 'the run id');
+      assertEqual(second.average, first.average, 'the average');
+    });
+
+    it('refuses an idempotency key that comes back with another input', async () => {
+      const { orchestrator } = await subject.open('uniform');
+      const idempotencyKey = uniqueKey();
+      await orchestrator.run({ repetitions: 3, seed: 1, idempotencyKey });
+      await assertRejects(
+        orchestrator.run({ repetitions: 4, seed: 1, idempotencyKey }),
+        'ConflictingRunError',
+      );
+      await assertRejects(
+        orchestrator.run({ repetitions: 3, seed: 2, idempotencyKey }),
+        'ConflictingRunError',
+      );
+    });
+
+    it('refuses bad input before anything is allocated', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const before = await stores.runs.list(1);
+      for (const repetitions of [0, -5, 1.5, NaN, Infinity, 1_000_000_001, '5', undefined]) {
+        await assertRejects(
+          orchestrator.run({ repetitions: repetitions as number }),
+          'InvalidInputError',
+          { field: 'repetitions' },
+        );
+      }
+      for (const seed of [-1, 0.5, 2 ** 53, NaN, '7']) {
+        await assertRejects(
+          orchestrator.run({ repetitions: 1, seed: seed as number }),
+          'InvalidInputError',
+          { field: 'seed' },
+        );
+      }
+      assertEqual(await stores.runs.list(1), before, 'the newest run');
+    });
+
+    it('surfaces the lowest recorded failure with its run and iteration, and averages nothing', async () => {
+      const { orchestrator, stores } = await subject.open('failing');
+      const error = await assertRejects(
+        orchestrator.run({ repetitions: 20, seed: 1 }),
+        'IterationFailedError',
+      );
+      const { runId, iterationId } = error as Error & {
+        runId: Parameters<Stores['runs']['get']>[0];
+        iterationId: IterationId;
+      };
+      const [lowest] = await stores.failures.list(runId);
+      assertEqual(iterationId, lowest?.iterationId, 'the iteration reported');
+      assert(failingIterations.includes(iterationId), `iteration ${iterationId} does not fail`);
+      assertEqual(lowest?.message, `no value at ${iterationId}`, 'the recorded message');
+      assertEqual((await stores.runs.get(runId)).status, 'failed', 'the stored status');
+      assertEqual(await stores.averages.find(runId), undefined, 'the stored average');
+    });
+
+    it('stops when the signal is aborted, and says what is stored', async () => {
+      const { orchestrator, stores } = await subject.open('hanging');
+      const controller = new AbortController();
+      const running = orchestrator.run(
+        { repetitions: 20, seed: 1 },
+        { signal: controller.signal, onProgress: () => controller.abort() },
+      );
+      const error = await assertRejects(running, 'CancelledError', {
+        ledger: { requested: 20, completed: 0, failed: 0, missing: 20 },
+      });
+      const { runId } = error as Error & { runId: Parameters<Stores['runs']['get']>[0] };
+      assertEqual((await stores.runs.get(runId)).status, 'cancelled', 'the stored status');
+    });
+
+    it('allocates nothing when the signal is aborted beforehand', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const before = await stores.runs.list(1);
+      const controller = new AbortController();
+      controller.abort();
+      await assertRejects(
+        orchestrator.run({ repetitions: 20 }, { signal: controller.signal }),
+        'CancelledError',
+        { runId: undefined },
+      );
+      assertEqual(await stores.runs.list(1), before, 'the newest run');
+    });
+
+    it('reports progress that only grows and ends complete', async () => {
+      const { orchestrator } = await subject.open('uniform');
+      const reports: Progress[] = [];
+      await orchestrator.run(
+        { repetitions: 50, seed: 3 },
+        { onProgress: (progress) => reports.push(progress) },
+      );
+      const counts = reports.map(({ completed }) => completed);
+      assertEqual(
+        counts,
+        [...counts].sort((a, b) => a - b),
+        'completed counts',
+      );
+      const last = reports.at(-1);
+      assertEqual(last?.total, 50, 'total');
+      assertEqual(last?.completed, 50, 'completed in the last report');
+      assertEqual(last?.failed, 0, 'failed in the last report');
+      assertEqual(last?.remainingMs, 0, 'time left in the last report');
+    });
+  });
+}
+
+function uniqueKey(): string {
+  return `orchestrator-contract-${Math.random()}`;
+}

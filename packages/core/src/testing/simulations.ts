@@ -1,0 +1,44 @@
+import { averageOf, type Average } from '../average.js';
+import { IterationRange, iterationsOf, type IterationId } from '../range.js';
+import { Repetitions, RunId, Seed } from '../run.js';
+import { SeededIteration, uniformInteger, type IterationContext } from '../value.js';
+
+/** The iterations that {@link contractSimulations}.failing fails. */
+export const failingIterations: readonly number[] = [3, 7];
+
+/**
+ * The simulations that the orchestrator suite asks for by name, since an orchestrator far away can't
+ * be handed a function: it deploys these.
+ */
+export const contractSimulations = {
+  /** A uniform random integer from 0 to 1000, both included. */
+  uniform: uniformInteger,
+  /** The same, but iterations 3 and 7 throw. */
+  failing: (context: IterationContext): number => {
+    if (failingIterations.includes(context.iterationId)) {
+      throw new RangeError(`no value at ${context.iterationId}`);
+    }
+    return uniformInteger(context);
+  },
+  /** Answers only when it is told to stop. */
+  hanging: ({ signal }: IterationContext): Promise<number> =>
+    new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    }),
+} as const;
+
+export type ContractSimulation = keyof typeof contractSimulations;
+
+/** The values that `uniform` must yield for a seed, in iteration order, from the domain's pure functions alone. */
+export function expectedValues(seed: number, repetitions: number): number[] {
+  const signal = new AbortController().signal;
+  const range = IterationRange.whole(Repetitions.parse(repetitions));
+  return Array.from(iterationsOf([range]), (iterationId: IterationId) =>
+    uniformInteger(new SeededIteration(RunId.parse(1), iterationId, Seed.parse(seed), signal)),
+  );
+}
+
+/** The average of {@link expectedValues}. */
+export function expectedAverage(seed: number, repetitions: number): Average {
+  return averageOf(expectedValues(seed, repetitions));
+}
