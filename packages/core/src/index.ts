@@ -48,8 +48,9 @@ export {
 } from './run.js';
 export { AggregateAndStoreValue } from './steps/aggregate-and-store-value.js';
 export { RetrieveRunId } from './steps/retrieve-run-id.js';
-export { WriteToDb, type WriteToDbOptions } from './steps/write-to-db.js';
+export { WriteToDb, type WriteToDbSettings } from './steps/write-to-db.js';
 export {
+  assertSameAverage,
   AverageStore,
   FailureStore,
   readLedger,

@@ -1,4 +1,5 @@
-import type { Average } from './average.js';
+import type { Average, AverageFigures } from './average.js';
+import { PersistenceError } from './errors.js';
 import type { IterationId, IterationRange } from './range.js';
 import type { Ledger, NewRun, Run, RunId, RunStatus } from './run.js';
 import type { IterationValue } from './value.js';
@@ -114,4 +115,20 @@ export async function readLedger(
     failed,
     missing: withoutValue - failed,
   };
+}
+
+/**
+ * For average stores: the average offered for a run and count must be the one that is kept.
+ * @throws PersistenceError when it is another one
+ */
+export function assertSameAverage(id: RunId, kept: AverageFigures, offered: AverageFigures): void {
+  for (const figure of ['mean', 'standardDeviation', 'minimum', 'maximum'] as const) {
+    if (kept[figure] !== offered[figure]) {
+      throw new PersistenceError(
+        `run ${id} already has an average over ${kept.count} values whose ${figure} is ` +
+          `${kept[figure]}, not ${offered[figure]}: its values have been altered since`,
+        { retryable: false },
+      );
+    }
+  }
 }

@@ -18,9 +18,7 @@ function centralProbability(t: number, degreesOfFreedom: number): number {
     sum += term;
     term *= ((k - 1) / k) * cosineSquared;
   }
-  return odd
-    ? (2 / Math.PI) * (theta + Math.sin(theta) * sum)
-    : Math.sin(theta) * sum;
+  return odd ? (2 / Math.PI) * (theta + Math.sin(theta) * sum) : Math.sin(theta) * sum;
 }
 
 /** The Cornish–Fisher expansion of the quantile. Source: Abramowitz & Stegun 26.7.5. */

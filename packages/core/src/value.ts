@@ -43,18 +43,25 @@ export function parseValue(value: unknown): number {
   return value + 0;
 }
 
-/** An {@link IterationContext} whose random stream costs nothing until it is asked for. */
+/** An {@link IterationContext} whose random stream and signal cost nothing until they are asked for. */
 export class SeededIteration implements IterationContext {
   readonly #seed: Seed;
+  readonly #abort: { readonly signal: AbortSignal };
   #random: RandomStream | undefined;
 
+  /** @param abort what can abort the iteration, an AbortController for one */
   constructor(
     readonly runId: RunId,
     readonly iterationId: IterationId,
     seed: Seed,
-    readonly signal: AbortSignal,
+    abort: { readonly signal: AbortSignal },
   ) {
     this.#seed = seed;
+    this.#abort = abort;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
   }
 
   get random(): RandomStream {

@@ -1,6 +1,11 @@
 import { RunningMean } from '../average.js';
 import type { Clock } from '../clock.js';
-import { CancelledError, IterationFailedError, IterationTimeoutError, messageOf } from '../errors.js';
+import {
+  CancelledError,
+  IterationFailedError,
+  IterationTimeoutError,
+  messageOf,
+} from '../errors.js';
 import { GroupCommit } from '../group-commit.js';
 import type { Progress, RunOptions } from '../orchestrator.js';
 import { iterationsOf, type IterationId, type RunPlan } from '../range.js';
@@ -8,40 +13,60 @@ import { Milliseconds, parseInteger, Repetitions, type Run } from '../run.js';
 import { readLedger, type IterationFailure, type Stores } from '../stores.js';
 import { parseValue, SeededIteration, type IterationValue, type ValueGenerator } from '../value.js';
 
-/** How step 2 goes about its ranges. */
-export interface WriteToDbOptions extends RunOptions {
-  /** The most iterations in flight at a time: generating or waiting their delay. At least 1. */
-  readonly concurrency: number;
-  /** The longest that one call of an asynchronous generator may take; the delay does not count. Default: no limit. */
+/** The source document's stated aim: a thousand iterations in parallel. */
+const defaultConcurrency = 1000;
+
+/** How step 2 goes about its iterations. */
+export interface WriteToDbSettings {
+  /**
+   * The most iterations in flight at a time, generating or waiting their delay. They overlap while
+   * they wait; computation itself stays on one thread.
+   * @default 1000
+   */
+  readonly concurrency?: number | undefined;
+  /**
+   * The longest that one call of an asynchronous generator may take, in milliseconds; the delay does
+   * not count.
+   * @default none
+   */
   readonly timeoutMs?: number | undefined;
 }
 
 /** Step 2: for each missing iteration, generates its value, waits the run's delay, and stores it. */
 export class WriteToDb {
+  readonly #concurrency: number;
+  readonly #timeoutMs: number | undefined;
+
+  /** @throws InvalidInputError when a setting is out of range */
   constructor(
     private readonly generator: ValueGenerator,
     private readonly stores: Pick<Stores, 'values' | 'failures'>,
     private readonly clock: Clock,
-  ) {}
+    { concurrency = defaultConcurrency, timeoutMs }: WriteToDbSettings = {},
+  ) {
+    this.#concurrency = parseInteger(concurrency, 'concurrency', 1, Repetitions.maximum);
+    this.#timeoutMs =
+      timeoutMs === undefined ? undefined : Milliseconds.parse(timeoutMs, 'timeout', 1);
+  }
 
   /**
    * Returns when every iteration of the plan has its value stored durably. The first failure stops
    * new work and aborts what is in flight; what was completed until then is stored. A generator that
    * ignores its signal is abandoned: whatever it answers later has no effect.
-   * @throws InvalidInputError when an option is out of range
    * @throws IterationFailedError for the lowest iteration that failed, after recording all that did
    * @throws CancelledError when the signal was aborted before the plan was done
    * @throws ConflictingValueError, PersistenceError from the store
    */
-  async execute(plan: RunPlan, options: WriteToDbOptions): Promise<void> {
-    const concurrency = parseInteger(options.concurrency, 'concurrency', 1, Repetitions.maximum);
-    const timeoutMs =
-      options.timeoutMs === undefined
-        ? undefined
-        : Milliseconds.parse(options.timeoutMs, 'timeout', 1);
-    await new Attempt(plan, this.generator, this.stores, this.clock, timeoutMs, options).execute(
-      concurrency,
+  async execute(plan: RunPlan, options: RunOptions = {}): Promise<void> {
+    const attempt = new Attempt(
+      plan,
+      this.generator,
+      this.stores,
+      this.clock,
+      this.#timeoutMs,
+      options,
     );
+    await attempt.execute(this.#concurrency);
   }
 }
 
@@ -54,7 +79,7 @@ class Attempt {
   readonly #outstanding: number;
   readonly #iterations: Iterator<IterationId, void>;
   readonly #failures = new Map<IterationId, unknown>();
-  readonly #stop = new AbortController();
+  readonly #inFlight = new InFlight();
   readonly #runningMean = new RunningMean();
   readonly #commit: GroupCommit;
   readonly #startedAt: number;
@@ -78,7 +103,7 @@ class Attempt {
       (batch) => this.#store(batch),
       (thrown) => {
         this.#storeError = { thrown };
-        this.#stop.abort(thrown);
+        this.#inFlight.stop(thrown);
       },
       clock,
     );
@@ -86,10 +111,7 @@ class Attempt {
 
   async execute(concurrency: number): Promise<void> {
     const { signal } = this.options;
-    const cancel = (): void => this.#stop.abort(signal?.reason);
-    const stopped = new Promise<void>((resolve) => {
-      this.#stop.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    const cancel = (): void => this.#inFlight.stop(signal?.reason);
     if (signal?.aborted === true) cancel();
     signal?.addEventListener('abort', cancel, { once: true });
     try {
@@ -97,12 +119,12 @@ class Attempt {
       const lanes = Promise.all(
         Array.from({ length: Math.min(concurrency, this.#outstanding) }, () => this.#lane()),
       );
-      await Promise.race([lanes, stopped]);
-      // Those that heed the signal get one turn to end, so that failures of the same moment are all on record.
-      if (this.#stop.signal.aborted) await Promise.race([lanes, this.clock.sleep(0)]);
+      await Promise.race([lanes, this.#inFlight.stopped]);
+      // Those that heed their signal get one turn to end, so that failures of the same moment are all on record.
+      if (this.#inFlight.isStopped) await this.clock.sleep(0);
     } finally {
       this.#closed = true;
-      this.#stop.abort();
+      this.#inFlight.stop(undefined);
       signal?.removeEventListener('abort', cancel);
       await this.#commit.flush();
     }
@@ -111,7 +133,7 @@ class Attempt {
 
   /** Takes one iteration after the other until there are none left or the work is stopped. Never rejects. */
   async #lane(): Promise<void> {
-    while (!this.#stop.signal.aborted) {
+    while (!this.#inFlight.isStopped) {
       const next = this.#iterations.next();
       if (next.done === true) return;
       const iterationId = next.value;
@@ -119,7 +141,7 @@ class Attempt {
       try {
         const drawn = this.#draw(iterationId);
         value = parseValue(typeof drawn === 'number' ? drawn : await drawn);
-        if (this.#run.delayMs > 0) await this.clock.sleep(this.#run.delayMs, this.#stop.signal);
+        if (this.#run.delayMs > 0) await this.#sleep(this.#run.delayMs);
       } catch (thrown) {
         this.#fail(iterationId, thrown);
         return;
@@ -131,47 +153,51 @@ class Attempt {
   }
 
   #fail(iterationId: IterationId, thrown: unknown): void {
-    const abandoned = this.#stop.signal.aborted && isAbort(thrown, this.#stop.signal);
-    if (this.#closed || abandoned) return;
+    if (this.#closed || this.#inFlight.isAbort(thrown)) return;
     this.#failures.set(iterationId, thrown);
-    this.#stop.abort(thrown);
+    this.#inFlight.stop(thrown);
   }
 
+  /** Calls the generator; what it answers is settled when the time is up or the iteration has ended. */
   #draw(iterationId: IterationId): number | Promise<number> {
     const { id, seed } = this.#run;
-    const stop = this.#stop.signal;
-    if (this.timeoutMs === undefined) {
-      return this.generator(new SeededIteration(id, iterationId, seed, stop));
-    }
-    const expiry = new AbortController();
-    const drawn = this.generator(new SeededIteration(id, iterationId, seed, expiry.signal));
-    return isPromiseLike(drawn) ? this.#within(this.timeoutMs, drawn, expiry) : drawn;
+    const abort = new LazyAbort(this.#inFlight);
+    const drawn = this.generator(new SeededIteration(id, iterationId, seed, abort));
+    return isPromiseLike(drawn) ? this.#settle(drawn, abort) : drawn;
   }
 
-  /** Settles as `drawn` does, or rejects when the time is up or the work is stopped; leaves no timer behind. */
-  async #within(
-    timeoutMs: number,
-    drawn: Promise<number>,
-    expiry: AbortController,
-  ): Promise<number> {
-    const stop = this.#stop.signal;
-    const timer = new AbortController();
-    const forward = (): void => {
-      expiry.abort(stop.reason);
-      timer.abort(stop.reason);
-    };
-    stop.addEventListener('abort', forward, { once: true });
+  async #settle(drawn: Promise<number>, abort: LazyAbort): Promise<number> {
+    try {
+      return await (this.timeoutMs === undefined
+        ? drawn
+        : this.#within(this.timeoutMs, drawn, abort));
+    } finally {
+      abort.close();
+    }
+  }
+
+  async #within(timeoutMs: number, drawn: Promise<number>, abort: LazyAbort): Promise<number> {
+    const timer = this.#inFlight.open();
     const timeUp = this.clock.sleep(timeoutMs, timer.signal).then(() => {
       const error = new IterationTimeoutError(timeoutMs);
-      expiry.abort(error);
+      abort.abort(error);
       throw error;
     });
     try {
       return await Promise.race([drawn, timeUp]);
     } finally {
-      stop.removeEventListener('abort', forward);
+      timeUp.catch(() => undefined); // the timer that is called off here
       timer.abort();
-      timeUp.catch(() => undefined); // the timer that was just called off
+      this.#inFlight.close(timer);
+    }
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const sleeper = this.#inFlight.open();
+    try {
+      await this.clock.sleep(ms, sleeper.signal);
+    } finally {
+      this.#inFlight.close(sleeper);
     }
   }
 
@@ -186,7 +212,8 @@ class Attempt {
     const { onProgress } = this.options;
     if (onProgress === undefined) return;
     const elapsedMs = this.clock.now() - this.#startedAt;
-    const ratePerSecond = this.#stored === 0 || elapsedMs === 0 ? 0 : (this.#stored / elapsedMs) * 1000;
+    const ratePerSecond =
+      this.#stored === 0 || elapsedMs === 0 ? 0 : (this.#stored / elapsedMs) * 1000;
     const left = this.#outstanding - this.#stored;
     const progress: Progress = {
       run: this.#run,
@@ -224,11 +251,72 @@ function describeFailure([iterationId, thrown]: [IterationId, unknown]): Iterati
   };
 }
 
-/** Whether `thrown` only says that the work was stopped. */
-function isAbort(thrown: unknown, signal: AbortSignal): boolean {
-  return thrown === signal.reason || (thrown instanceof Error && thrown.name === 'AbortError');
-}
-
 function isPromiseLike(value: unknown): value is Promise<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value;
+}
+
+/**
+ * What a stop must reach. Each iteration, timer and delay has a signal of its own, since a shared one
+ * would gather a listener from each of them.
+ */
+class InFlight {
+  readonly #controllers = new Set<AbortController>();
+  readonly stopped: Promise<void>;
+  #markStopped!: () => void;
+  #reason: unknown;
+  isStopped = false;
+
+  constructor() {
+    this.stopped = new Promise((resolve) => {
+      this.#markStopped = resolve;
+    });
+  }
+
+  /** A controller that a stop aborts, until it is closed. */
+  open(): AbortController {
+    const controller = new AbortController();
+    if (this.isStopped) controller.abort(this.#reason);
+    else this.#controllers.add(controller);
+    return controller;
+  }
+
+  close(controller: AbortController): void {
+    this.#controllers.delete(controller);
+  }
+
+  /** Aborts all that is open and all that will be; only the first stop counts. */
+  stop(reason: unknown): void {
+    if (this.isStopped) return;
+    this.isStopped = true;
+    this.#reason = reason;
+    this.#markStopped();
+    for (const controller of this.#controllers) controller.abort(reason);
+    this.#controllers.clear();
+  }
+
+  /** Whether `thrown` only says that the work was stopped. */
+  isAbort(thrown: unknown): boolean {
+    if (!this.isStopped) return false;
+    return thrown === this.#reason || (thrown instanceof Error && thrown.name === 'AbortError');
+  }
+}
+
+/** An iteration's abort controller, made when something first asks for its signal. */
+class LazyAbort {
+  #controller: AbortController | undefined;
+
+  constructor(private readonly inFlight: InFlight) {}
+
+  get signal(): AbortSignal {
+    this.#controller ??= this.inFlight.open();
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#controller?.abort(reason);
+  }
+
+  close(): void {
+    if (this.#controller !== undefined) this.inFlight.close(this.#controller);
+  }
 }

@@ -14,9 +14,7 @@ export interface OrchestratorSubject {
   /** Heads the suite's report. */
   readonly name: string;
   /** An orchestrator of the named simulation, with the stores that it works on. Asked once per test. */
-  readonly open: (
-    simulation: ContractSimulation,
-  ) => OpenOrchestrator | Promise<OpenOrchestrator>;
+  readonly open: (simulation: ContractSimulation) => OpenOrchestrator | Promise<OpenOrchestrator>;
 }
 
 export interface OpenOrchestrator {

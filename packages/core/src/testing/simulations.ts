@@ -31,10 +31,10 @@ export type ContractSimulation = keyof typeof contractSimulations;
 
 /** The values that `uniform` must yield for a seed, in iteration order, from the domain's pure functions alone. */
 export function expectedValues(seed: number, repetitions: number): number[] {
-  const signal = new AbortController().signal;
+  const abort = new AbortController();
   const range = IterationRange.whole(Repetitions.parse(repetitions));
   return Array.from(iterationsOf([range]), (iterationId: IterationId) =>
-    uniformInteger(new SeededIteration(RunId.parse(1), iterationId, Seed.parse(seed), signal)),
+    uniformInteger(new SeededIteration(RunId.parse(1), iterationId, Seed.parse(seed), abort)),
   );
 }
 

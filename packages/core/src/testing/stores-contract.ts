@@ -85,13 +85,15 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     it('allocates one run when deliveries of the same key overlap', async () => {
       const stores = await subject.stores();
       const request = parseRunRequest({ repetitions: 5, idempotencyKey: uniqueKey() });
-      const runs = await Promise.all(Array.from({ length: 8 }, () => stores.runs.allocate(request)));
+      const runs = await Promise.all(
+        Array.from({ length: 8 }, () => stores.runs.allocate(request)),
+      );
       assertEqual(new Set(runs.map(({ id }) => id)).size, 1, 'distinct ids');
     });
 
     it('lists the newest runs first, as many as asked', async () => {
       const { stores, run: older } = await allocate({ repetitions: 1 });
-      const { run: newer } = await allocate({ repetitions: 2 });
+      const newer = await stores.runs.allocate(parseRunRequest({ repetitions: 2 }));
       const listed = await stores.runs.list(2);
       assertEqual(
         listed.map(({ id }) => id),
@@ -224,8 +226,9 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     });
 
     it('keeps runs apart', async () => {
-      const { run: first } = await filled([1, 2]);
-      const { stores, run: second } = await filled([3, 4]);
+      const { stores, run: first } = await filled([1, 2]);
+      const second = await stores.runs.allocate(parseRunRequest({ repetitions: 2 }));
+      await stores.values.write(second.id, numbered([3, 4]));
       assertEqual(await collect(stores, first.id), numbered([1, 2]), 'the first run');
       assertEqual(await collect(stores, second.id), numbered([3, 4]), 'the second run');
     });
@@ -257,7 +260,10 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     });
 
     it('averages a long run to the same bits as a loop in iteration order', async () => {
-      const values = Array.from({ length: 20_000 }, (_, index) => Math.sin(index) * 10 ** (index % 30));
+      const values = Array.from(
+        { length: 20_000 },
+        (_, index) => Math.sin(index) * 10 ** (index % 30),
+      );
       const { stores, run } = await filled(values);
       assertEqualAverage(await stores.values.average(run.id), averageOf(values));
     });
@@ -355,11 +361,9 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     it('refuses a second, different average over the same count', async () => {
       const { stores, run } = await filled([1, 2, 4]);
       await stores.averages.save(run.id, averageOf([1, 2, 4]));
-      await assertRejects(
-        stores.averages.save(run.id, averageOf([1, 2, 5])),
-        'PersistenceError',
-        { retryable: false },
-      );
+      await assertRejects(stores.averages.save(run.id, averageOf([1, 2, 5])), 'PersistenceError', {
+        retryable: false,
+      });
       assertEqualAverage(await stores.averages.find(run.id), averageOf([1, 2, 4]));
     });
   });

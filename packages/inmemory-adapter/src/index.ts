@@ -1,0 +1,14 @@
+export {
+  InProcessOrchestrator,
+  type InProcessOrchestratorProps,
+} from './in-process-orchestrator.js';
+export {
+  InMemoryAverageStore,
+  InMemoryFailureStore,
+  InMemoryRunStore,
+  inMemoryStores,
+  InMemoryValueStore,
+} from './inmemory-stores.js';
+export { simulate, type SimulateOptions, type SimulationResult } from './simulate.js';
+export { SystemClock } from './system-clock.js';
+export { VirtualClock } from './virtual-clock.js';

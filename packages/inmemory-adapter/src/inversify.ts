@@ -1,0 +1,69 @@
+import 'reflect-metadata';
+import {
+  AverageStore,
+  Clock,
+  FailureStore,
+  Orchestrator,
+  RunStore,
+  ValueGenerator,
+  ValueStore,
+  type WriteToDbSettings,
+} from '@stepcompute/core';
+import { ContainerModule } from 'inversify';
+import { InProcessOrchestrator } from './in-process-orchestrator.js';
+import {
+  InMemoryAverageStore,
+  InMemoryFailureStore,
+  InMemoryRunStore,
+  InMemoryValueStore,
+} from './inmemory-stores.js';
+import { SystemClock } from './system-clock.js';
+
+/** Binds the four stores to new in-memory ones, shared within the container. */
+export function inMemoryStoresModule(): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind(RunStore)
+      .toResolvedValue(() => new InMemoryRunStore())
+      .inSingletonScope();
+    bind(ValueStore)
+      .toResolvedValue((runs: RunStore) => new InMemoryValueStore(runs), [RunStore])
+      .inSingletonScope();
+    bind(FailureStore)
+      .toResolvedValue(() => new InMemoryFailureStore())
+      .inSingletonScope();
+    bind(AverageStore)
+      .toResolvedValue(() => new InMemoryAverageStore())
+      .inSingletonScope();
+  });
+}
+
+/**
+ * Binds the {@link Orchestrator} to an in-process one over whatever stores and {@link ValueGenerator}
+ * the container has, and the {@link Clock} to the system's.
+ */
+export function inProcessModule(settings: WriteToDbSettings = {}): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind(Clock)
+      .toResolvedValue(() => new SystemClock())
+      .inSingletonScope();
+    bind(Orchestrator)
+      .toResolvedValue(
+        (
+          generator: ValueGenerator,
+          clock: Clock,
+          runs: RunStore,
+          values: ValueStore,
+          failures: FailureStore,
+          averages: AverageStore,
+        ) =>
+          new InProcessOrchestrator({
+            ...settings,
+            generator,
+            clock,
+            stores: { runs, values, failures, averages },
+          }),
+        [ValueGenerator, Clock, RunStore, ValueStore, FailureStore, AverageStore],
+      )
+      .inSingletonScope();
+  });
+}

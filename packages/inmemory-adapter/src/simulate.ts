@@ -1,0 +1,55 @@
+import type {
+  Clock,
+  RunOptions,
+  RunRequest,
+  RunResult,
+  ValueGenerator,
+  WriteToDbSettings,
+} from '@stepcompute/core';
+import { InProcessOrchestrator } from './in-process-orchestrator.js';
+import { inMemoryStores } from './inmemory-stores.js';
+import { SystemClock } from './system-clock.js';
+
+export interface SimulateOptions extends RunRequest, RunOptions, WriteToDbSettings {
+  /** Where time comes from. Default: the system's clock. */
+  readonly clock?: Clock | undefined;
+}
+
+export interface SimulationResult extends RunResult {
+  /** Every value, in iteration order. */
+  readonly values: Float64Array;
+}
+
+/**
+ * Runs a simulation N times in this process's memory: every value, and their average.
+ * @example
+ * const { average } = await simulate(({ random }) => random.integer(1, 6), { repetitions: 1000, seed: 42 });
+ * @throws as {@link InProcessOrchestrator.run} does
+ */
+export async function simulate(
+  generator: ValueGenerator,
+  options: SimulateOptions,
+): Promise<SimulationResult> {
+  const {
+    concurrency,
+    timeoutMs,
+    clock = new SystemClock(),
+    signal,
+    onProgress,
+    ...request
+  } = options;
+  const stores = inMemoryStores();
+  const orchestrator = new InProcessOrchestrator({
+    generator,
+    stores,
+    clock,
+    concurrency,
+    timeoutMs,
+  });
+  const result = await orchestrator.run(request, { signal, onProgress });
+  const values = new Float64Array(result.run.repetitions);
+  for await (const batch of stores.values.read(result.run.id)) {
+    for (const { iterationId, value } of batch) values[iterationId] = value;
+  }
+  return { ...result, values };
+}

@@ -1,0 +1,82 @@
+import { setImmediate } from 'node:timers';
+import type { Clock } from '@stepcompute/core';
+
+interface Sleeper {
+  readonly wake: () => void;
+}
+
+/**
+ * A clock for tests: its time stands still while there is work to do, then jumps to the moment that
+ * the next sleeper waits for. Ten minutes of delay take no longer than the work around them, and the
+ * order of events is the same each time. Real time and real input or output do not hold it back, so
+ * a simulation under it waits by this clock alone.
+ */
+export class VirtualClock implements Clock {
+  #now = 0;
+  /** Those asleep, by the moment they wait for; of one moment, in the order they came. */
+  readonly #sleepers = new Map<number, Set<Sleeper>>();
+  #scheduled = false;
+
+  /** Virtual milliseconds since the clock was made. */
+  now(): number {
+    return this.#now;
+  }
+
+  /** How many sleeps are pending: 0 when nothing was left behind. */
+  get pending(): number {
+    let count = 0;
+    for (const sleepers of this.#sleepers.values()) count += sleepers.size;
+    return count;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason as Error);
+        return;
+      }
+      const moment = this.#now + Math.max(0, ms);
+      const cancel = (): void => {
+        this.#remove(moment, sleeper);
+        reject(signal?.reason as Error);
+      };
+      const sleeper: Sleeper = {
+        wake: () => {
+          signal?.removeEventListener('abort', cancel);
+          resolve();
+        },
+      };
+      signal?.addEventListener('abort', cancel, { once: true });
+      const sleepers = this.#sleepers.get(moment) ?? new Set();
+      this.#sleepers.set(moment, sleepers.add(sleeper));
+      this.#schedule();
+    });
+  }
+
+  #remove(moment: number, sleeper: Sleeper): void {
+    const sleepers = this.#sleepers.get(moment);
+    sleepers?.delete(sleeper);
+    if (sleepers?.size === 0) this.#sleepers.delete(moment);
+  }
+
+  /** Time moves on a turn of the event loop, when all that could go on has gone on. */
+  #schedule(): void {
+    if (this.#scheduled || this.#sleepers.size === 0) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#advance();
+      this.#schedule();
+    });
+  }
+
+  #advance(): void {
+    let earliest = Infinity;
+    for (const moment of this.#sleepers.keys()) earliest = Math.min(earliest, moment);
+    const sleepers = this.#sleepers.get(earliest);
+    if (sleepers === undefined) return;
+    this.#sleepers.delete(earliest);
+    this.#now = earliest;
+    for (const { wake } of sleepers) wake();
+  }
+}

@@ -1,0 +1,49 @@
+import { SystemClock } from '../src/system-clock.js';
+import { VirtualClock } from '../src/virtual-clock.js';
+
+describe('VirtualClock', () => {
+  it('wakes sleepers in the order of their moments, whatever the order they lay down in', async () => {
+    const clock = new VirtualClock();
+    const woken: string[] = [];
+    const sleep = (name: string, ms: number): Promise<void> =>
+      clock.sleep(ms).then(() => void woken.push(`${name} at ${clock.now()}`));
+    await Promise.all([sleep('c', 300), sleep('a', 100), sleep('b', 100), sleep('zero', 0)]);
+    expect(woken).toEqual(['zero at 0', 'a at 100', 'b at 100', 'c at 300']);
+  });
+
+  it('stands still while nobody sleeps', async () => {
+    const clock = new VirtualClock();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(clock.now()).toBe(0);
+  });
+
+  it('rejects with the signal’s reason, at once and with nothing left behind', async () => {
+    const clock = new VirtualClock();
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const sleeping = clock.sleep(1000, controller.signal);
+    controller.abort(reason);
+    await expect(sleeping).rejects.toBe(reason);
+    await expect(clock.sleep(1000, controller.signal)).rejects.toBe(reason);
+    expect(clock.pending).toBe(0);
+    expect(clock.now()).toBe(0);
+  });
+});
+
+describe('SystemClock', () => {
+  it('never goes back', () => {
+    const clock = new SystemClock();
+    const readings = Array.from({ length: 1000 }, () => clock.now());
+    expect(readings).toEqual([...readings].sort((a, b) => a - b));
+  });
+
+  it('rejects with the signal’s reason as soon as it is aborted, however long the sleep', async () => {
+    const clock = new SystemClock();
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const sleeping = clock.sleep(31_536_000_000, controller.signal);
+    controller.abort(reason);
+    await expect(sleeping).rejects.toBe(reason);
+    await expect(clock.sleep(0, controller.signal)).rejects.toBe(reason);
+  });
+});
