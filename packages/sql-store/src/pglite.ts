@@ -1,0 +1,71 @@
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { PersistenceError } from '@stepcompute/core';
+import { DataSource } from 'typeorm';
+import { lockFolder } from './folder-lock.js';
+import { migrateSchema, migrationOptions } from './migrate-schema.js';
+import { reasonOf } from './persistence-error.js';
+import { PglitePool } from './pglite-pool.js';
+import { schemas } from './schema.js';
+
+export interface OpenPgliteOptions {
+  /** Where the database is kept, created if need be. Default: in memory. */
+  readonly folder?: string | undefined;
+}
+
+/**
+ * Opens an embedded PostgreSQL, which belongs to this process until `destroy()`, and brings its
+ * schema up to date.
+ * @throws PersistenceError when the folder can't be used or belongs to a running process, or the
+ *   schema is newer than this version of the package
+ */
+export async function openPglite({ folder }: OpenPgliteOptions = {}): Promise<DataSource> {
+  const unlock = folder === undefined ? () => undefined : lockFolder(resolve(folder));
+  let pglite: PGlite | undefined;
+  try {
+    pglite = folder === undefined ? await PGlite.create() : await openCluster(resolve(folder));
+    return await connect(pglite, unlock);
+  } catch (cause) {
+    if (pglite?.closed === false) await pglite.close();
+    unlock();
+    if (cause instanceof PersistenceError) throw cause;
+    throw new PersistenceError(
+      `the embedded database${folder === undefined ? '' : ` in ${resolve(folder)}`} cannot be opened: ${reasonOf(cause)}`,
+      { cause, retryable: false },
+    );
+  }
+}
+
+/** A cluster takes seconds to create: it gets its name when it is whole, so that a kill leaves no half of one. */
+async function openCluster(folder: string): Promise<PGlite> {
+  const cluster = join(folder, 'postgres');
+  if (!existsSync(cluster)) {
+    const draft = join(folder, 'postgres.new');
+    rmSync(draft, { recursive: true, force: true });
+    const created = await PGlite.create(draft);
+    await created.close();
+    renameSync(draft, cluster);
+  }
+  return PGlite.create(cluster);
+}
+
+async function connect(pglite: PGlite, unlock: () => void): Promise<DataSource> {
+  const dataSource = new DataSource({
+    type: 'postgres',
+    driver: {
+      Pool: function () {
+        return new PglitePool(pglite, async () => {
+          await pglite.close();
+          unlock();
+        });
+      },
+    },
+    installExtensions: false,
+    entities: schemas,
+    ...migrationOptions,
+  });
+  await dataSource.initialize();
+  await migrateSchema(dataSource);
+  return dataSource;
+}

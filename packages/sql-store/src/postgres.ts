@@ -1,0 +1,79 @@
+import { InvalidInputError, PersistenceError } from '@stepcompute/core';
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import {
+  migrateSchema,
+  migrationOptions,
+  newerSchemaError,
+  schemaState,
+} from './migrate-schema.js';
+import { reasonOf } from './persistence-error.js';
+import { schemas } from './schema.js';
+
+export interface OpenPostgresOptions {
+  /** `postgres://user:password@host:port/database`, with the parameters that node-postgres knows. */
+  readonly url: string;
+  /** Whether to bring an older schema up to date instead of refusing it. Default: false. */
+  readonly migrate?: boolean | undefined;
+  /** The most connections held at a time. Default: 10. */
+  readonly poolSize?: number | undefined;
+}
+
+/**
+ * Opens a PostgreSQL database, creating the schema in one that has none. `destroy()` closes it.
+ * @throws InvalidInputError when the URL is not one
+ * @throws PersistenceError when the server can't be reached or refuses, or the schema is older or newer
+ */
+export async function openPostgres(options: OpenPostgresOptions): Promise<DataSource> {
+  const { url, migrate = false, poolSize = 10 } = options;
+  if (!/^postgres(ql)?:\/\//i.test(url)) {
+    // The text itself may hold a password.
+    throw new InvalidInputError(
+      'database url',
+      'postgres://user:password@host:port/database',
+      'another text',
+    );
+  }
+  const dataSource = new DataSource({
+    type: 'postgres',
+    driver: pg,
+    url,
+    applicationName: 'stepcompute',
+    connectTimeoutMS: 10_000,
+    poolSize,
+    installExtensions: false,
+    // An idle connection that breaks is replaced; a statement that breaks reports it itself.
+    poolErrorHandler: () => undefined,
+    entities: schemas,
+    ...migrationOptions,
+  });
+  try {
+    await dataSource.initialize();
+  } catch (cause) {
+    throw new PersistenceError(`cannot open ${withoutSecrets(url)}: ${reasonOf(cause)}`, {
+      cause,
+      retryable: true,
+    });
+  }
+  try {
+    const state = await schemaState(dataSource);
+    if (state === 'newer') throw newerSchemaError();
+    if (state === 'older' && !migrate) {
+      throw new PersistenceError(
+        'the database’s schema is older than this version of StepCompute: bring it up to date ' +
+          'with `stepcompute migrate` when no older version works on it any more',
+        { retryable: false },
+      );
+    }
+    if (state !== 'current') await migrateSchema(dataSource);
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
+  return dataSource;
+}
+
+/** Everything but scheme, host, port and path may hold a secret. */
+function withoutSecrets(url: string): string {
+  return url.replace(/^([a-z]+:\/\/)(?:[^/]*@)?/i, '$1').replace(/\?.*$/s, '');
+}

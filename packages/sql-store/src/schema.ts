@@ -1,0 +1,170 @@
+import { EntitySchema } from 'typeorm';
+import type { RunStatus } from '@stepcompute/core';
+
+/** Postgres answers bigint as text, since not all of them fit a number; seeds do. */
+const bigintAsNumber = {
+  to: (value: number | null): number | null => value,
+  from: (value: string | number | null): number | null => (value === null ? null : Number(value)),
+};
+
+export interface RunRow {
+  id: number;
+  repetitions: number;
+  seed: number;
+  delayMs: number;
+  generatorName: string;
+  idempotencyKey: string | null;
+  status: RunStatus;
+  startedAt: Date;
+  finishedAt: Date | null;
+}
+
+export const runSchema = new EntitySchema<RunRow>({
+  name: 'stepcompute_run',
+  columns: {
+    id: {
+      type: 'integer',
+      primary: true,
+      primaryKeyConstraintName: 'stepcompute_run_pk',
+      generated: 'increment',
+    },
+    repetitions: { type: 'integer' },
+    seed: { type: 'bigint', transformer: bigintAsNumber },
+    delayMs: { name: 'delay_ms', type: 'double precision' },
+    generatorName: { name: 'generator_name', type: 'text' },
+    idempotencyKey: { name: 'idempotency_key', type: 'text', nullable: true },
+    status: { type: 'text', default: 'started' },
+    startedAt: {
+      name: 'started_at',
+      type: 'timestamp with time zone',
+      precision: 3,
+      default: () => 'now()',
+    },
+    finishedAt: {
+      name: 'finished_at',
+      type: 'timestamp with time zone',
+      precision: 3,
+      nullable: true,
+    },
+  },
+  uniques: [{ name: 'stepcompute_run_idempotency_key', columns: ['idempotencyKey'] }],
+  checks: [
+    { name: 'stepcompute_run_repetitions', expression: 'repetitions BETWEEN 1 AND 1000000000' },
+    { name: 'stepcompute_run_seed', expression: 'seed BETWEEN 0 AND 9007199254740991' },
+    {
+      name: 'stepcompute_run_status',
+      expression: `status IN ('started', 'completed', 'failed', 'cancelled')`,
+    },
+  ],
+});
+
+export interface ValueRow {
+  runId: number;
+  iterationId: number;
+  value: number;
+}
+
+/**
+ * No foreign key: checking one costs more than the row. Each statement that writes values proves the
+ * run and the iteration's place in it instead.
+ */
+export const valueSchema = new EntitySchema<ValueRow>({
+  name: 'stepcompute_value',
+  columns: {
+    runId: {
+      name: 'run_id',
+      type: 'integer',
+      primary: true,
+      primaryKeyConstraintName: 'stepcompute_value_pk',
+    },
+    iterationId: {
+      name: 'iteration_id',
+      type: 'integer',
+      primary: true,
+      primaryKeyConstraintName: 'stepcompute_value_pk',
+    },
+    value: { type: 'double precision' },
+  },
+  checks: [
+    { name: 'stepcompute_value_iteration', expression: 'iteration_id >= 0' },
+    {
+      name: 'stepcompute_value_finite',
+      expression: `value > '-Infinity' AND value < 'Infinity'`,
+    },
+  ],
+});
+
+export interface FailureRow {
+  runId: number;
+  iterationId: number;
+  errorName: string;
+  message: string;
+  failedAt: Date;
+}
+
+export const failureSchema = new EntitySchema<FailureRow>({
+  name: 'stepcompute_failure',
+  columns: {
+    runId: {
+      name: 'run_id',
+      type: 'integer',
+      primary: true,
+      primaryKeyConstraintName: 'stepcompute_failure_pk',
+    },
+    iterationId: {
+      name: 'iteration_id',
+      type: 'integer',
+      primary: true,
+      primaryKeyConstraintName: 'stepcompute_failure_pk',
+    },
+    errorName: { name: 'error_name', type: 'text' },
+    message: { type: 'text' },
+    failedAt: {
+      name: 'failed_at',
+      type: 'timestamp with time zone',
+      precision: 3,
+      default: () => 'now()',
+    },
+  },
+});
+
+export interface AverageRow {
+  runId: number;
+  count: number;
+  mean: number;
+  standardDeviation: number | null;
+  minimum: number;
+  maximum: number;
+  storedAt: Date;
+}
+
+/** May live in another database than the runs, hence no foreign key. */
+export const averageSchema = new EntitySchema<AverageRow>({
+  name: 'stepcompute_average',
+  columns: {
+    runId: {
+      name: 'run_id',
+      type: 'integer',
+      primary: true,
+      primaryKeyConstraintName: 'stepcompute_average_pk',
+    },
+    count: {
+      type: 'integer',
+      primary: true,
+      primaryKeyConstraintName: 'stepcompute_average_pk',
+    },
+    mean: { type: 'double precision' },
+    standardDeviation: { name: 'standard_deviation', type: 'double precision', nullable: true },
+    minimum: { type: 'double precision' },
+    maximum: { type: 'double precision' },
+    storedAt: {
+      name: 'stored_at',
+      type: 'timestamp with time zone',
+      precision: 3,
+      default: () => 'now()',
+    },
+  },
+});
+
+/** The entities of a StepCompute DataSource. */
+export const schemas = [runSchema, valueSchema, failureSchema, averageSchema];

@@ -1,0 +1,374 @@
+import {
+  assertSameAverage,
+  averageOfSums,
+  AverageOverflowError,
+  completeAverage,
+  ConflictingValueError,
+  IncompleteRunError,
+  InvalidInputError,
+  parseValue,
+  RunNotFoundError,
+  type Average,
+  type AverageStore,
+  type FailureStore,
+  type IterationFailure,
+  type IterationId,
+  type IterationRange,
+  type IterationValue,
+  type Milliseconds,
+  type NewRun,
+  type Repetitions,
+  type Run,
+  type RunId,
+  type RunStatus,
+  type RunStore,
+  type Seed,
+  type Stores,
+  type ValueStore,
+} from '@stepcompute/core';
+import { Not, type DataSource, type QueryResult } from 'typeorm';
+import { codeOf, translated } from './persistence-error.js';
+import { averageSchema, failureSchema, runSchema, type RunRow } from './schema.js';
+
+/** Runs in the table `stepcompute_run`. */
+export class TypeOrmRunStore implements RunStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  allocate(run: NewRun): Promise<Run> {
+    return translated(async () => {
+      // The no-op update makes the row that is already there come back as well, in the same statement.
+      const { records } = await execute(
+        this.dataSource,
+        `INSERT INTO stepcompute_run (repetitions, seed, delay_ms, generator_name, idempotency_key)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT ON CONSTRAINT stepcompute_run_idempotency_key
+           DO UPDATE SET idempotency_key = EXCLUDED.idempotency_key
+         RETURNING id`,
+        [run.repetitions, run.seed, run.delayMs, run.generatorName, run.idempotencyKey ?? null],
+      );
+      return this.#find((records[0] as { id: RunId }).id);
+    });
+  }
+
+  get(id: RunId): Promise<Run> {
+    return translated(() => this.#find(id));
+  }
+
+  list(limit: number): Promise<readonly Run[]> {
+    return translated(async () => {
+      const rows = await this.dataSource
+        .getRepository(runSchema)
+        .find({ order: { id: 'DESC' }, take: limit });
+      return rows.map(toRun);
+    });
+  }
+
+  finish(id: RunId, status: Exclude<RunStatus, 'started'>): Promise<void> {
+    return translated(async () => {
+      const { affected } = await this.dataSource
+        .getRepository(runSchema)
+        .update({ id, status: Not('completed') }, { status, finishedAt: () => 'now()' });
+      if (affected === 0) await this.#find(id);
+    });
+  }
+
+  async #find(id: RunId): Promise<Run> {
+    const row = await this.dataSource.getRepository(runSchema).findOneBy({ id });
+    if (row === null) throw new RunNotFoundError(id);
+    return toRun(row);
+  }
+}
+
+function toRun(row: RunRow): Run {
+  return {
+    repetitions: row.repetitions as Repetitions,
+    seed: row.seed as Seed,
+    delayMs: row.delayMs as Milliseconds,
+    generatorName: row.generatorName,
+    idempotencyKey: row.idempotencyKey ?? undefined,
+    id: row.id as RunId,
+    status: row.status,
+    startedAt: row.startedAt,
+    finishedAt: row.finishedAt ?? undefined,
+  };
+}
+
+/** How many values one read statement answers with. */
+const pageSize = 10_000;
+
+/**
+ * Where JavaScript rounds a product or quotient to 0, PostgreSQL raises 22003 (underflow). The sums
+ * below therefore choose 0 themselves. A square d·d rounds to 0 up to this |d|, the largest double
+ * not above 2^−537.5.
+ */
+const largestVanishingRoot = '1.5717277847026285e-162';
+
+/** The smallest positive double, 2^−1074: a quotient s/n rounds to 0 when |s| + |s| ≤ n · this. */
+const smallestDouble = '4.94065645841246544e-324';
+
+/**
+ * One snapshot for the check and both passes. `sum(… ORDER BY iteration_id)` adds from left to
+ * right in doubles, as a loop does, where avg and stddev_samp do not.
+ */
+const averageStatement = `
+  WITH run AS (SELECT repetitions FROM stepcompute_run WHERE id = $1),
+  total AS (
+    SELECT run.repetitions, count(v.value)::integer AS count,
+      sum(v.value ORDER BY v.iteration_id) AS sum, min(v.value) AS minimum, max(v.value) AS maximum
+    FROM run LEFT JOIN stepcompute_value v
+      ON v.run_id = $1 AND v.iteration_id < run.repetitions
+    GROUP BY run.repetitions
+  ),
+  complete AS (
+    SELECT CASE WHEN abs(sum) <= (count * '${smallestDouble}'::double precision) - abs(sum)
+      THEN 0 ELSE sum / count END AS mean
+    FROM total WHERE count = repetitions
+  )
+  SELECT total.*, (
+    SELECT sum(
+      CASE WHEN abs(v.value - mean) <= '${largestVanishingRoot}'::double precision
+        THEN 0 ELSE (v.value - mean) * (v.value - mean) END
+      ORDER BY v.iteration_id)
+    FROM complete, stepcompute_value v WHERE v.run_id = $1
+  ) AS squared_deviations
+  FROM total`;
+
+interface SumsRow {
+  readonly repetitions: number;
+  readonly count: number;
+  readonly sum: number;
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly squared_deviations: number | null;
+}
+
+/** Values in the table `stepcompute_value`. */
+export class TypeOrmValueStore implements ValueStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  write(id: RunId, values: readonly IterationValue[]): Promise<void> {
+    if (values.length === 0) return Promise.resolve();
+    return translated(async () => {
+      // One order for all: writers of the same iterations wait for each other and never deadlock.
+      const ordered = values.toSorted((a, b) => a.iterationId - b.iterationId);
+      const last = ordered.at(-1)?.iterationId ?? 0;
+      const iterations = ordered.map(({ iterationId }) => iterationId);
+      const numbers = ordered.map(({ value }) => parseValue(value));
+      const batch = [id, `{${iterations.join()}}`, `{${numbers.join()}}`];
+      const { affected } = await execute(
+        this.dataSource,
+        `INSERT INTO stepcompute_value (run_id, iteration_id, value)
+         SELECT run.id, batch.iteration_id, batch.value
+         FROM stepcompute_run run,
+           unnest($2::integer[], $3::double precision[]) AS batch (iteration_id, value)
+         WHERE run.id = $1 AND run.repetitions > $4
+         ON CONFLICT DO NOTHING`,
+        [...batch, last],
+      );
+      if (affected !== values.length) await this.#explainRefusal(id, batch, last);
+    });
+  }
+
+  /** Not every value of the batch was new: finds out whether that is as it should be. */
+  async #explainRefusal(id: RunId, batch: readonly unknown[], last: number): Promise<void> {
+    const repetitions = await this.#repetitions(id);
+    if (last >= repetitions) {
+      throw new InvalidInputError(
+        'iteration id',
+        `below run ${id}'s ${repetitions} repetitions`,
+        last,
+      );
+    }
+    const { records } = await execute(
+      this.dataSource,
+      `SELECT v.iteration_id, v.value AS kept, batch.value AS offered
+       FROM unnest($2::integer[], $3::double precision[]) AS batch (iteration_id, value)
+       JOIN stepcompute_value v ON v.run_id = $1 AND v.iteration_id = batch.iteration_id
+       WHERE v.value <> batch.value
+       ORDER BY v.iteration_id LIMIT 1`,
+      batch,
+    );
+    const [conflict] = records as { iteration_id: IterationId; kept: number; offered: number }[];
+    if (conflict !== undefined) {
+      throw new ConflictingValueError(id, conflict.iteration_id, conflict.kept, conflict.offered);
+    }
+  }
+
+  async *read(id: RunId, from = 0 as IterationId): AsyncGenerator<readonly IterationValue[], void> {
+    await translated(() => this.#repetitions(id));
+    let first: number = from;
+    for (;;) {
+      const { records } = await translated(() =>
+        execute(
+          this.dataSource,
+          `SELECT iteration_id AS "iterationId", value FROM stepcompute_value
+           WHERE run_id = $1 AND iteration_id >= $2 ORDER BY iteration_id LIMIT ${pageSize}`,
+          [id, first],
+        ),
+      );
+      const page = records as IterationValue[];
+      const last = page.at(-1);
+      if (last === undefined) return;
+      yield page;
+      if (page.length < pageSize) return;
+      first = last.iterationId + 1;
+    }
+  }
+
+  missing(id: RunId): Promise<readonly IterationRange[]> {
+    return translated(async () => {
+      const repetitions = await this.#repetitions(id);
+      const { records } = await execute(
+        this.dataSource,
+        `SELECT previous + 1 AS first, iteration_id - previous - 1 AS count
+         FROM (
+           SELECT iteration_id, lag(iteration_id, 1, -1) OVER (ORDER BY iteration_id) AS previous
+           FROM (
+             SELECT iteration_id FROM stepcompute_value WHERE run_id = $1
+             UNION ALL SELECT $2::integer
+           ) AS present
+         ) AS neighbours
+         WHERE iteration_id - previous > 1
+         ORDER BY first`,
+        [id, repetitions],
+      );
+      return records as IterationRange[];
+    });
+  }
+
+  average(id: RunId): Promise<Average> {
+    return translated(async () => {
+      const [sums] = (await this.#sums(id)) as (SumsRow | undefined)[];
+      if (sums === undefined) throw new RunNotFoundError(id);
+      if (sums.count < sums.repetitions) {
+        throw new IncompleteRunError(id, sums.repetitions, sums.count);
+      }
+      return averageOfSums({ ...sums, squaredDeviations: sums.squared_deviations ?? NaN });
+    });
+  }
+
+  async #sums(id: RunId): Promise<unknown[]> {
+    try {
+      return (await execute(this.dataSource, averageStatement, [id])).records;
+    } catch (error) {
+      if (codeOf(error) !== numericValueOutOfRange) throw error;
+      // An incomplete run is called so first, whatever its values add up to.
+      const missing = (await this.missing(id)).reduce((total, { count }) => total + count, 0);
+      if (missing === 0) throw new AverageOverflowError({ cause: error });
+      const repetitions = await this.#repetitions(id);
+      throw new IncompleteRunError(id, repetitions, repetitions - missing);
+    }
+  }
+
+  async #repetitions(id: RunId): Promise<number> {
+    const run = await this.dataSource
+      .getRepository(runSchema)
+      .findOne({ select: { id: true, repetitions: true }, where: { id } });
+    if (run === null) throw new RunNotFoundError(id);
+    return run.repetitions;
+  }
+}
+
+const numericValueOutOfRange = '22003';
+
+/** Failures in the table `stepcompute_failure`. */
+export class TypeOrmFailureStore implements FailureStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  record(id: RunId, failures: readonly IterationFailure[]): Promise<void> {
+    return translated(async () => {
+      await this.dataSource.getRepository(failureSchema).upsert(
+        failures.map(({ iterationId, errorName, message }) => ({
+          runId: id,
+          iterationId,
+          errorName: withoutNul(errorName),
+          message: withoutNul(message),
+          failedAt: () => 'now()',
+        })),
+        { conflictPaths: ['runId', 'iterationId'] },
+      );
+    });
+  }
+
+  list(id: RunId): Promise<readonly IterationFailure[]> {
+    return translated(async () => {
+      const rows = await this.dataSource
+        .getRepository(failureSchema)
+        .find({ where: { runId: id }, order: { iterationId: 'ASC' } });
+      return rows.map(({ iterationId, errorName, message }) => ({
+        iterationId: iterationId as IterationId,
+        errorName,
+        message,
+      }));
+    });
+  }
+}
+
+/** PostgreSQL's text holds every character but this one, and a message may hold any. */
+function withoutNul(text: string): string {
+  return text.replaceAll('\0', '\u{fffd}');
+}
+
+/** Averages in the table `stepcompute_average`. */
+export class TypeOrmAverageStore implements AverageStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  save(id: RunId, average: Average): Promise<void> {
+    return translated(async () => {
+      const { count, mean, standardDeviation, minimum, maximum } = average;
+      const averages = this.dataSource.getRepository(averageSchema);
+      await averages
+        .createQueryBuilder()
+        .insert()
+        .values({ runId: id, count, mean, standardDeviation, minimum, maximum })
+        .orIgnore()
+        .updateEntity(false)
+        .execute();
+      assertSameAverage(id, await averages.findOneByOrFail({ runId: id, count }), average);
+    });
+  }
+
+  find(id: RunId): Promise<Average | undefined> {
+    return translated(async () => {
+      const row = await this.dataSource
+        .getRepository(averageSchema)
+        .findOne({ where: { runId: id }, order: { count: 'DESC' } });
+      if (row === null) return undefined;
+      const { count, mean, standardDeviation, minimum, maximum } = row;
+      return completeAverage({ count, mean, standardDeviation, minimum, maximum });
+    });
+  }
+}
+
+/** Where the averages go, when not to the same database. */
+export interface TypeOrmStoresOptions {
+  /** A migrated DataSource for the averages. Default: the one for everything else. */
+  readonly averages?: DataSource | undefined;
+}
+
+/** The four stores over one migrated DataSource, the averages over another if so told. */
+export function typeOrmStores(
+  dataSource: DataSource,
+  { averages = dataSource }: TypeOrmStoresOptions = {},
+): Stores {
+  return {
+    runs: new TypeOrmRunStore(dataSource),
+    values: new TypeOrmValueStore(dataSource),
+    failures: new TypeOrmFailureStore(dataSource),
+    averages: new TypeOrmAverageStore(averages),
+  };
+}
+
+/** One statement on a connection of its own, with the count of rows it changed. */
+async function execute(
+  dataSource: DataSource,
+  statement: string,
+  parameters: readonly unknown[],
+): Promise<QueryResult> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    return await runner.query(statement, [...parameters], true);
+  } finally {
+    await runner.release();
+  }
+}
