@@ -30,7 +30,9 @@ async function stateOf(runner: QueryRunner, dataSource: DataSource): Promise<Sch
     name: string;
   }[];
   const had = rows.map(({ name }) => name);
-  const known = dataSource.migrations.map((migration) => migration.name ?? migration.constructor.name);
+  const known = dataSource.migrations.map(
+    (migration) => migration.name ?? migration.constructor.name,
+  );
   if (had.some((name) => !known.includes(name))) return 'newer';
   if (known.every((name) => had.includes(name))) return 'current';
   return had.length === 0 ? 'absent' : 'older';

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+import { existsSync } from 'node:fs';
+
+// A committed launcher: npm links no bin whose file is not there when it installs.
+if (existsSync(new URL('../dist/main.js', import.meta.url))) {
+  const { main } = await import('../dist/main.js');
+  await main(process.argv);
+} else {
+  console.error('stepcompute is not built yet: run `npm run build` first');
+  process.exitCode = 1;
+}

@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import {
+  InvalidInputError,
+  messageOf,
+  uniformInteger,
+  type ValueGenerator,
+} from '@stepcompute/core';
+
+export interface NamedGenerator {
+  /** What the run's record says: a file's full path, or the built-in simulation's name. */
+  readonly name: string;
+  readonly generate: ValueGenerator;
+}
+
+/** The simulation of a run that names no other. */
+export const builtInGenerator: NamedGenerator = {
+  name: uniformInteger.name,
+  generate: uniformInteger,
+};
+
+/** The generator that a run's record names. */
+export function recordedGenerator(name: string): Promise<NamedGenerator> {
+  return name === builtInGenerator.name ? Promise.resolve(builtInGenerator) : loadGenerator(name);
+}
+
+/**
+ * The default export of a JavaScript module, ESM or CommonJS.
+ * @throws InvalidInputError when there is no such file, it can't be loaded, or exports no function
+ */
+export async function loadGenerator(file: string): Promise<NamedGenerator> {
+  const path = resolve(file);
+  if (!existsSync(path)) {
+    throw new InvalidInputError('generator', 'a file that exists', path);
+  }
+  let module: unknown;
+  try {
+    module = await import(pathToFileURL(path).href);
+  } catch (cause) {
+    throw new InvalidInputError('generator', `a module that loads (${messageOf(cause)})`, path, {
+      cause,
+    });
+  }
+  const generate = (module as { default?: unknown }).default;
+  if (typeof generate !== 'function') {
+    throw new InvalidInputError(
+      'generator',
+      'a module whose default export is a function (context) => number',
+      path,
+    );
+  }
+  return { name: path, generate: generate as ValueGenerator };
+}

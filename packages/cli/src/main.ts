@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { migrateDatabase } from './databases.js';
+import { ExitCode, exitCodeHelp, exitCodeOf } from './exit-codes.js';
+import { listCommand, replayCommand, showCommand, valuesCommand } from './inspect-commands.js';
+import { runCommand, type RunCommandOptions } from './run-command.js';
+import { openTerminal } from './terminal.js';
+
+interface CommonOptions {
+  readonly db: string;
+  readonly verbose?: boolean;
+  readonly json?: boolean;
+}
+
+/** Runs the command line to its end, and the process with it. */
+export async function main(argv: readonly string[]): Promise<void> {
+  // A reader that has seen enough, as in `stepcompute values 1 | head`, is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? ExitCode.done : ExitCode.unexpected);
+  });
+  const exitCode = await execute(argv);
+  // A generator may have left timers or connections behind, which would keep the process alive.
+  process.stdout.write('', () => process.exit(exitCode));
+}
+
+async function execute(argv: readonly string[]): Promise<ExitCode> {
+  let exitCode: ExitCode = ExitCode.done;
+  const finish = (code: ExitCode): void => {
+    exitCode = code;
+  };
+  try {
+    await buildProgram(finish).parseAsync(argv);
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? ExitCode.done : ExitCode.invalidInput;
+    }
+    openTerminal({ verbose: argv.includes('--verbose') }).fail(error);
+    return exitCodeOf(error);
+  }
+}
+
+function buildProgram(finish: (code: ExitCode) => void): Command {
+  const program = new Command('stepcompute')
+    .description('Run a simulation N times in parallel, keep every value, average them.')
+    .version(readVersion(), '--version')
+    .showHelpAfterError('(see --help)')
+    .addHelpText('after', exitCodeHelp)
+    .exitOverride();
+
+  const command = (name: string, description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .option(
+        '--db <place>',
+        'a folder, postgres://user:password@host:port/database, or memory (env: STEPCOMPUTE_DB)',
+        process.env['STEPCOMPUTE_DB'] ?? '.stepcompute',
+      )
+      .option('--verbose', 'show stack traces and the causes of errors');
+
+  command('run', 'run a simulation and average its values')
+    .option('-n, --repetitions <count>', 'how many times, 1 to 1,000,000,000', '1000')
+    .option('--seed <integer>', '0 to 2^53 − 1; chosen at random and recorded when not given')
+    .option('--delay <duration>', 'wait after each value: a stand-in for a long computation', '0s')
+    .option('--concurrency <count>', 'the most iterations in flight at a time (default: 1000)')
+    .option('--generator <file>', 'a .js or .mjs module whose default export is the simulation')
+    .option('--timeout <duration>', 'the longest that one call of the generator may take')
+    .option('--json', 'print one JSON object on the last line of standard output')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ stepcompute run --repetitions 5000 --seed 7
+  $ stepcompute run --generator ./my-simulation.js --concurrency 50 --timeout 30s
+  $ stepcompute run --db memory --json
+
+my-simulation.js:
+  export default ({ random }) => random.integer(1, 6) + random.integer(1, 6);`,
+    )
+    .action(async (options: RunCommandOptions) => {
+      finish(await runCommand(options, openTerminal(options)));
+    });
+
+  command('list', 'list the newest runs')
+    .option('--limit <count>', 'how many', '20')
+    .option('--json', 'print a JSON array')
+    .action(async (options: CommonOptions & { limit: string }) => {
+      finish(await listCommand(options, openTerminal(options)));
+    });
+
+  command('show', 'show a run: what was asked, what is stored, its average')
+    .argument('<run>', 'the run’s id')
+    .option('--json', 'print a JSON object')
+    .action(async (run: string, options: CommonOptions) => {
+      finish(await showCommand(run, options, openTerminal(options)));
+    });
+
+  command('values', 'print a run’s values in iteration order')
+    .argument('<run>', 'the run’s id')
+    .option('--format <format>', 'csv: a line "iteration,value" per value; json: an array', 'csv')
+    .option('--header', 'begin the csv with a line of column names')
+    .addHelpText('after', '\nExample:\n  $ stepcompute values 1 --format csv > values.csv')
+    .action(async (run: string, options: CommonOptions & { format: string; header?: boolean }) => {
+      finish(await valuesCommand(run, options));
+    });
+
+  command('replay', 'generate one value again and compare it with the stored one')
+    .argument('<run>', 'the run’s id')
+    .argument('<iteration>', 'which repetition, from 0')
+    .option('--generator <file>', 'the simulation (default: the one that the run recorded)')
+    .option('--json', 'print a JSON object')
+    .action(
+      async (run: string, iteration: string, options: CommonOptions & { generator?: string }) => {
+        finish(await replayCommand(run, iteration, options, openTerminal(options)));
+      },
+    );
+
+  command('migrate', 'bring the database’s schema up to date').action(
+    async (options: CommonOptions) => {
+      await migrateDatabase(options.db);
+      openTerminal(options).note('The schema is up to date.');
+    },
+  );
+
+  return program;
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
