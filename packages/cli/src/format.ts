@@ -25,7 +25,7 @@ export function formatTable(
   if (!isTerminal) {
     return [...(head.length > 0 ? [head] : []), ...rows].map((row) => row.join('\t')).join('\n');
   }
-  const table = new Table({ head: [...head], style: { head: [], border: [] } });
+  const table = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
   table.push(...rows.map((row) => [...row]));
   return table.toString();
 }

@@ -66,7 +66,7 @@ export function averageOfSums(sums: Sums): Average {
   }
   return completeAverage({
     count,
-    mean: sum / count,
+    mean: sum / count + 0, // a tiny negative sum divides to -0
     standardDeviation: count === 1 ? null : Math.sqrt(squaredDeviations / (count - 1)),
     minimum,
     maximum,

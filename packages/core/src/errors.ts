@@ -230,9 +230,17 @@ export class CancelledError extends StepComputeError {
   }
 }
 
+/** Whether `thrown` is an error, also of another realm: under Jest, Node's own errors are no `instanceof Error`. */
+export function isError(thrown: unknown): thrown is Error {
+  if (thrown instanceof Error) return true;
+  if (typeof thrown !== 'object' || thrown === null) return false;
+  const { name, message } = thrown as { name?: unknown; message?: unknown };
+  return typeof name === 'string' && typeof message === 'string';
+}
+
 /** The message of whatever was thrown, which need not be an Error. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : describeValue(thrown);
+  return isError(thrown) ? thrown.message : describeValue(thrown);
 }
 
 const longestDescription = 80;

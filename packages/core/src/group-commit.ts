@@ -51,7 +51,7 @@ export class GroupCommit {
       while (this.#gathered.length > 0) {
         await this.#takeTurn();
         const batch = this.#gathered.splice(0, this.largestBatch);
-        this.#openRoom();
+        if (this.#gathered.length < this.largestBatch) this.#openRoom();
         await this.write(batch);
       }
     } catch (error) {

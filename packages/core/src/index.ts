@@ -20,6 +20,7 @@ export {
   isStepComputeError,
   IterationFailedError,
   IterationTimeoutError,
+  isError,
   messageOf,
   PersistenceError,
   RunNotFoundError,

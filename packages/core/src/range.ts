@@ -78,7 +78,7 @@ export function* alignedBlocks(
 /**
  * The smallest block size with which a run needs no more than `maximumBlocks` blocks, so that a list
  * of them fits a payload of fixed size whatever the number of repetitions.
- * @throws InvalidInputError unless `maximumBlocks` is a positive integer
+ * @throws InvalidInputError unless `maximumBlocks` is an integer from 1 to {@link Repetitions.maximum}
  */
 export function blockSizeFor(repetitions: Repetitions, maximumBlocks: number): number {
   parseInteger(maximumBlocks, 'maximum blocks', 1, Repetitions.maximum);

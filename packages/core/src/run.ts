@@ -133,11 +133,20 @@ function parseText(value: unknown, field: string, maximum: number): string {
  * @throws InvalidInputError naming the first field that is wrong
  */
 export function parseRunRequest(request: RunRequest): NewRun {
+  if (typeof request !== 'object' || (request as unknown) === null) {
+    throw new InvalidInputError('request', 'an object with repetitions', request);
+  }
   return {
     repetitions: Repetitions.parse(request.repetitions),
     seed: request.seed === undefined ? Seed.random() : Seed.parse(request.seed),
-    delayMs: Milliseconds.parse(request.delayMs ?? 0, 'delay'),
-    generatorName: parseText(request.generatorName ?? 'anonymous', 'generator name', 4096),
+    delayMs:
+      request.delayMs === undefined
+        ? (0 as Milliseconds)
+        : Milliseconds.parse(request.delayMs, 'delay'),
+    generatorName:
+      request.generatorName === undefined
+        ? 'anonymous'
+        : parseText(request.generatorName, 'generator name', 4096),
     idempotencyKey:
       request.idempotencyKey === undefined
         ? undefined

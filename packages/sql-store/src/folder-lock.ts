@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import {
+  existsSync,
   linkSync,
   mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { PersistenceError } from '@stepcompute/core';
 
 /**
@@ -22,7 +24,7 @@ export function lockFolder(folder: string): () => void {
   const text = JSON.stringify(owner);
   const draft = `${lock}.${owner.token}`;
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     writeFileSync(draft, text);
   } catch (cause) {
     throw folderError(folder, cause);
@@ -40,6 +42,21 @@ export function lockFolder(folder: string): () => void {
   };
 }
 
+/** As `mkdir -p` does; Node's own recursion never ends where a file system refuses folders, as /proc does. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder) && statSync(folder).isDirectory()) return;
+  if (!existsSync(dirname(folder))) makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST') || !statSync(folder).isDirectory()) throw error;
+  }
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
 function folderError(folder: string, cause: unknown): PersistenceError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new PersistenceError(`the database folder ${folder} cannot be used: ${reason}`, {
@@ -53,7 +70,7 @@ function tryLink(draft: string, lock: string): boolean {
     linkSync(draft, lock);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if (isErrno(error, 'EEXIST')) return false;
     throw error;
   }
 }
@@ -75,7 +92,7 @@ function removeStaleLock(folder: string, lock: string, aside: string): void {
   try {
     renameSync(lock, aside);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return; // another process was quicker
+    if (isErrno(error, 'ENOENT')) return; // another process was quicker
     throw error;
   }
   // Between reading and moving, another process may have replaced the stale lock with its own.
@@ -103,7 +120,7 @@ function isRunning({ pid, started }: Owner): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // it runs, as another user
+    return isErrno(error, 'EPERM'); // it runs, as another user
   }
   return started === undefined || startOf(pid) === started;
 }

@@ -4,6 +4,7 @@ import {
   CancelledError,
   IterationFailedError,
   IterationTimeoutError,
+  isError,
   messageOf,
 } from '../errors.js';
 import { GroupCommit } from '../group-commit.js';
@@ -155,7 +156,8 @@ class Attempt {
   #fail(iterationId: IterationId, thrown: unknown): void {
     if (this.#closed || this.#inFlight.isAbort(thrown)) return;
     this.#failures.set(iterationId, thrown);
-    this.#inFlight.stop(thrown);
+    // A reason of its own: iterations may fail with one and the same error, and each is a failure.
+    this.#inFlight.stop(new StoppedError(thrown));
   }
 
   /** Calls the generator; what it answers is settled when the time is up or the iteration has ended. */
@@ -163,7 +165,9 @@ class Attempt {
     const { id, seed } = this.#run;
     const abort = new LazyAbort(this.#inFlight);
     const drawn = this.generator(new SeededIteration(id, iterationId, seed, abort));
-    return isPromiseLike(drawn) ? this.#settle(drawn, abort) : drawn;
+    if (isPromiseLike(drawn)) return this.#settle(drawn, abort);
+    abort.close();
+    return drawn;
   }
 
   async #settle(drawn: Promise<number>, abort: LazyAbort): Promise<number> {
@@ -186,7 +190,6 @@ class Attempt {
     try {
       return await Promise.race([drawn, timeUp]);
     } finally {
-      timeUp.catch(() => undefined); // the timer that is called off here
       timer.abort();
       this.#inFlight.close(timer);
     }
@@ -246,13 +249,22 @@ class Attempt {
 function describeFailure([iterationId, thrown]: [IterationId, unknown]): IterationFailure {
   return {
     iterationId,
-    errorName: thrown instanceof Error ? thrown.name : 'Error',
+    errorName: isError(thrown) ? thrown.name : 'Error',
     message: messageOf(thrown),
   };
 }
 
 function isPromiseLike(value: unknown): value is Promise<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value;
+}
+
+/** What aborts the other iterations when one has failed; named as platforms name it. */
+class StoppedError extends Error {
+  override readonly name = 'AbortError';
+
+  constructor(cause: unknown) {
+    super('the run was stopped, since another iteration failed', { cause });
+  }
 }
 
 /**
@@ -297,7 +309,7 @@ class InFlight {
   /** Whether `thrown` only says that the work was stopped. */
   isAbort(thrown: unknown): boolean {
     if (!this.isStopped) return false;
-    return thrown === this.#reason || (thrown instanceof Error && thrown.name === 'AbortError');
+    return thrown === this.#reason || (isError(thrown) && thrown.name === 'AbortError');
   }
 }
 

@@ -1,0 +1,253 @@
+import vm from 'node:vm';
+import {
+  AverageOverflowError,
+  CancelledError,
+  ConflictingRunError,
+  ConflictingValueError,
+  describeValue,
+  IncompleteRunError,
+  InvalidInputError,
+  InvalidValueError,
+  isStepComputeError,
+  IterationFailedError,
+  IterationTimeoutError,
+  messageOf,
+  PersistenceError,
+  RunNotFoundError,
+  StepComputeError,
+} from '../src/errors.js';
+import * as errors from '../src/errors.js';
+import { IterationId } from '../src/range.js';
+import { RunId } from '../src/run.js';
+
+const runId = RunId.parse(12);
+const iterationId = IterationId.parse(5);
+const cause = new RangeError('the cause');
+const ledger = { requested: 10, completed: 4, failed: 1, missing: 5 };
+
+const taxonomy: readonly {
+  readonly error: StepComputeError;
+  readonly name: keyof typeof errors;
+  readonly code: string;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}[] = [
+  {
+    error: new InvalidInputError('seed', 'an integer', 'x', { cause }),
+    name: 'InvalidInputError',
+    code: 'INVALID_INPUT',
+    message: 'seed must be an integer; got "x"',
+    details: { field: 'seed', expected: 'an integer', received: 'x', cause },
+  },
+  {
+    error: new RunNotFoundError(runId),
+    name: 'RunNotFoundError',
+    code: 'RUN_NOT_FOUND',
+    message: 'run 12 does not exist in this store',
+    details: { runId: 12 },
+  },
+  {
+    error: new ConflictingRunError(runId, 'nightly', 'repetitions', 5, 6),
+    name: 'ConflictingRunError',
+    code: 'CONFLICTING_RUN',
+    message:
+      'idempotency key "nightly" belongs to run 12, whose repetitions is 5, not 6: ' +
+      'repeat the first input or use a new key',
+    details: { runId: 12, idempotencyKey: 'nightly', field: 'repetitions' },
+  },
+  {
+    error: new IterationFailedError(runId, iterationId, cause),
+    name: 'IterationFailedError',
+    code: 'ITERATION_FAILED',
+    message: 'iteration 5 of run 12 failed: the cause',
+    details: { runId: 12, iterationId: 5, cause },
+  },
+  {
+    error: new InvalidValueError(NaN),
+    name: 'InvalidValueError',
+    code: 'INVALID_VALUE',
+    message: 'a value must be a finite number; the generator returned NaN',
+    details: { received: NaN },
+  },
+  {
+    error: new IterationTimeoutError(1500),
+    name: 'IterationTimeoutError',
+    code: 'ITERATION_TIMEOUT',
+    message: 'the generator did not settle within 1500 ms',
+    details: { timeoutMs: 1500 },
+  },
+  {
+    error: new ConflictingValueError(runId, iterationId, 0.5, -2),
+    name: 'ConflictingValueError',
+    code: 'CONFLICTING_VALUE',
+    message: 'iteration 5 of run 12 already has the value 0.5; the different value -2 was refused',
+    details: { runId: 12, iterationId: 5, kept: 0.5, offered: -2 },
+  },
+  {
+    error: new IncompleteRunError(runId, 10, 9),
+    name: 'IncompleteRunError',
+    code: 'INCOMPLETE_RUN',
+    message: 'run 12 has 9 of 10 values: an average is taken over a complete run or not at all',
+    details: { runId: 12, requested: 10, completed: 9 },
+  },
+  {
+    error: new AverageOverflowError({ cause }),
+    name: 'AverageOverflowError',
+    code: 'AVERAGE_OVERFLOW',
+    message:
+      'the values are too large to average: their sum, or the sum of their squared deviations, ' +
+      'leaves the range of a double; scale the simulation’s result down',
+    details: { cause },
+  },
+  {
+    error: new PersistenceError('the database is gone', { retryable: true, cause }),
+    name: 'PersistenceError',
+    code: 'PERSISTENCE',
+    message: 'the database is gone',
+    details: { retryable: true, cause },
+  },
+  {
+    error: new CancelledError(runId, ledger, { cause }),
+    name: 'CancelledError',
+    code: 'CANCELLED',
+    message: 'run 12 was cancelled: 4 of 10 values are stored, 1 failed, 5 missing',
+    details: { runId: 12, ledger, cause },
+  },
+];
+
+describe.each(taxonomy)('$name', ({ error, name, code, message, details }) => {
+  it('has a stable name and code', () => {
+    expect(error.name).toBe(name);
+    expect(error.code).toBe(code);
+  });
+
+  it('says what happened, in words and in properties', () => {
+    expect(error.message).toBe(message);
+    expect(error).toMatchObject(details);
+  });
+
+  it('shows its name in its stack and when it is printed', () => {
+    expect(error.stack?.startsWith(`${name}: ${message}`)).toBe(true);
+    expect(String(error)).toBe(`${name}: ${message}`);
+  });
+
+  it('is an Error of the taxonomy', () => {
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toBeInstanceOf(StepComputeError);
+    expect(error).toBeInstanceOf(errors[name]);
+    expect(isStepComputeError(error)).toBe(true);
+  });
+});
+
+describe('the taxonomy', () => {
+  it('is covered by these tests to the last class', () => {
+    const classes = Object.values(errors).filter(
+      (exported) => exported.prototype instanceof StepComputeError,
+    );
+    expect(classes.map(({ name }) => name).sort()).toEqual(taxonomy.map(({ name }) => name).sort());
+  });
+
+  it('gives no two classes the same code', () => {
+    expect(new Set(taxonomy.map(({ code }) => code)).size).toBe(taxonomy.length);
+  });
+
+  it('keeps the name that a minifier takes from the class', () => {
+    const minified = class extends RunNotFoundError {};
+    expect(new minified(runId).name).toBe('RunNotFoundError');
+  });
+
+  it('says when a cancelled run had not begun', () => {
+    const error = new CancelledError(undefined, undefined, { cause });
+    expect(error.message).toBe('cancelled before a run was allocated');
+    expect(error).toMatchObject({ runId: undefined, ledger: undefined, cause });
+  });
+});
+
+describe('isStepComputeError', () => {
+  it('knows the errors of a second copy of the package, where instanceof does not', async () => {
+    await jest.isolateModulesAsync(async () => {
+      const copy = await import('../src/errors.js');
+      const foreign = new copy.RunNotFoundError(runId);
+      expect(foreign).not.toBeInstanceOf(StepComputeError);
+      expect(isStepComputeError(foreign)).toBe(true);
+      expect(copy.isStepComputeError(new RunNotFoundError(runId))).toBe(true);
+    });
+  });
+
+  it('goes by the brand', () => {
+    const branded = { [Symbol.for('@stepcompute/core/StepComputeError')]: true };
+    expect(isStepComputeError(branded)).toBe(true);
+  });
+
+  it.each([
+    new Error('x'),
+    { name: 'RunNotFoundError', code: 'RUN_NOT_FOUND' },
+    null,
+    undefined,
+    'x',
+  ])('does not take %p for one', (other) => {
+    expect(isStepComputeError(other)).toBe(false);
+  });
+});
+
+describe('messageOf', () => {
+  it('is the message of an error', () => {
+    expect(messageOf(new TypeError('no'))).toBe('no');
+    expect(messageOf(new RunNotFoundError(runId))).toBe('run 12 does not exist in this store');
+  });
+
+  it('is the message of an error from another realm, as Jest makes of each that Node throws', () => {
+    const foreign: unknown = vm.runInNewContext('new TypeError("no")');
+    expect(foreign).not.toBeInstanceOf(Error);
+    expect(messageOf(foreign)).toBe('no');
+  });
+
+  it.each([
+    ['boom', '"boom"'],
+    [42, '42'],
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [{ status: 500 }, 'an object'],
+  ])('describes %p, which is no error', (thrown, message) => {
+    expect(messageOf(thrown)).toBe(message);
+  });
+});
+
+describe('describeValue', () => {
+  it.each([
+    ['a"b\n', String.raw`"a\"b\n"`],
+    ['', '""'],
+    [0, '0'],
+    [-0, '-0'],
+    [1.5, '1.5'],
+    [NaN, 'NaN'],
+    [7n, '7n'],
+    [true, 'true'],
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [[1, 2], 'an array'],
+    [{ a: 1 }, 'an object'],
+    [new Date(0), 'an object'],
+    [() => 1, 'a function'],
+    [Symbol('s'), 'a symbol'],
+  ])('shows %p as %s', (value, description) => {
+    expect(describeValue(value)).toBe(description);
+  });
+
+  it('shows a text of 80 characters whole and cuts a longer one', () => {
+    expect(describeValue('x'.repeat(80))).toBe(`"${'x'.repeat(80)}"`);
+    expect(describeValue('x'.repeat(81))).toBe(`"${'x'.repeat(80)}…"`);
+    expect(describeValue('x'.repeat(1e6))).toHaveLength(83);
+  });
+
+  it('does not trip over what has no text of its own', () => {
+    expect(describeValue(Object.create(null))).toBe('an object');
+    expect(
+      describeValue({
+        toString: () => {
+          throw new Error('unprintable');
+        },
+      }),
+    ).toBe('an object');
+  });
+});
