@@ -2,9 +2,6 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { InvalidInputError, PersistenceError, type Stores } from '@stepcompute/core';
 import { inMemoryStores } from '@stepcompute/inmemory-adapter';
-import { typeOrmStores } from '@stepcompute/sql-store';
-import { openPglite } from '@stepcompute/sql-store/pglite';
-import { openPostgres } from '@stepcompute/sql-store/postgres';
 
 export interface Database {
   readonly stores: Stores;
@@ -36,10 +33,10 @@ export async function openDatabase(
     case 'memory':
       return { stores: inMemoryStores(), close: () => Promise.resolve() };
     case 'server':
-      return overDataSource(await openPostgres({ url: location }));
+      return openServer(location, false);
     case 'folder':
       if (!holdsCluster(location)) announce(`Creating a database in ${location} …`);
-      return overDataSource(await openPglite({ folder: location }));
+      return openFolder(location);
   }
 }
 
@@ -65,11 +62,9 @@ export async function openExistingDatabase(location: string): Promise<Database> 
 /** Brings the schema of a PostgreSQL server up to date; an embedded one always is. */
 export async function migrateDatabase(location: string): Promise<void> {
   if (kindOf(location) === 'server') {
-    const dataSource = await openPostgres({ url: location, migrate: true });
-    await dataSource.destroy();
+    await (await openServer(location, true)).close();
   } else {
-    const { close } = await openExistingDatabase(location);
-    await close();
+    await (await openExistingDatabase(location)).close();
   }
 }
 
@@ -77,6 +72,21 @@ function holdsCluster(folder: string): boolean {
   return existsSync(join(folder, 'postgres'));
 }
 
-function overDataSource(dataSource: Awaited<ReturnType<typeof openPglite>>): Database {
+// The database packages take half a second to load: a run in memory does without them.
+
+async function openServer(url: string, migrate: boolean): Promise<Database> {
+  const { openPostgres } = await import('@stepcompute/sql-store/postgres');
+  return overDataSource(await openPostgres({ url, migrate }));
+}
+
+async function openFolder(folder: string): Promise<Database> {
+  const { openPglite } = await import('@stepcompute/sql-store/pglite');
+  return overDataSource(await openPglite({ folder }));
+}
+
+type DataSource = Parameters<typeof import('@stepcompute/sql-store').typeOrmStores>[0];
+
+async function overDataSource(dataSource: DataSource): Promise<Database> {
+  const { typeOrmStores } = await import('@stepcompute/sql-store');
   return { stores: typeOrmStores(dataSource), close: () => dataSource.destroy() };
 }

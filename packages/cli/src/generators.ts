@@ -42,7 +42,9 @@ export async function loadGenerator(file: string): Promise<NamedGenerator> {
       cause,
     });
   }
-  const generate = (module as { default?: unknown }).default;
+  const exported = defaultExportOf(module);
+  // A CommonJS module compiled from ESM carries its default export one level down.
+  const generate = typeof exported === 'function' ? exported : defaultExportOf(exported);
   if (typeof generate !== 'function') {
     throw new InvalidInputError(
       'generator',
@@ -51,4 +53,10 @@ export async function loadGenerator(file: string): Promise<NamedGenerator> {
     );
   }
   return { name: path, generate: generate as ValueGenerator };
+}
+
+function defaultExportOf(module: unknown): unknown {
+  return typeof module === 'object' && module !== null && 'default' in module
+    ? module.default
+    : undefined;
 }

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
   InvalidInputError,
+  IterationFailedError,
   IterationId,
   parseValue,
   readLedger,
@@ -196,7 +197,12 @@ export function replayCommand(
         ? await recordedGenerator(run.generatorName)
         : await loadGenerator(options.generator);
     const context = new SeededIteration(id, iterationId, run.seed, new AbortController());
-    const replayed = parseValue(await generator.generate(context));
+    let replayed: number;
+    try {
+      replayed = parseValue(await generator.generate(context));
+    } catch (cause) {
+      throw new IterationFailedError(id, iterationId, cause);
+    }
     const stored = await readValue(stores, id, iterationId);
     const matches = stored === undefined ? null : stored === replayed;
     if (options.json === true) {

@@ -196,7 +196,8 @@ async function reportFailure(
   display.stop();
   const account = await readAccount(run, database);
   terminal.fail(error);
-  if (account !== undefined) {
+  // A cancelled run's error is its account already.
+  if (account !== undefined && exitCodeOf(error) !== ExitCode.interrupted) {
     const { run: ended, ledger } = account;
     terminal.note(
       `Run ${ended.id} ${ended.status}: ${formatCount(ledger.completed)} of ` +

@@ -72,7 +72,7 @@ export class VirtualClock implements Clock {
 
   #advance(): void {
     let earliest = Infinity;
-    for (const moment of this.#sleepers.keys()) earliest = Math.min(earliest, moment);
+    for (const moment of this.#sleepers.keys()) if (moment < earliest) earliest = moment;
     const sleepers = this.#sleepers.get(earliest);
     if (sleepers === undefined) return;
     this.#sleepers.delete(earliest);

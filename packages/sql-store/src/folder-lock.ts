@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PersistenceError } from '@stepcompute/core';
+import { isError, isStepComputeError, messageOf, PersistenceError } from '@stepcompute/core';
 
 /**
  * Makes `folder` this process's own, creating it if need be; the answer gives it back. A lock whose
@@ -33,7 +33,7 @@ export function lockFolder(folder: string): () => void {
     // Linking is what makes the lock appear whole or not at all.
     while (!tryLink(draft, lock)) removeStaleLock(folder, lock, `${draft}.stale`);
   } catch (cause) {
-    throw cause instanceof PersistenceError ? cause : folderError(folder, cause);
+    throw isStepComputeError(cause) ? cause : folderError(folder, cause);
   } finally {
     rmSync(draft, { force: true });
   }
@@ -54,12 +54,11 @@ function makeFolder(folder: string): void {
 }
 
 function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  return isError(error) && 'code' in error && error.code === code;
 }
 
 function folderError(folder: string, cause: unknown): PersistenceError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new PersistenceError(`the database folder ${folder} cannot be used: ${reason}`, {
+  return new PersistenceError(`the database folder ${folder} cannot be used: ${messageOf(cause)}`, {
     cause,
     retryable: false,
   });

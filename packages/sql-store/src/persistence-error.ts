@@ -1,4 +1,4 @@
-import { isStepComputeError, PersistenceError } from '@stepcompute/core';
+import { isStepComputeError, messageOf, PersistenceError } from '@stepcompute/core';
 import { QueryFailedError } from 'typeorm';
 
 /**
@@ -28,8 +28,7 @@ export function codeOf(error: unknown): string | undefined {
 export function persistenceError(error: unknown): unknown {
   if (isStepComputeError(error)) return error;
   const code = codeOf(error);
-  const lostConnection =
-    error instanceof Error && /connection terminated|connection ended/i.test(error.message);
+  const lostConnection = /connection terminated|connection ended/i.test(messageOf(error));
   return new PersistenceError(`the database could not do its work: ${reasonOf(error)}`, {
     cause: error,
     retryable:
@@ -41,8 +40,8 @@ export function persistenceError(error: unknown): unknown {
 
 /** Several refused addresses make an AggregateError, whose own message is empty. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  const { errors } = (error ?? {}) as { errors?: unknown };
+  return Array.isArray(errors) ? errors.map(reasonOf).join('; ') : messageOf(error);
 }
 
 /** Runs a store's work, its driver errors translated. */

@@ -1,7 +1,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
-import { PersistenceError } from '@stepcompute/core';
+import { isStepComputeError, PersistenceError } from '@stepcompute/core';
 import { DataSource } from 'typeorm';
 import { lockFolder } from './folder-lock.js';
 import { migrateSchema, migrationOptions } from './migrate-schema.js';
@@ -29,7 +29,7 @@ export async function openPglite({ folder }: OpenPgliteOptions = {}): Promise<Da
   } catch (cause) {
     if (pglite?.closed === false) await pglite.close();
     unlock();
-    if (cause instanceof PersistenceError) throw cause;
+    if (isStepComputeError(cause)) throw cause;
     throw new PersistenceError(
       `the embedded database${folder === undefined ? '' : ` in ${resolve(folder)}`} cannot be opened: ${reasonOf(cause)}`,
       { cause, retryable: false },

@@ -48,7 +48,9 @@ function findBinaries() {
   const versions = existsSync(installed) ? readdirSync(installed) : [];
   return [
     ...(process.env.PATH ?? '').split(delimiter),
-    ...versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(installed, version, 'bin')),
+    ...versions
+      .sort((a, b) => Number(b) - Number(a))
+      .map((version) => join(installed, version, 'bin')),
   ].find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'pg_ctl')));
 }
 

@@ -1,0 +1,278 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
+import { createDatabase, describeOnPostgres } from '../../sql-store/test/support/databases.js';
+import { lastLine, stepcompute, type Outcome } from './support.js';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'stepcompute-cli-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (...args: string[]): Promise<Outcome> => stepcompute(folder, args);
+
+/** What `run --json` must say of a complete run of the built-in simulation. */
+function expectedJson(runId: number, seed: number, repetitions: number): object {
+  const average = expectedAverage(seed, repetitions);
+  return {
+    runId,
+    seed,
+    repetitions,
+    status: 'completed',
+    completed: repetitions,
+    failed: 0,
+    missing: 0,
+    average: average.mean,
+    standardDeviation: average.standardDeviation,
+    standardError: average.standardError,
+    min: average.minimum,
+    max: average.maximum,
+    elapsedMs: expect.any(Number) as number,
+  };
+}
+
+describe('in a fresh folder', () => {
+  it('runs, stores, shows, lists, prints and replays', async () => {
+    const first = await run('run', '--repetitions', '1000', '--seed', '42', '--json');
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    expect(lastLine(first)).toMatchObject(expectedJson(1, 42, 1000));
+
+    const second = await run('run', '--seed', '42', '--json');
+    expect(lastLine(second)).toMatchObject(expectedJson(2, 42, 1000));
+
+    const shown = await run('show', '1', '--json');
+    expect(lastLine(shown)).toMatchObject(expectedJson(1, 42, 1000));
+    expect((await run('show', '1')).stdout).toContain('completed\t1,000\n');
+
+    const csv = await run('values', '1', '--format', 'csv');
+    const values = expectedValues(42, 1000);
+    expect(csv.stdout).toBe(values.map((value, id) => `${id},${value}\n`).join(''));
+    expect((await run('values', '1', '--header')).stdout).toBe(`iteration,value\n${csv.stdout}`);
+    const json = await run('values', '2', '--format', 'json');
+    expect(JSON.parse(json.stdout)).toEqual(
+      values.map((value, iterationId) => ({ iterationId, value })),
+    );
+
+    expect(lastLine(await run('replay', '1', '500', '--json'))).toEqual({
+      runId: 1,
+      iterationId: 500,
+      replayed: values[500],
+      stored: values[500],
+      matches: true,
+    });
+
+    const listed = JSON.parse((await run('list', '--json')).stdout) as object[];
+    expect(listed).toMatchObject([{ runId: 2 }, { runId: 1, status: 'completed' }]);
+  });
+
+  it('tells when a replayed value is not the stored one', async () => {
+    writeFileSync(join(folder, 'other.mjs'), 'export default () => -1;');
+    const outcome = await run('replay', '1', '500', '--generator', 'other.mjs');
+    expect(outcome.code).toBe(6);
+    expect(outcome.stdout).toContain('same\tno');
+  });
+
+  it('replays the generator that the run recorded', async () => {
+    const source = 'module.exports = ({ random }) => random.integer(1, 6);';
+    writeFileSync(join(folder, 'die.js'), source);
+    const rolled = await run('run', '-n', '20', '--generator', 'die.js', '--json');
+    expect(rolled.code).toBe(0);
+    const id = String(lastLine(rolled)['runId']);
+    expect(lastLine(await run('replay', id, '3', '--json'))).toMatchObject({ matches: true });
+  });
+
+  it('stores and averages 100,000 repetitions', async () => {
+    const outcome = await run('run', '-n', '100000', '--seed', '7', '--json');
+    expect(lastLine(outcome)).toMatchObject({
+      completed: 100_000,
+      average: expectedAverage(7, 100_000).mean,
+    });
+  });
+
+  it('says what is stored when it is interrupted, and leaves the folder usable', async () => {
+    const args = ['run', '-n', '500', '--delay', '1h', '--concurrency', '10'];
+    const outcome = await stepcompute(folder, args, (stderr, kill) => {
+      if (/500 repetitions.*\n$/.test(stderr)) kill('SIGINT');
+    });
+    expect(outcome.code).toBe(130);
+    expect(outcome.stderr).toMatch(
+      /run \d+ was cancelled: 0 of 500 values are stored, 0 failed, 500 missing/,
+    );
+    const [newest] = JSON.parse((await run('list', '--json')).stdout) as object[];
+    expect(newest).toMatchObject({ status: 'cancelled', repetitions: 500 });
+  });
+
+  it('refuses a folder that belongs to a running process, naming it', async () => {
+    let refused: Promise<Outcome> | undefined;
+    const args = ['run', '-n', '1', '--delay', '1h'];
+    const holder = stepcompute(folder, args, (stderr, kill) => {
+      if (!/ 1 repetitions.*\n$/.test(stderr)) return;
+      refused ??= run('list').finally(() => kill('SIGTERM'));
+    });
+    expect((await holder).code).toBe(130);
+    const outcome = await refused;
+    expect(outcome?.code).toBe(5);
+    expect(outcome?.stderr).toMatch(/belongs to the running process \d+/);
+  });
+
+  it('can be used again after a process was killed', async () => {
+    const args = ['run', '-n', '500', '--delay', '1h'];
+    const killed = await stepcompute(folder, args, (stderr, kill) => {
+      if (stderr.includes('500 repetitions')) kill('SIGKILL');
+    });
+    expect(killed.code).toBeNull();
+    const [newest] = JSON.parse((await run('list', '--json')).stdout) as object[];
+    expect(newest).toMatchObject({ status: 'started', repetitions: 500 });
+  });
+
+  it('says that a run does not exist', async () => {
+    for (const args of [
+      ['show', '99'],
+      ['values', '99'],
+      ['replay', '99', '0'],
+    ]) {
+      expect(await run(...args)).toMatchObject({
+        code: 4,
+        stdout: '',
+        stderr: 'stepcompute: run 99 does not exist in this store\n',
+      });
+    }
+  });
+});
+
+describe('in memory', () => {
+  it('gives the same bits as the database', async () => {
+    const outcome = await run('run', '--seed', '42', '--db', 'memory', '--json');
+    expect(lastLine(outcome)).toMatchObject(expectedJson(1, 42, 1000));
+  });
+
+  it('prints plain lines where there is no terminal', async () => {
+    const { stdout, stderr, code } = await run('run', '-n', '10', '--seed', '1', '--db', 'memory');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^run\t1\nseed\t1\nvalues\t10\naverage\t/);
+    expect(stderr).toBe('Run 1: 10 repetitions of uniformInteger, seed 1, into memory\n');
+  });
+});
+
+describe('bad input', () => {
+  const memory = ['run', '--db', 'memory'];
+
+  it.each([
+    [['--repetitions', '0'], 'repetitions must be an integer from 1 to 1000000000; got 0'],
+    [['--repetitions', '-5'], 'got -5'],
+    [['--repetitions', '1.5'], 'got "1.5"'],
+    [['--repetitions', 'abc'], 'got "abc"'],
+    [['--repetitions', ''], 'got ""'],
+    [['--repetitions', '1e400'], 'got Infinity'],
+    [['--repetitions', '1000000001'], 'got 1000000001'],
+    [['--seed', '-1'], 'seed must be an integer from 0 to 9007199254740991; got -1'],
+    [['--seed', '0.5'], 'got "0.5"'],
+    [['--seed', '9007199254740992'], 'got 9007199254740992'],
+    [['--seed', '9007199254740991.4'], 'got "9007199254740991.4"'],
+    [['--delay', 'soon'], 'delay must be a duration such as 500ms, 5s, 10m or 1.5h; got "soon"'],
+    [['--delay', '-5m'], 'delay must be a duration'],
+    [['--delay', '400d'], 'delay must be a number of milliseconds from 0 to 31536000000'],
+    [['--concurrency', '0'], 'concurrency must be an integer from 1'],
+    [['--timeout', '0'], 'timeout must be a number of milliseconds from 1'],
+    [['--generator', 'nowhere.js'], 'generator must be a file that exists'],
+    [['--db', 'mysql://user:secret@host/x'], 'got "mysql://…"'],
+    [['--unknown'], "unknown option '--unknown'"],
+  ])('%j exits 2 with one clear line', async (args, message) => {
+    const outcome = await run(...memory, ...args);
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain(message);
+    expect(outcome.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('a failure is one JSON object too when asked for, and the stack is there when verbose', async () => {
+    const outcome = await run(...memory, '--repetitions', '0', '--json', '--verbose');
+    expect(lastLine(outcome)).toMatchObject({
+      error: { name: 'InvalidInputError', code: 'INVALID_INPUT' },
+    });
+    expect(outcome.stderr).toMatch(/^\s+at /m);
+  });
+
+  it.each([
+    ['export default () => { throw new RangeError("boom"); }', 'iteration 0 of run 1 failed: boom'],
+    ['export default async () => { throw "text"; }', 'iteration 0 of run 1 failed: "text"'],
+    ['export default () => NaN', 'the generator returned NaN'],
+    ['export default () => -Infinity', 'the generator returned -Infinity'],
+    ['export default () => "5"', 'the generator returned "5"'],
+    ['export default () => {}', 'the generator returned undefined'],
+    ['export default () => new Promise(() => {})', 'the generator never settles'],
+    [
+      'export default () => new Promise((r) => { setTimeout(() => { throw new Error("late"); }, 1); setTimeout(r, 1e6); })',
+      'the simulation broke outside of its promise: late',
+    ],
+  ])('the generator %j exits 3 with one clear line', async (source, message) => {
+    writeFileSync(join(folder, 'bad.mjs'), source);
+    const outcome = await run(...memory, '-n', '20', '--generator', 'bad.mjs');
+    expect(outcome).toMatchObject({ code: 3, stdout: '' });
+    expect(outcome.stderr).toContain(`stepcompute: `);
+    expect(outcome.stderr).toContain(message);
+    expect(outcome.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('a generator that does not settle within the time-out fails its iteration', async () => {
+    writeFileSync(
+      join(folder, 'slow.mjs'),
+      'export default () => new Promise((r) => setTimeout(r, 1e6))',
+    );
+    const outcome = await run(...memory, '--generator', 'slow.mjs', '--timeout', '20ms', '--json');
+    expect(outcome.code).toBe(3);
+    expect(lastLine(outcome)).toMatchObject({
+      runId: 1,
+      status: 'failed',
+      completed: 0,
+      failed: 1,
+      missing: 999,
+      error: { name: 'IterationFailedError' },
+    });
+  });
+
+  it.each([
+    ['export const simulate = () => 1', 'default export is a function'],
+    ['export default 5', 'default export is a function'],
+    ['this is no JavaScript', 'a module that loads'],
+    ['throw new Error("on load")', 'on load'],
+  ])('the generator file %j exits 2', async (source, message) => {
+    writeFileSync(join(folder, 'broken.mjs'), source);
+    const outcome = await run(...memory, '--generator', 'broken.mjs');
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain(message);
+  });
+
+  it('a database that cannot be used exits 5, and nothing is created', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    for (const place of ['file', 'file/below', 'postgres://u:secret@127.0.0.1:1/x']) {
+      const outcome = await run('run', '--db', place);
+      expect(outcome).toMatchObject({ code: 5, stdout: '' });
+      expect(outcome.stderr).not.toContain('secret');
+    }
+    const missing = await run('list', '--db', 'nowhere');
+    expect(missing.code).toBe(5);
+    expect(missing.stderr).toContain('there is no database in');
+    expect(existsSync(join(folder, 'nowhere'))).toBe(false);
+  });
+
+  it('an unknown command exits 2, help and version exit 0', async () => {
+    expect((await run('simulate')).code).toBe(2);
+    expect((await run('run', '--help')).stdout).toContain('Examples:');
+    const help = await run('--help');
+    expect(help.code).toBe(0);
+    expect(help.stdout).toContain('Exit codes:');
+    expect((await run('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describeOnPostgres('on a PostgreSQL server', () => {
+  it('gives the same bits as in memory, and migrates', async () => {
+    const database = await createDatabase();
+    const outcome = await run('run', '--seed', '42', '--db', database.url, '--json');
+    expect(lastLine(outcome)).toMatchObject(expectedJson(1, 42, 1000));
+    expect((await run('migrate', '--db', database.url)).code).toBe(0);
+    await database.drop();
+  });
+});

@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { uniformInteger } from '@stepcompute/core';
+import { expectedAverage } from '@stepcompute/core/testing';
+import { InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
+import { openPostgres } from '../src/postgres.js';
+import { typeOrmStores } from '../src/typeorm-stores.js';
+import { createDatabase, describeOnPostgres } from './support/databases.js';
+import { parseNewRun } from './support/runs.js';
+
+const execute = promisify(execFile);
+
+describe('openPostgres', () => {
+  it('refuses what is no PostgreSQL URL, without repeating it', async () => {
+    await expect(openPostgres({ url: 'mysql://user:secret@host/db' })).rejects.toMatchObject({
+      name: 'InvalidInputError',
+      message: expect.not.stringContaining('secret') as string,
+    });
+  });
+
+  it('says which server it could not reach, without the password', async () => {
+    const url = 'postgres://user:secret@127.0.0.1:1/db?password=secret';
+    await expect(openPostgres({ url })).rejects.toMatchObject({
+      name: 'PersistenceError',
+      retryable: true,
+      message: expect.stringMatching(/^cannot open postgres:\/\/127\.0\.0\.1:1\/db: /) as string,
+    });
+  });
+});
+
+describeOnPostgres('on a PostgreSQL server', () => {
+  it('gives runs that several processes allocate at once ids of their own', async () => {
+    const database = await createDatabase();
+    const main = resolve(__dirname, '../dist');
+    const program = `
+      const { openPostgres } = require(${JSON.stringify(`${main}/postgres.js`)});
+      const { typeOrmStores } = require(${JSON.stringify(`${main}/index.js`)});
+      (async () => {
+        const dataSource = await openPostgres({ url: ${JSON.stringify(database.url)} });
+        const { runs } = typeOrmStores(dataSource);
+        const run = ${JSON.stringify(parseNewRun({ repetitions: 1, seed: 1 }))};
+        const all = await Promise.all(Array.from({ length: 25 }, () => runs.allocate(run)));
+        console.log(all.map(({ id }) => id).join());
+        await dataSource.destroy();
+      })();`;
+    const answers = await Promise.all(
+      [1, 2, 3].map(() => execute(process.execPath, ['-e', program])),
+    );
+    const ids = answers.flatMap(({ stdout }) => stdout.trim().split(',').map(Number));
+    expect(ids.sort((a, b) => a - b)).toEqual(Array.from({ length: 75 }, (_, index) => index + 1));
+    await database.drop();
+  });
+
+  it('keeps the averages in another database when told to', async () => {
+    const [first, second] = await Promise.all([createDatabase(), createDatabase()]);
+    const dataSource = await openPostgres({ url: first.url });
+    const averages = await openPostgres({ url: second.url });
+    const orchestrator = new InProcessOrchestrator({
+      generator: uniformInteger,
+      stores: typeOrmStores(dataSource, { averages }),
+      clock: new SystemClock(),
+    });
+    const { run } = await orchestrator.run({ repetitions: 100, seed: 42 });
+    expect(await typeOrmStores(dataSource).averages.find(run.id)).toBeUndefined();
+    expect(await typeOrmStores(averages).averages.find(run.id)).toEqual(expectedAverage(42, 100));
+    await Promise.all([dataSource.destroy(), averages.destroy()]);
+    await Promise.all([first.drop(), second.drop()]);
+  });
+
+  it('says so when the database goes away', async () => {
+    const database = await createDatabase();
+    const dataSource = await openPostgres({ url: database.url });
+    const stores = typeOrmStores(dataSource);
+    const run = await stores.runs.allocate(parseNewRun({ repetitions: 1, seed: 1 }));
+    await database.drop(); // ends every connection to it
+    await expect(stores.runs.get(run.id)).rejects.toMatchObject({ name: 'PersistenceError' });
+    await dataSource.destroy();
+  });
+});

@@ -1,0 +1,132 @@
+import type { DataSource } from 'typeorm';
+import { migrateSchema, schemaState } from '../src/migrate-schema.js';
+import { openPglite } from '../src/pglite.js';
+import { openPostgres } from '../src/postgres.js';
+import { createDatabase, describeOnPostgres, type TestDatabase } from './support/databases.js';
+
+async function statementsThatWouldChange(dataSource: DataSource): Promise<string[]> {
+  const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
+  return upQueries.map(({ query }) => query);
+}
+
+describe('the schema on PGlite', () => {
+  let dataSource: DataSource;
+  beforeAll(async () => {
+    dataSource = await openPglite();
+  });
+  afterAll(() => dataSource.destroy());
+
+  it('is after the migrations what the entities say', async () => {
+    expect(await statementsThatWouldChange(dataSource)).toEqual([]);
+    expect(await schemaState(dataSource)).toBe('current');
+  });
+
+  it('names every constraint', async () => {
+    const rows: { conname: string }[] = await dataSource.query(
+      `SELECT conname::text FROM pg_constraint
+       WHERE conrelid::regclass::text LIKE 'stepcompute_%' AND contype IN ('p', 'u', 'c')
+         AND conrelid <> 'stepcompute_migration'::regclass
+       ORDER BY conname`,
+    );
+    expect(rows.map(({ conname }) => conname)).toEqual([
+      'stepcompute_average_pk',
+      'stepcompute_failure_pk',
+      'stepcompute_run_idempotency_key',
+      'stepcompute_run_pk',
+      'stepcompute_run_repetitions',
+      'stepcompute_run_seed',
+      'stepcompute_run_status',
+      'stepcompute_value_finite',
+      'stepcompute_value_iteration',
+      'stepcompute_value_pk',
+    ]);
+  });
+
+  it('does not let transactions that run side by side see each other', async () => {
+    const attempts = Array.from({ length: 5 }, (_, index) =>
+      dataSource.transaction(async (manager) => {
+        await manager.query(`INSERT INTO stepcompute_value VALUES (1000, ${index}, 1)`);
+        if (index % 2 === 1) throw new Error('rolled back');
+      }),
+    );
+    await Promise.allSettled(attempts);
+    const rows: { iteration_id: number }[] = await dataSource.query(
+      'SELECT iteration_id FROM stepcompute_value WHERE run_id = 1000 ORDER BY 1',
+    );
+    expect(rows.map((row) => row.iteration_id)).toEqual([0, 2, 4]);
+  });
+
+  it('is refused when a later version has been at it', async () => {
+    await dataSource.query(
+      `INSERT INTO stepcompute_migration (timestamp, name) VALUES (1, 'FromTheFuture1')`,
+    );
+    expect(await schemaState(dataSource)).toBe('newer');
+    await expect(migrateSchema(dataSource)).rejects.toMatchObject({
+      name: 'PersistenceError',
+      message: expect.stringContaining('upgrade StepCompute') as string,
+      retryable: false,
+    });
+  });
+});
+
+describeOnPostgres('the schema on PostgreSQL', () => {
+  let database: TestDatabase;
+  beforeEach(async () => {
+    database = await createDatabase();
+  });
+  afterEach(() => database.drop());
+
+  it('is created once when several processes open an empty database together', async () => {
+    const opened = await Promise.all(
+      [1, 2, 3, 4].map(() => openPostgres({ url: database.url, poolSize: 2 })),
+    );
+    for (const dataSource of opened) {
+      expect(await schemaState(dataSource)).toBe('current');
+      await dataSource.destroy();
+    }
+  });
+
+  it('is after the migrations what the entities say', async () => {
+    const dataSource = await openPostgres({ url: database.url });
+    expect(await statementsThatWouldChange(dataSource)).toEqual([]);
+    await dataSource.destroy();
+  });
+
+  it('is refused when it is newer, and changes nothing', async () => {
+    const dataSource = await openPostgres({ url: database.url });
+    await dataSource.query(
+      `INSERT INTO stepcompute_migration (timestamp, name) VALUES (1, 'FromTheFuture1')`,
+    );
+    await dataSource.destroy();
+    for (const migrate of [false, true]) {
+      await expect(openPostgres({ url: database.url, migrate })).rejects.toMatchObject({
+        name: 'PersistenceError',
+        message: expect.stringContaining('newer') as string,
+      });
+    }
+  });
+
+  it('is refused when it is older, unless it may be brought up to date', async () => {
+    const current = await openPostgres({ url: database.url });
+    const latest = current.migrations.at(-1);
+    class AddNote {
+      readonly name = 'AddNote9999999999999';
+      async up(runner: { query(statement: string): Promise<unknown> }): Promise<void> {
+        await runner.query('ALTER TABLE stepcompute_run ADD COLUMN note text');
+      }
+      async down(): Promise<void> {
+        // never undone here
+      }
+    }
+    expect(latest?.name).toBeDefined();
+    // A later version of the package would know one migration more than the database has had.
+    current.migrations.push(new AddNote());
+    expect(await schemaState(current)).toBe('older');
+    await migrateSchema(current);
+    expect(await schemaState(current)).toBe('current');
+    await current.destroy();
+    await expect(openPostgres({ url: database.url })).rejects.toMatchObject({
+      message: expect.stringContaining('newer') as string,
+    });
+  });
+});

@@ -1,0 +1,12 @@
+import { Milliseconds, Repetitions, Seed, type NewRun } from '@stepcompute/core';
+
+/** A run to allocate, without the request's defaults and checks around it. */
+export function parseNewRun(run: { repetitions: number; seed: number }): NewRun {
+  return {
+    repetitions: Repetitions.parse(run.repetitions),
+    seed: Seed.parse(run.seed),
+    delayMs: Milliseconds.parse(0, 'delay'),
+    generatorName: 'test',
+    idempotencyKey: undefined,
+  };
+}
