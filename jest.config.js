@@ -10,7 +10,7 @@ module.exports = {
   },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   testMatch: ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/examples/*/test/**/*.test.ts'],
-  globalSetup: '<rootDir>/packages/sql-store/test/support/postgres-server.js',
-  globalTeardown: '<rootDir>/packages/sql-store/test/support/stop-postgres-server.js',
+  globalSetup: '<rootDir>/testing/postgres/start.js',
+  globalTeardown: '<rootDir>/testing/postgres/stop.js',
   testTimeout: 60_000,
 };

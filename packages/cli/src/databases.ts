@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { InvalidInputError, PersistenceError, type Stores } from '@stepcompute/core';
 import { inMemoryStores } from '@stepcompute/inmemory-adapter';
+import type { typeOrmStores } from '@stepcompute/sql-store';
 
 export interface Database {
   readonly stores: Stores;
@@ -84,9 +85,7 @@ async function openFolder(folder: string): Promise<Database> {
   return overDataSource(await openPglite({ folder }));
 }
 
-type DataSource = Parameters<typeof import('@stepcompute/sql-store').typeOrmStores>[0];
-
-async function overDataSource(dataSource: DataSource): Promise<Database> {
-  const { typeOrmStores } = await import('@stepcompute/sql-store');
-  return { stores: typeOrmStores(dataSource), close: () => dataSource.destroy() };
+async function overDataSource(dataSource: Parameters<typeof typeOrmStores>[0]): Promise<Database> {
+  const sqlStore = await import('@stepcompute/sql-store');
+  return { stores: sqlStore.typeOrmStores(dataSource), close: () => dataSource.destroy() };
 }

@@ -55,7 +55,7 @@ function buildProgram(finish: (code: ExitCode) => void): Command {
       .option(
         '--db <place>',
         'a folder, postgres://user:password@host:port/database, or memory (env: STEPCOMPUTE_DB)',
-        process.env['STEPCOMPUTE_DB'] ?? '.stepcompute',
+        process.env.STEPCOMPUTE_DB ?? '.stepcompute',
       )
       .option('--verbose', 'show stack traces and the causes of errors');
 

@@ -100,7 +100,7 @@ function parseRequest(options: RunCommandOptions): {
     text === undefined ? undefined : (parseNumber(text) as number);
   return {
     run: {
-      repetitions: number(options.repetitions) as number,
+      repetitions: parseNumber(options.repetitions) as number,
       seed: number(options.seed),
       delayMs: parseDuration(options.delay, 'delay'),
     },

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
-import { createDatabase, describeOnPostgres } from '../../sql-store/test/support/databases.js';
+import { createDatabase, describeOnPostgres } from '../../../testing/postgres/databases.js';
 import { lastLine, stepcompute, type Outcome } from './support.js';
 
 let folder: string;
@@ -79,7 +79,7 @@ describe('in a fresh folder', () => {
     writeFileSync(join(folder, 'die.js'), source);
     const rolled = await run('run', '-n', '20', '--generator', 'die.js', '--json');
     expect(rolled.code).toBe(0);
-    const id = String(lastLine(rolled)['runId']);
+    const id = String(lastLine(rolled).runId);
     expect(lastLine(await run('replay', id, '3', '--json'))).toMatchObject({ matches: true });
   });
 

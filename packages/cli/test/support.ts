@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 
-export const launcher = resolve(__dirname, '../bin/stepcompute.js');
+const launcher = resolve(__dirname, '../bin/stepcompute.js');
 
 export interface Outcome {
   readonly code: number | null;
@@ -16,10 +16,9 @@ export function stepcompute(
   onStderr: (text: string, kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
 ): Promise<Outcome> {
   return new Promise((done, fail) => {
-    const { STEPCOMPUTE_DB: _, ...env } = process.env;
     const child = spawn(process.execPath, [launcher, ...args], {
       cwd: folder,
-      env: { ...env, NODE_OPTIONS: '' },
+      env: { ...process.env, NODE_OPTIONS: '', STEPCOMPUTE_DB: '.stepcompute' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stdout = '';

@@ -7,7 +7,7 @@ import { VirtualClock } from '../src/virtual-clock.js';
 describe('the Inversify modules', () => {
   const newContainer = (): Container => {
     const container = new Container();
-    container.load(inMemoryStoresModule(), inProcessModule({ concurrency: 10 }));
+    container.loadSync(inMemoryStoresModule(), inProcessModule({ concurrency: 10 }));
     container.bind<ValueGenerator>(ValueGenerator).toConstantValue(uniformInteger);
     return container;
   };

@@ -25,7 +25,7 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 /** What a store throws in place of a driver's error; errors of the taxonomy pass unchanged. */
-export function persistenceError(error: unknown): unknown {
+function persistenceError(error: unknown): unknown {
   if (isStepComputeError(error)) return error;
   const code = codeOf(error);
   const lostConnection = /connection terminated|connection ended/i.test(messageOf(error));

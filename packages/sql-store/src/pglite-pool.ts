@@ -25,9 +25,9 @@ class PgliteClient extends EventEmitter {
     if (respond !== undefined) {
       answer.then(
         (result) => respond(undefined, result),
-        (error: Error) =>
+        (error: unknown) =>
           // TypeORM reads the result even where there is an error.
-          respond(error, undefined as never),
+          respond(error as Error, undefined as never),
       );
     }
     return answer;

@@ -54,7 +54,7 @@ async function connect(pglite: PGlite, unlock: () => void): Promise<DataSource> 
   const dataSource = new DataSource({
     type: 'postgres',
     driver: {
-      Pool: function () {
+      Pool() {
         return new PglitePool(pglite, async () => {
           await pglite.close();
           unlock();

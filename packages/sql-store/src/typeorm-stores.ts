@@ -238,7 +238,7 @@ export class TypeOrmValueStore implements ValueStore {
 
   average(id: RunId): Promise<Average> {
     return translated(async () => {
-      const [sums] = (await this.#sums(id)) as (SumsRow | undefined)[];
+      const sums = await this.#sums(id);
       if (sums === undefined) throw new RunNotFoundError(id);
       if (sums.count < sums.repetitions) {
         throw new IncompleteRunError(id, sums.repetitions, sums.count);
@@ -247,9 +247,10 @@ export class TypeOrmValueStore implements ValueStore {
     });
   }
 
-  async #sums(id: RunId): Promise<unknown[]> {
+  async #sums(id: RunId): Promise<SumsRow | undefined> {
     try {
-      return (await execute(this.dataSource, averageStatement, [id])).records;
+      const { records } = await execute(this.dataSource, averageStatement, [id]);
+      return (records as SumsRow[])[0];
     } catch (error) {
       if (codeOf(error) !== numericValueOutOfRange) throw error;
       // An incomplete run is called so first, whatever its values add up to.

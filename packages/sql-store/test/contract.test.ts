@@ -5,7 +5,11 @@ import type { DataSource } from 'typeorm';
 import { openPglite } from '../src/pglite.js';
 import { openPostgres } from '../src/postgres.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
-import { createDatabase, describeOnPostgres, type TestDatabase } from './support/databases.js';
+import {
+  createDatabase,
+  describeOnPostgres,
+  type TestDatabase,
+} from '../../../testing/postgres/databases.js';
 
 function testBoth(name: string, stores: () => Stores): void {
   testStores({ describe, it }, { name, stores });

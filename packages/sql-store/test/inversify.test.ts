@@ -8,7 +8,7 @@ import { openPglite } from '../src/pglite.js';
 it('puts the in-process orchestrator on SQL by one module', async () => {
   const dataSource = await openPglite();
   const container = new Container();
-  container.load(sqlStoresModule(dataSource), inProcessModule());
+  container.loadSync(sqlStoresModule(dataSource), inProcessModule());
   container.bind<ValueGenerator>(ValueGenerator).toConstantValue(uniformInteger);
   const { average } = await container
     .get<Orchestrator>(Orchestrator)

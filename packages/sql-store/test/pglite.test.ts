@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseNewRun } from './support/runs.js';
+import { parseNewRun } from './new-run.js';
 import { lockFolder } from '../src/folder-lock.js';
 import { openPglite } from '../src/pglite.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';

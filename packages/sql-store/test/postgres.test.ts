@@ -6,8 +6,8 @@ import { expectedAverage } from '@stepcompute/core/testing';
 import { InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
 import { openPostgres } from '../src/postgres.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
-import { createDatabase, describeOnPostgres } from './support/databases.js';
-import { parseNewRun } from './support/runs.js';
+import { createDatabase, describeOnPostgres } from '../../../testing/postgres/databases.js';
+import { parseNewRun } from './new-run.js';
 
 const execute = promisify(execFile);
 

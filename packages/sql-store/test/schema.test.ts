@@ -2,7 +2,11 @@ import type { DataSource } from 'typeorm';
 import { migrateSchema, schemaState } from '../src/migrate-schema.js';
 import { openPglite } from '../src/pglite.js';
 import { openPostgres } from '../src/postgres.js';
-import { createDatabase, describeOnPostgres, type TestDatabase } from './support/databases.js';
+import {
+  createDatabase,
+  describeOnPostgres,
+  type TestDatabase,
+} from '../../../testing/postgres/databases.js';
 
 async function statementsThatWouldChange(dataSource: DataSource): Promise<string[]> {
   const { upQueries } = await dataSource.driver.createSchemaBuilder().log();

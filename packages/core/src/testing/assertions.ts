@@ -2,8 +2,8 @@ import { describeValue } from '../errors.js';
 
 /** The two functions of a test runner that the suites need: Jest's, Vitest's and node:test's all fit. */
 export interface TestRunner {
-  describe(name: string, define: () => void): unknown;
-  it(name: string, test: () => Promise<void>): unknown;
+  readonly describe: (name: string, define: () => void) => unknown;
+  readonly it: (name: string, test: () => Promise<void>) => unknown;
 }
 
 /** Fails unless the two print the same as JSON and, for numbers, are the same to the bit. */

@@ -1,5 +1,5 @@
 import type { Orchestrator, Progress } from '../orchestrator.js';
-import { IterationId } from '../range.js';
+import { type IterationId } from '../range.js';
 import type { Stores } from '../stores.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
 import {

@@ -21,10 +21,12 @@ export const contractSimulations = {
     return uniformInteger(context);
   },
   /** Answers only when it is told to stop. */
-  hanging: ({ signal }: IterationContext): Promise<number> =>
-    new Promise((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    }),
+  hanging: async ({ signal }: IterationContext): Promise<number> => {
+    await new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    throw signal.reason;
+  },
 } as const;
 
 export type ContractSimulation = keyof typeof contractSimulations;

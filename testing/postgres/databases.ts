@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 
 /** The server's URL, or undefined where no PostgreSQL is at hand. */
-export const serverUrl = process.env['STEPCOMPUTE_TEST_POSTGRES_URL'];
+const serverUrl = process.env.STEPCOMPUTE_TEST_POSTGRES_URL;
 
 /** `describe` where there is a real PostgreSQL, `describe.skip` where there is none. */
 export const describeOnPostgres = serverUrl === undefined ? describe.skip : describe;

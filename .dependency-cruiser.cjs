@@ -1,0 +1,112 @@
+/**
+ * Which package may import what. Packages still to come are listed too, so that their first file
+ * meets the rule. A workspace package resolves to its own `dist`, so that is what a rule names.
+ */
+
+const workspace = (name) => `^packages/${name}/dist/`;
+const npm = (name) => `(^|/)node_modules/${name}/`;
+const inversify = [npm('inversify'), npm('reflect-metadata')];
+
+const inmemoryAdapter = [workspace('core')];
+const sqlStore = [workspace('core'), npm('typeorm')];
+const awsAdapter = [
+  ...sqlStore,
+  workspace('sql-store'),
+  npm('@aws-sdk/[^/]+'),
+  npm('@aws-lambda-powertools/[^/]+'),
+  npm('@types/aws-lambda'),
+];
+
+/** What the sources under a path may import beside their own package's; the longest path counts. */
+const places = {
+  'core/src/': { builtins: false, allowed: [] },
+  'inmemory-adapter/src/': { allowed: inmemoryAdapter },
+  'inmemory-adapter/src/inversify.ts': { allowed: [...inmemoryAdapter, ...inversify] },
+  'sql-store/src/': { allowed: sqlStore },
+  'sql-store/src/inversify.ts': { allowed: [...sqlStore, ...inversify] },
+  'sql-store/src/pglite': { allowed: [...sqlStore, npm('@electric-sql/pglite')] },
+  'sql-store/src/postgres': { allowed: [...sqlStore, npm('pg'), npm('@types/pg')] },
+  'aws-adapter/src/': { allowed: awsAdapter },
+  'aws-adapter/src/inversify.ts': { allowed: [...awsAdapter, ...inversify] },
+  'infra/src/': { allowed: [npm('aws-cdk-lib'), npm('constructs'), npm('cdk-nag')] },
+};
+
+const importRules = Object.entries(places).map(([place, { builtins = true, allowed }]) => ({
+  name: `imports-of-${place.replace(/\W+/g, '-').replace(/-$/, '')}`,
+  comment: 'The architecture’s import rule: see .dependency-cruiser.cjs.',
+  severity: 'error',
+  from: {
+    path: `^packages/${place}`,
+    pathNot: Object.keys(places)
+      .filter((other) => other !== place && other.startsWith(place))
+      .map((other) => `^packages/${other}`),
+  },
+  to: {
+    pathNot: [`^packages/${place.split('/')[0]}/src/`, ...allowed],
+    ...(builtins && { dependencyTypesNot: ['core'] }),
+  },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...importRules,
+    {
+      name: 'rehearsal-stands-alone',
+      comment: 'It plays the part of AWS, which knows nothing of this product.',
+      severity: 'error',
+      from: { path: '^packages/rehearsal/src/' },
+      to: { path: '^(packages/(?!rehearsal/)|examples/)' },
+    },
+    {
+      name: 'orchestrators-apart',
+      comment: 'What binds the orchestrators is core’s contract suite, not each other.',
+      severity: 'error',
+      from: { path: '^packages/(inmemory-adapter|aws-adapter)/' },
+      to: { path: '^packages/(inmemory-adapter|aws-adapter)/', pathNot: '^packages/$1/' },
+    },
+    {
+      name: 'light-entry-points',
+      comment: 'A package’s main entry point drags in no container and no driver.',
+      severity: 'error',
+      from: { path: '^packages/(core|inmemory-adapter|sql-store|aws-adapter)/src/index\\.ts$' },
+      to: {
+        path: [...inversify, npm('pg'), npm('@electric-sql/pglite')],
+        reachable: true,
+      },
+    },
+    {
+      name: 'no-deep-imports',
+      comment: 'Another package is imported by its name, through what it exports.',
+      severity: 'error',
+      from: { path: '^(packages|examples)/([^/]+)/' },
+      to: { path: '^(packages|examples)/', pathNot: '^$1/$2/', dependencyTypes: ['local'] },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'Types may refer to each other; what is loaded may not.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-unresolvable',
+      comment:
+        'A rule cannot judge what it cannot find. Is the import misspelt, or a package unbuilt?',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: ['(^|/)node_modules/', '(^|/)dist/'] },
+    // Imports of types alone count: the domain may not even know another package's types.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['types', 'import', 'require', 'node', 'default'],
+      mainFields: ['types', 'main'],
+    },
+  },
+};

@@ -1,0 +1,85 @@
+/**
+ * The public API of each entry point that has types, one report each, kept under version control so
+ * that a change of it shows in review. Fails when a report is out of date; `--local` rewrites it.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
+
+const localBuild = process.argv.includes('--local');
+const root = resolve(import.meta.dirname, '..');
+
+for (const name of ['core', 'inmemory-adapter', 'sql-store']) {
+  const folder = join(root, 'packages', name);
+  const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  for (const [entry, { types }] of Object.entries(exports)) {
+    if (types !== undefined && !report(folder, entry, types)) process.exitCode = 1;
+  }
+}
+
+/** Whether the entry point has no fault and its report was up to date, or is now. */
+function report(folder, entry, types) {
+  const reportFileName = entry === '.' ? 'index' : entry.slice('./'.length).replaceAll('/', '-');
+  const reportFolder = join(folder, 'api');
+  const reportTempFolder = join(root, 'node_modules/.cache/api-report', relative(root, folder));
+  const mainReport = join(reportTempFolder, 'index.api.md');
+  const reportPath = relative(root, join(reportFolder, `${reportFileName}.api.md`));
+  mkdirSync(reportFolder, { recursive: true });
+  const config = ExtractorConfig.prepare({
+    configObject: {
+      projectFolder: folder,
+      mainEntryPointFilePath: join(folder, types),
+      compiler: { tsconfigFilePath: join(folder, 'tsconfig.json') },
+      apiReport: {
+        enabled: true,
+        reportFileName,
+        reportFolder,
+        reportTempFolder,
+      },
+      docModel: { enabled: false },
+      dtsRollup: { enabled: false },
+      tsdocMetadata: { enabled: false },
+      newlineKind: 'lf',
+      messages: {
+        compilerMessageReporting: { default: { logLevel: 'error' } },
+        extractorMessageReporting: {
+          default: { logLevel: 'error' },
+          // What is exported is public, and a name may say enough.
+          'ae-missing-release-tag': { logLevel: 'none' },
+          'ae-undocumented': { logLevel: 'none' },
+          // TSDoc's link syntax is stricter than TypeScript's, which editors follow.
+          'ae-unresolved-link': { logLevel: 'none' },
+        },
+        tsdocMessageReporting: { default: { logLevel: 'none' } },
+      },
+    },
+    configObjectFullPath: undefined,
+    packageJsonFullPath: join(folder, 'package.json'),
+  });
+  const { succeeded, apiReportChanged } = Extractor.invoke(config, {
+    localBuild,
+    messageCallback(message) {
+      message.handled = true;
+      if (entry !== '.' && isInMainEntryPoint(mainReport, message)) message.logLevel = 'none';
+      if (message.logLevel !== 'error') return;
+      const { sourceFilePath: file, sourceFileLine: line, messageId, text } = message;
+      const place = file === undefined ? reportPath : `${relative(root, file)}:${line}`;
+      console.error(`${place} ${messageId}: ${text}`);
+    },
+  });
+  if (apiReportChanged) {
+    console.error(
+      localBuild
+        ? `${reportPath} is updated`
+        : `${reportPath} is not up to date: run \`npm run api\` and review the difference`,
+    );
+  }
+  return succeeded;
+}
+
+/** Whether a sub-path only refers to a symbol that its users get from the package's main entry point. */
+function isInMainEntryPoint(mainReport, { messageId, text }) {
+  if (messageId !== 'ae-forgotten-export') return false;
+  const [, symbol] = /"(\w+)"/.exec(text) ?? [];
+  return new RegExp(`^export .*\\b${symbol}\\b`, 'm').test(readFileSync(mainReport, 'utf8'));
+}
