@@ -51,16 +51,16 @@ async function openCluster(folder: string): Promise<PGlite> {
 }
 
 async function connect(pglite: PGlite, unlock: () => void): Promise<DataSource> {
+  // A function that TypeORM calls with `new`, and that answers with a pool over this database.
+  function Pool(): PglitePool {
+    return new PglitePool(pglite, async () => {
+      await pglite.close();
+      unlock();
+    });
+  }
   const dataSource = new DataSource({
     type: 'postgres',
-    driver: {
-      Pool() {
-        return new PglitePool(pglite, async () => {
-          await pglite.close();
-          unlock();
-        });
-      },
-    },
+    driver: { Pool },
     installExtensions: false,
     entities: schemas,
     ...migrationOptions,
