@@ -1,5 +1,10 @@
 import { PersistenceError } from '@stepcompute/core';
-import { MigrationExecutor, type DataSource, type QueryRunner } from 'typeorm';
+import {
+  MigrationExecutor,
+  type DataSource,
+  type DataSourceOptions,
+  type QueryRunner,
+} from 'typeorm';
 import { migrations, migrationsTableName } from './migrations.js';
 import { translated } from './persistence-error.js';
 
@@ -61,7 +66,10 @@ export function migrateSchema(dataSource: DataSource): Promise<void> {
 }
 
 /** The migrations of this version, and the table that records them: for the DataSource's options. */
-export const migrationOptions = { migrations, migrationsTableName };
+export const migrationOptions: Pick<DataSourceOptions, 'migrations' | 'migrationsTableName'> = {
+  migrations,
+  migrationsTableName,
+};
 
 export function newerSchemaError(): PersistenceError {
   return new PersistenceError(
