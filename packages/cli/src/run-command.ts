@@ -171,13 +171,16 @@ async function describeResult(
   elapsedMs: number,
   terminal: Terminal,
 ): Promise<string> {
-  const rate = (average.count / Math.max(1, elapsedMs)) * 1000;
+  // The run's own time: opening the database is no part of its rate.
+  const runMs = (run.finishedAt ?? run.startedAt).getTime() - run.startedAt.getTime();
+  const rate = (average.count / Math.max(1, runMs)) * 1000;
   const rows: [string, string][] = [
     ['run', String(run.id)],
     ['seed', String(run.seed)],
     ['values', formatCount(average.count)],
     ...averageRows(average),
-    ['elapsed', `${formatDuration(elapsedMs)} (${formatCount(Math.round(rate))}/s)`],
+    ['elapsed', formatDuration(elapsedMs)],
+    ['rate', `${formatCount(Math.round(rate))} values/s`],
   ];
   const table = formatTable(rows, terminal.isInteractive);
   if (!terminal.isInteractive) return table;
