@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { migrateDatabase } from './databases.js';
 import { ExitCode, exitCodeHelp, exitCodeOf } from './exit-codes.js';
 import { listCommand, replayCommand, showCommand, valuesCommand } from './inspect-commands.js';
@@ -52,10 +52,13 @@ function buildProgram(finish: (code: ExitCode) => void): Command {
     program
       .command(name)
       .description(description)
-      .option(
-        '--db <place>',
-        'a folder, postgres://user:password@host:port/database, or memory (env: STEPCOMPUTE_DB)',
-        process.env.STEPCOMPUTE_DB ?? '.stepcompute',
+      .addOption(
+        new Option(
+          '--db <place>',
+          'a folder, postgres://user:password@host:port/database, or memory (env: STEPCOMPUTE_DB)',
+        )
+          // Described by hand: the value itself may hold a password, and help prints it.
+          .default(process.env.STEPCOMPUTE_DB ?? '.stepcompute', 'STEPCOMPUTE_DB, or .stepcompute'),
       )
       .option('--verbose', 'show stack traces and the causes of errors');
 

@@ -73,7 +73,7 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<DataSo
   return dataSource;
 }
 
-/** Everything but scheme, host, port and path may hold a secret. */
+/** Everything but scheme, host, port and path may hold a secret; a password may hold any character. */
 function withoutSecrets(url: string): string {
-  return url.replace(/^([a-z]+:\/\/)(?:[^/]*@)?/i, '$1').replace(/\?.*$/s, '');
+  return url.replace(/^([a-z]+:\/\/)(?:.*@)?/is, '$1').replace(/\?.*$/s, '');
 }

@@ -29,6 +29,19 @@ describe('openPostgres', () => {
   });
 });
 
+it('never repeats a password, whatever characters it holds', async () => {
+  for (const url of [
+    'postgres://user:pa/secret@localhost:1/db',
+    'postgres://user:12/secret@localhost:1/db',
+    'postgres://user:se?cret@secret@localhost:1/db',
+  ]) {
+    await expect(openPostgres({ url })).rejects.toMatchObject({
+      name: 'PersistenceError',
+      message: expect.not.stringContaining('secret') as string,
+    });
+  }
+});
+
 describeOnPostgres('on a PostgreSQL server', () => {
   it('gives runs that several processes allocate at once ids of their own', async () => {
     const database = await createDatabase();
