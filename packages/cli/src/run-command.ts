@@ -3,7 +3,10 @@ import {
   describeValue,
   isStepComputeError,
   messageOf,
+  Milliseconds,
   readLedger,
+  Repetitions,
+  Seed,
   type Ledger,
   type Run,
   type RunResult,
@@ -51,6 +54,10 @@ export async function runCommand(
   let run: Run | undefined;
   try {
     const request = parseRequest(options);
+    // Before the database is opened, so that a refused request leaves none behind.
+    Repetitions.parse(request.run.repetitions);
+    if (request.run.seed !== undefined) Seed.parse(request.run.seed);
+    Milliseconds.parse(request.run.delayMs, 'delay');
     const generator =
       options.generator === undefined ? builtInGenerator : await loadGenerator(options.generator);
     const opened = await openDatabase(options.db, (message) => terminal.note(message));
