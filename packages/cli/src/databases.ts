@@ -34,7 +34,7 @@ export async function openDatabase(
     case 'memory':
       return { stores: inMemoryStores(), close: () => Promise.resolve() };
     case 'server':
-      return openServer(location, false);
+      return openServer(location, { create: true });
     case 'folder':
       if (!holdsCluster(location)) announce(`Creating a database in ${location} …`);
       return openFolder(location);
@@ -57,13 +57,13 @@ export async function openExistingDatabase(location: string): Promise<Database> 
       { retryable: false },
     );
   }
-  return openDatabase(location, () => undefined);
+  return kind === 'server' ? openServer(location, { create: false }) : openFolder(location);
 }
 
 /** Brings the schema of a PostgreSQL server up to date; an embedded one always is. */
 export async function migrateDatabase(location: string): Promise<void> {
   if (kindOf(location) === 'server') {
-    await (await openServer(location, true)).close();
+    await (await openServer(location, { create: true, migrate: true })).close();
   } else {
     await (await openExistingDatabase(location)).close();
   }
@@ -75,9 +75,12 @@ function holdsCluster(folder: string): boolean {
 
 // The database packages take half a second to load: a run in memory does without them.
 
-async function openServer(url: string, migrate: boolean): Promise<Database> {
+async function openServer(
+  url: string,
+  schema: { readonly create: boolean; readonly migrate?: boolean },
+): Promise<Database> {
   const { openPostgres } = await import('@stepcompute/sql-store/postgres');
-  return overDataSource(await openPostgres({ url, migrate }));
+  return overDataSource(await openPostgres({ url, ...schema }));
 }
 
 async function openFolder(folder: string): Promise<Database> {

@@ -7,14 +7,17 @@ export const ExitCode = {
   unexpected: 1,
   /** An option, argument or file is not what it should be; nothing was done. */
   invalidInput: 2,
-  /** An iteration failed, or the values could not be averaged. */
+  /**
+   * An iteration failed, another value was there already, the values could not be averaged, or the
+   * simulation never settles or broke outside of its promise.
+   */
   runFailed: 3,
   runNotFound: 4,
   /** The database could not be opened, read or written. */
   database: 5,
   /** A replayed value differs from the stored one. */
   mismatch: 6,
-  /** Ctrl-C. */
+  /** Ctrl-C, or SIGTERM. */
   interrupted: 130,
 } as const;
 
@@ -27,10 +30,11 @@ const exitCodes: Readonly<Record<string, ExitCode>> = {
   CONFLICTING_VALUE: ExitCode.runFailed,
   INCOMPLETE_RUN: ExitCode.runFailed,
   AVERAGE_OVERFLOW: ExitCode.runFailed,
-  UNSETTLED: ExitCode.runFailed,
+  SIMULATION: ExitCode.runFailed,
   RUN_NOT_FOUND: ExitCode.runNotFound,
   PERSISTENCE: ExitCode.database,
   CANCELLED: ExitCode.interrupted,
+  INTERRUPTED: ExitCode.interrupted,
 };
 
 export function exitCodeOf(error: unknown): ExitCode {
@@ -39,12 +43,21 @@ export function exitCodeOf(error: unknown): ExitCode {
     : ExitCode.unexpected;
 }
 
-/** A simulation that went wrong outside of any one iteration's promise. */
+/** A simulation that went wrong outside of any one iteration's promise, or never settles. */
 export class SimulationError extends StepComputeError {
   declare readonly name: 'SimulationError';
-  readonly code = 'UNSETTLED';
+  readonly code = 'SIMULATION';
   static {
     Object.defineProperty(this.prototype, 'name', { value: 'SimulationError' });
+  }
+}
+
+/** Ctrl-C, where there is no run to cancel. */
+export class InterruptedError extends StepComputeError {
+  declare readonly name: 'InterruptedError';
+  readonly code = 'INTERRUPTED';
+  static {
+    Object.defineProperty(this.prototype, 'name', { value: 'InterruptedError' });
   }
 }
 
@@ -53,8 +66,9 @@ Exit codes:
   0    done
   1    unexpected error (a bug)
   2    invalid option, argument or generator file; nothing was done
-  3    the run failed: an iteration failed, or its values could not be averaged
+  3    the run failed: an iteration failed, another value was stored before, the values
+       could not be averaged, or the simulation never settles or broke outside its promise
   4    no such run
   5    the database could not be opened, read or written
   6    replay found another value than the stored one
-  130  interrupted; what was completed is stored`;
+  130  interrupted by Ctrl-C or SIGTERM; what was completed is stored`;

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
   InvalidInputError,
@@ -20,9 +20,18 @@ export const builtInGenerator: NamedGenerator = {
   generate: uniformInteger,
 };
 
-/** The generator that a run's record names. */
-export function recordedGenerator(name: string): Promise<NamedGenerator> {
-  return name === builtInGenerator.name ? Promise.resolve(builtInGenerator) : loadGenerator(name);
+/**
+ * The generator that a run's record names.
+ * @throws InvalidInputError when it names none that can be loaded, as for a run that a program made
+ */
+export async function recordedGenerator(name: string): Promise<NamedGenerator> {
+  if (name === builtInGenerator.name) return builtInGenerator;
+  if (isAbsolute(name)) return loadGenerator(name);
+  throw new InvalidInputError(
+    'generator',
+    'given with --generator, since the run’s record does not say in which file it is',
+    name,
+  );
 }
 
 /**

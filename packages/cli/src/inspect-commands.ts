@@ -2,12 +2,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
   InvalidInputError,
-  IterationFailedError,
-  IterationId,
-  parseValue,
   readLedger,
   RunId,
-  SeededIteration,
   type IterationValue,
   type Run,
   type Stores,
@@ -23,7 +19,6 @@ import {
   formatTable,
   toJson,
 } from './format.js';
-import { loadGenerator, recordedGenerator } from './generators.js';
 import { parseNumber } from './options.js';
 import type { Terminal } from './terminal.js';
 
@@ -32,7 +27,8 @@ interface InspectOptions {
   readonly json?: boolean;
 }
 
-async function withStores<T>(db: string, work: (stores: Stores) => Promise<T>): Promise<T> {
+/** Opens a database that is there already, for as long as the work takes. */
+export async function withStores<T>(db: string, work: (stores: Stores) => Promise<T>): Promise<T> {
   const { stores, close } = await openExistingDatabase(db);
   try {
     return await work(stores);
@@ -107,7 +103,8 @@ export function showCommand(
       return ExitCode.done;
     }
     const elapsed = elapsedOf(run);
-    const [lowest] = failures;
+    // A failure is over once its iteration has a value.
+    const [lowest] = ledger.failed === 0 ? [] : failures;
     const rows: [string, string][] = [
       ['run', String(run.id)],
       ['status', run.status],
@@ -172,65 +169,4 @@ async function* writeJson(
     separator = ',\n';
   }
   yield separator === '[\n' ? '[]\n' : '\n]\n';
-}
-
-/** Generates one value again, and compares it with the stored one. */
-export function replayCommand(
-  runText: string,
-  iterationText: string,
-  options: InspectOptions & { readonly generator?: string },
-  terminal: Terminal,
-): Promise<ExitCode> {
-  const id = RunId.parse(parseNumber(runText));
-  const iterationId = IterationId.parse(parseNumber(iterationText));
-  return withStores(options.db, async (stores) => {
-    const run = await stores.runs.get(id);
-    if (iterationId >= run.repetitions) {
-      throw new InvalidInputError(
-        'iteration id',
-        `below run ${id}'s ${run.repetitions} repetitions`,
-        iterationId,
-      );
-    }
-    const generator =
-      options.generator === undefined
-        ? await recordedGenerator(run.generatorName)
-        : await loadGenerator(options.generator);
-    const context = new SeededIteration(id, iterationId, run.seed, new AbortController());
-    let replayed: number;
-    try {
-      replayed = parseValue(await generator.generate(context));
-    } catch (cause) {
-      throw new IterationFailedError(id, iterationId, cause);
-    }
-    const stored = await readValue(stores, id, iterationId);
-    const matches = stored === undefined ? null : stored === replayed;
-    if (options.json === true) {
-      const answer = { runId: id, iterationId, replayed, stored: stored ?? null, matches };
-      terminal.print(JSON.stringify(answer));
-    } else {
-      terminal.print(
-        formatTable(
-          [
-            ['replayed', String(replayed)],
-            ['stored', stored === undefined ? 'nothing yet' : String(stored)],
-            ['same', matches === null ? '–' : matches ? 'yes' : 'no'],
-          ],
-          terminal.isInteractive,
-        ),
-      );
-    }
-    return matches === false ? ExitCode.mismatch : ExitCode.done;
-  });
-}
-
-async function readValue(
-  { values }: Stores,
-  id: RunId,
-  iterationId: IterationId,
-): Promise<number | undefined> {
-  for await (const [first] of values.read(id, iterationId)) {
-    return first?.iterationId === iterationId ? first.value : undefined;
-  }
-  return undefined;
 }

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { migrateDatabase } from './databases.js';
 import { ExitCode, exitCodeHelp, exitCodeOf } from './exit-codes.js';
-import { listCommand, replayCommand, showCommand, valuesCommand } from './inspect-commands.js';
+import { listCommand, showCommand, valuesCommand } from './inspect-commands.js';
+import { Interruption } from './interruption.js';
+import { replayCommand, type ReplayOptions } from './replay-command.js';
 import { runCommand, type RunCommandOptions } from './run-command.js';
 import { openTerminal } from './terminal.js';
 
@@ -18,18 +20,20 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? ExitCode.done : ExitCode.unexpected);
   });
-  const exitCode = await execute(argv);
+  // Nor is one that takes no notes.
+  process.stderr.on('error', () => undefined);
+  const exitCode = await execute(argv, new Interruption().listen());
   // A generator may have left timers or connections behind, which would keep the process alive.
   process.stdout.write('', () => process.exit(exitCode));
 }
 
-async function execute(argv: readonly string[]): Promise<ExitCode> {
+async function execute(argv: readonly string[], interruption: Interruption): Promise<ExitCode> {
   let exitCode: ExitCode = ExitCode.done;
   const finish = (code: ExitCode): void => {
     exitCode = code;
   };
   try {
-    await buildProgram(finish).parseAsync(argv);
+    await buildProgram(interruption, finish).parseAsync(argv);
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -40,7 +44,13 @@ async function execute(argv: readonly string[]): Promise<ExitCode> {
   }
 }
 
-function buildProgram(finish: (code: ExitCode) => void): Command {
+function buildProgram(interruption: Interruption, finish: (code: ExitCode) => void): Command {
+  // Commands that wait for nothing but the database and their own output.
+  const perform = async (work: Promise<ExitCode>): Promise<void> =>
+    finish(
+      await interruption.race(work, 'the database never answers: nothing is left to wait for'),
+    );
+
   const program = new Command('stepcompute')
     .description('Run a simulation N times in parallel, keep every value, average them.')
     .version(readVersion(), '--version')
@@ -58,7 +68,7 @@ function buildProgram(finish: (code: ExitCode) => void): Command {
           'a folder, postgres://user:password@host:port/database, or memory (env: STEPCOMPUTE_DB)',
         )
           // Described by hand: the value itself may hold a password, and help prints it.
-          .default(process.env.STEPCOMPUTE_DB ?? '.stepcompute', 'STEPCOMPUTE_DB, or .stepcompute'),
+          .default(databaseOf(process.env), 'STEPCOMPUTE_DB, or .stepcompute'),
       )
       .option('--verbose', 'show stack traces and the causes of errors');
 
@@ -82,21 +92,21 @@ my-simulation.js:
   export default ({ random }) => random.integer(1, 6) + random.integer(1, 6);`,
     )
     .action(async (options: RunCommandOptions) => {
-      finish(await runCommand(options, openTerminal(options)));
+      finish(await runCommand(options, openTerminal(options), interruption));
     });
 
   command('list', 'list the newest runs')
     .option('--limit <count>', 'how many', '20')
     .option('--json', 'print a JSON array')
     .action(async (options: CommonOptions & { limit: string }) => {
-      finish(await listCommand(options, openTerminal(options)));
+      await perform(listCommand(options, openTerminal(options)));
     });
 
   command('show', 'show a run: what was asked, what is stored, its average')
     .argument('<run>', 'the run’s id')
     .option('--json', 'print a JSON object')
     .action(async (run: string, options: CommonOptions) => {
-      finish(await showCommand(run, options, openTerminal(options)));
+      await perform(showCommand(run, options, openTerminal(options)));
     });
 
   command('values', 'print a run’s values in iteration order')
@@ -105,28 +115,36 @@ my-simulation.js:
     .option('--header', 'begin the csv with a line of column names')
     .addHelpText('after', '\nExample:\n  $ stepcompute values 1 --format csv > values.csv')
     .action(async (run: string, options: CommonOptions & { format: string; header?: boolean }) => {
-      finish(await valuesCommand(run, options));
+      await perform(valuesCommand(run, options));
     });
 
   command('replay', 'generate one value again and compare it with the stored one')
     .argument('<run>', 'the run’s id')
     .argument('<iteration>', 'which repetition, from 0')
     .option('--generator <file>', 'the simulation (default: the one that the run recorded)')
+    .option('--timeout <duration>', 'the longest that the generator may take')
     .option('--json', 'print a JSON object')
-    .action(
-      async (run: string, iteration: string, options: CommonOptions & { generator?: string }) => {
-        finish(await replayCommand(run, iteration, options, openTerminal(options)));
-      },
-    );
+    .action(async (run: string, iteration: string, options: ReplayOptions) => {
+      finish(await replayCommand(run, iteration, options, openTerminal(options), interruption));
+    });
 
   command('migrate', 'bring the database’s schema up to date').action(
     async (options: CommonOptions) => {
-      await migrateDatabase(options.db);
-      openTerminal(options).note('The schema is up to date.');
+      await perform(
+        migrateDatabase(options.db).then(() => {
+          openTerminal(options).note('The schema is up to date.');
+          return ExitCode.done;
+        }),
+      );
     },
   );
 
   return program;
+}
+
+/** An empty variable is as good as none: that is how a shell's user takes one away. */
+function databaseOf({ STEPCOMPUTE_DB: db }: NodeJS.ProcessEnv): string {
+  return db === undefined || db === '' ? '.stepcompute' : db;
 }
 
 function readVersion(): string {

@@ -2,18 +2,16 @@ import { performance } from 'node:perf_hooks';
 import {
   describeValue,
   isStepComputeError,
-  messageOf,
-  Milliseconds,
+  parseRunRequest,
   readLedger,
-  Repetitions,
-  Seed,
+  WriteToDbSettings,
   type Ledger,
   type Run,
   type RunResult,
 } from '@stepcompute/core';
 import { InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
 import { openDatabase, type Database } from './databases.js';
-import { ExitCode, exitCodeOf, SimulationError } from './exit-codes.js';
+import { ExitCode, exitCodeOf } from './exit-codes.js';
 import {
   averageRows,
   drawHistogram,
@@ -23,6 +21,7 @@ import {
   toJson,
 } from './format.js';
 import { builtInGenerator, loadGenerator, type NamedGenerator } from './generators.js';
+import type { Interruption } from './interruption.js';
 import { parseDuration, parseNumber } from './options.js';
 import { plainProgress, terminalProgress, type ProgressDisplay } from './progress-display.js';
 import type { Terminal } from './terminal.js';
@@ -44,6 +43,7 @@ export interface RunCommandOptions {
 export async function runCommand(
   options: RunCommandOptions,
   terminal: Terminal,
+  interruption: Interruption,
 ): Promise<ExitCode> {
   const startedAt = performance.now();
   const elapsedMs = (): number => Math.round(performance.now() - startedAt);
@@ -55,12 +55,19 @@ export async function runCommand(
   try {
     const request = parseRequest(options);
     // Before the database is opened, so that a refused request leaves none behind.
-    Repetitions.parse(request.run.repetitions);
-    if (request.run.seed !== undefined) Seed.parse(request.run.seed);
-    Milliseconds.parse(request.run.delayMs, 'delay');
+    parseRunRequest(request.run);
+    WriteToDbSettings.parse(request.settings);
     const generator =
-      options.generator === undefined ? builtInGenerator : await loadGenerator(options.generator);
-    const opened = await openDatabase(options.db, (message) => terminal.note(message));
+      options.generator === undefined
+        ? builtInGenerator
+        : await interruption.race(
+            loadGenerator(options.generator),
+            'the generator’s module never finishes loading: nothing is left to wait for',
+          );
+    const opened = await interruption.race(
+      openDatabase(options.db, (message) => terminal.note(message)),
+      'the database never opens: nothing is left to wait for',
+    );
     database = opened;
     const orchestrator = new InProcessOrchestrator({
       generator: generator.generate,
@@ -68,11 +75,11 @@ export async function runCommand(
       clock: new SystemClock(),
       ...request.settings,
     });
-    const result = await whileListening((signal) =>
+    const result = await interruption.wait(
       orchestrator.run(
         { ...request.run, generatorName: generator.name },
         {
-          signal,
+          signal: interruption.signal,
           onProgress: (progress) => {
             if (run === undefined) announce(progress.run, generator, options, terminal);
             run = progress.run;
@@ -80,6 +87,7 @@ export async function runCommand(
           },
         },
       ),
+      'the generator never settles: nothing is left to wait for; --timeout would have said which iteration',
     );
     display.stop();
     if (options.json === true) {
@@ -130,46 +138,6 @@ function announce(
     `Run ${run.id}: ${formatCount(run.repetitions)} repetitions of ${generator.name}, ` +
       `seed ${run.seed}, into ${where}`,
   );
-}
-
-/**
- * Runs the work with a signal that Ctrl-C aborts, and that is aborted too when the simulation breaks
- * outside of its promises or leaves nothing behind that could ever settle them.
- */
-async function whileListening<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const interrupt = (): void => {
-    if (controller.signal.aborted) process.exit(ExitCode.interrupted);
-    controller.abort();
-  };
-  const breakOff = (thrown: unknown): void =>
-    controller.abort(
-      new SimulationError(`the simulation broke outside of its promise: ${messageOf(thrown)}`, {
-        cause: thrown,
-      }),
-    );
-  const runDry = (): void =>
-    controller.abort(
-      new SimulationError(
-        'the generator never settles: nothing is left to wait for; --timeout would have said which iteration',
-      ),
-    );
-  const listeners = [
-    ['SIGINT', interrupt],
-    ['SIGTERM', interrupt],
-    ['uncaughtException', breakOff],
-    ['unhandledRejection', breakOff],
-    ['beforeExit', runDry],
-  ] as const;
-  for (const [event, listener] of listeners) process.on(event, listener);
-  try {
-    return await work(controller.signal);
-  } catch (error) {
-    const { reason } = controller.signal as { reason: unknown };
-    throw reason instanceof SimulationError ? reason : error;
-  } finally {
-    for (const [event, listener] of listeners) process.off(event, listener);
-  }
 }
 
 async function describeResult(

@@ -1,7 +1,11 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { IterationId, RunId } from '@stepcompute/core';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
+import { InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
+import { typeOrmStores } from '@stepcompute/sql-store';
+import { openPglite } from '@stepcompute/sql-store/pglite';
 import { createDatabase, describeOnPostgres } from '../../../testing/postgres/databases.js';
 import { lastLine, stepcompute, type Outcome } from './support.js';
 
@@ -83,18 +87,76 @@ describe('in a fresh folder', () => {
     expect(lastLine(await run('replay', id, '3', '--json'))).toMatchObject({ matches: true });
   });
 
-  it('stores and averages 100,000 repetitions', async () => {
-    const outcome = await run('run', '-n', '100000', '--seed', '7', '--json');
+  it('stores and averages 100,000 repetitions in a heap that could not hold an object for each', async () => {
+    const args = ['run', '-n', '100000', '--seed', '7', '--json'];
+    const outcome = await stepcompute(folder, args, { heapMegabytes: 40 });
     expect(lastLine(outcome)).toMatchObject({
       completed: 100_000,
       average: expectedAverage(7, 100_000).mean,
     });
   });
 
+  it('replays in vain what never settles, and says so', async () => {
+    writeFileSync(join(folder, 'stuck.mjs'), 'export default () => new Promise(() => {});');
+    const stuck = ['replay', '1', '500', '--generator', 'stuck.mjs'];
+    const forever = await run(...stuck);
+    expect(forever).toMatchObject({ code: 3, stdout: '' });
+    expect(forever.stderr).toContain('the generator never settles');
+    const limited = await run(...stuck, '--timeout', '5ms');
+    expect(limited).toMatchObject({ code: 3, stdout: '' });
+    expect(limited.stderr).toContain('did not settle within 5 ms');
+  });
+
+  it('records a run as failed whose generator never settles', async () => {
+    writeFileSync(join(folder, 'stuck.mjs'), 'export default () => new Promise(() => {});');
+    const outcome = await run('run', '-n', '5', '--generator', 'stuck.mjs', '--json');
+    expect(outcome.code).toBe(3);
+    expect(lastLine(outcome)).toMatchObject({ status: 'failed', completed: 0, missing: 5 });
+  });
+
+  it('needs to be told the generator of a run that a program made', async () => {
+    const dataSource = await openPglite({ folder: join(folder, '.stepcompute') });
+    const orchestrator = new InProcessOrchestrator({
+      generator: () => 5,
+      stores: typeOrmStores(dataSource),
+      clock: new SystemClock(),
+    });
+    const { run: made } = await orchestrator.run({ repetitions: 1 });
+    await dataSource.destroy();
+    const outcome = await run('replay', String(made.id), '0');
+    expect(outcome.code).toBe(2);
+    expect(outcome.stderr).toContain('--generator');
+  });
+
+  it('no longer shows a failure whose iteration has its value by now', async () => {
+    const flaky =
+      'import { existsSync, writeFileSync } from "node:fs";' +
+      'export default () => { if (existsSync("fails")) throw new Error("boom"); return 1; }';
+    writeFileSync(join(folder, 'flaky.mjs'), flaky);
+    writeFileSync(join(folder, 'fails'), '');
+    const failed = await run('run', '-n', '1', '--generator', 'flaky.mjs', '--json');
+    const id = String(lastLine(failed).runId);
+    expect((await run('show', id)).stdout).toContain('failure\titeration 0: boom');
+    const dataSource = await openPglite({ folder: join(folder, '.stepcompute') });
+    const { values } = typeOrmStores(dataSource);
+    await values.write(RunId.parse(Number(id)), [{ iterationId: IterationId.parse(0), value: 1 }]);
+    await dataSource.destroy();
+    expect((await run('show', id)).stdout).not.toContain('boom');
+  });
+
+  it('is where runs go when STEPCOMPUTE_DB is empty', async () => {
+    const outcome = await stepcompute(folder, ['list', '--json'], {
+      environment: { STEPCOMPUTE_DB: '' },
+    });
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('says what is stored when it is interrupted, and leaves the folder usable', async () => {
     const args = ['run', '-n', '500', '--delay', '1h', '--concurrency', '10'];
-    const outcome = await stepcompute(folder, args, (stderr, kill) => {
-      if (/500 repetitions.*\n$/.test(stderr)) kill('SIGINT');
+    const outcome = await stepcompute(folder, args, {
+      onStderr: (stderr, kill) => {
+        if (/500 repetitions.*\n$/.test(stderr)) kill('SIGINT');
+      },
     });
     expect(outcome.code).toBe(130);
     expect(outcome.stderr).toMatch(
@@ -107,9 +169,11 @@ describe('in a fresh folder', () => {
   it('refuses a folder that belongs to a running process, naming it', async () => {
     let refused: Promise<Outcome> | undefined;
     const args = ['run', '-n', '1', '--delay', '1h'];
-    const holder = stepcompute(folder, args, (stderr, kill) => {
-      if (!/ 1 repetitions.*\n$/.test(stderr)) return;
-      refused ??= run('list').finally(() => kill('SIGTERM'));
+    const holder = stepcompute(folder, args, {
+      onStderr: (stderr, kill) => {
+        if (!/ 1 repetitions.*\n$/.test(stderr)) return;
+        refused ??= run('list').finally(() => kill('SIGTERM'));
+      },
     });
     expect((await holder).code).toBe(130);
     const outcome = await refused;
@@ -119,8 +183,10 @@ describe('in a fresh folder', () => {
 
   it('can be used again after a process was killed', async () => {
     const args = ['run', '-n', '500', '--delay', '1h'];
-    const killed = await stepcompute(folder, args, (stderr, kill) => {
-      if (stderr.includes('500 repetitions')) kill('SIGKILL');
+    const killed = await stepcompute(folder, args, {
+      onStderr: (stderr, kill) => {
+        if (stderr.includes('500 repetitions')) kill('SIGKILL');
+      },
     });
     expect(killed.code).toBeNull();
     const [newest] = JSON.parse((await run('list', '--json')).stdout) as object[];
@@ -146,6 +212,28 @@ describe('in memory', () => {
   it('gives the same bits as the database', async () => {
     const outcome = await run('run', '--seed', '42', '--db', 'memory', '--json');
     expect(lastLine(outcome)).toMatchObject(expectedJson(1, 42, 1000));
+  });
+
+  it('holds a million values in a heap that could not hold an object for each', async () => {
+    const args = ['run', '-n', '1000000', '--db', 'memory', '--json'];
+    const outcome = await stepcompute(folder, args, { heapMegabytes: 24 });
+    expect(lastLine(outcome)).toMatchObject({ completed: 1_000_000, missing: 0 });
+  });
+
+  it('ends well when nobody reads its notes', async () => {
+    const outcome = await stepcompute(folder, ['run', '--db', 'memory', '-n', '5'], {
+      onStart: ({ stderr }) => stderr.destroy(),
+    });
+    expect(outcome.code).toBe(0);
+    expect(outcome.stdout).toContain('values\t5');
+  });
+
+  it('stops at once when it is interrupted while the generator’s file is loading', async () => {
+    const source =
+      'process.kill(process.pid, "SIGINT"); await new Promise((r) => setTimeout(r, 1e6));';
+    writeFileSync(join(folder, 'loading.mjs'), source);
+    const outcome = await run('run', '--db', 'memory', '--generator', 'loading.mjs');
+    expect(outcome).toMatchObject({ code: 130, stdout: '', stderr: 'stepcompute: interrupted\n' });
   });
 
   it('prints plain lines where there is no terminal', async () => {
@@ -179,11 +267,12 @@ describe('bad input', () => {
     [['--generator', 'nowhere.js'], 'generator must be a file that exists'],
     [['--db', 'mysql://user:secret@host/x'], 'got "mysql://…"'],
     [['--unknown'], "unknown option '--unknown'"],
-  ])('%j exits 2 with one clear line', async (args, message) => {
-    const outcome = await run(...memory, ...args);
+  ])('%j exits 2 with one clear line, and creates nothing', async (args, message) => {
+    const outcome = await run('run', '--db', 'untouched', ...args);
     expect(outcome).toMatchObject({ code: 2, stdout: '' });
     expect(outcome.stderr).toContain(message);
     expect(outcome.stderr).not.toMatch(/^\s+at /m);
+    expect(existsSync(join(folder, 'untouched'))).toBe(false);
   });
 
   it('a failure is one JSON object too when asked for, and the stack is there when verbose', async () => {
@@ -239,9 +328,20 @@ describe('bad input', () => {
     ['throw new Error("on load")', 'on load'],
   ])('the generator file %j exits 2', async (source, message) => {
     writeFileSync(join(folder, 'broken.mjs'), source);
-    const outcome = await run(...memory, '--generator', 'broken.mjs');
+    const outcome = await run('run', '--db', 'untouched', '--generator', 'broken.mjs');
     expect(outcome).toMatchObject({ code: 2, stdout: '' });
     expect(outcome.stderr).toContain(message);
+    expect(existsSync(join(folder, 'untouched'))).toBe(false);
+  });
+
+  it('a generator file that never finishes loading exits 3', async () => {
+    writeFileSync(
+      join(folder, 'endless.mjs'),
+      'await new Promise(() => {}); export default () => 1;',
+    );
+    const outcome = await run(...memory, '--generator', 'endless.mjs');
+    expect(outcome).toMatchObject({ code: 3, stdout: '' });
+    expect(outcome.stderr).toContain('never finishes loading');
   });
 
   it('a database that cannot be used exits 5, and nothing is created', async () => {
@@ -273,6 +373,18 @@ describeOnPostgres('on a PostgreSQL server', () => {
     const outcome = await run('run', '--seed', '42', '--db', database.url, '--json');
     expect(lastLine(outcome)).toMatchObject(expectedJson(1, 42, 1000));
     expect((await run('migrate', '--db', database.url)).code).toBe(0);
+    await database.drop();
+  });
+
+  it('creates no tables only to look at them', async () => {
+    const database = await createDatabase();
+    for (const look of [['list'], ['show', '1'], ['values', '1'], ['replay', '1', '0']]) {
+      const outcome = await run(...look, '--db', database.url);
+      expect(outcome).toMatchObject({ code: 5, stdout: '' });
+      expect(outcome.stderr).toContain('the database holds no runs of StepCompute');
+    }
+    expect((await run('migrate', '--db', database.url)).code).toBe(0);
+    expect((await run('list', '--json', '--db', database.url)).stdout).toBe('[]\n');
     await database.drop();
   });
 });

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 
 const launcher = resolve(__dirname, '../bin/stepcompute.js');
 
@@ -9,16 +10,27 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/** How a test meddles with the command. */
+export interface Meddling {
+  readonly onStart?: (child: ChildProcessByStdio<null, Readable, Readable>) => void;
+  /** Gets all that the command has written to standard error so far. */
+  readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
+  /** The most that JavaScript's own heap may take. */
+  readonly heapMegabytes?: number;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** Runs the built command as its user would, in `folder`. */
 export function stepcompute(
   folder: string,
   args: readonly string[],
-  onStderr: (text: string, kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
+  { onStart, onStderr, heapMegabytes, environment }: Meddling = {},
 ): Promise<Outcome> {
   return new Promise((done, fail) => {
-    const child = spawn(process.execPath, [launcher, ...args], {
+    const limit = heapMegabytes === undefined ? [] : [`--max-old-space-size=${heapMegabytes}`];
+    const child = spawn(process.execPath, [...limit, launcher, ...args], {
       cwd: folder,
-      env: { ...process.env, NODE_OPTIONS: '', STEPCOMPUTE_DB: '.stepcompute' },
+      env: { ...process.env, NODE_OPTIONS: '', STEPCOMPUTE_DB: '.stepcompute', ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stdout = '';
@@ -26,8 +38,9 @@ export function stepcompute(
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
-      onStderr(stderr, (signal) => child.kill(signal));
+      onStderr?.(stderr, (signal) => child.kill(signal));
     });
+    onStart?.(child);
     child.once('error', fail);
     child.once('close', (code) => done({ code, stdout, stderr }));
   });

@@ -11,6 +11,8 @@ const longestTurnMs = 10;
  */
 export class GroupCommit {
   #gathered: IterationValue[] = [];
+  /** How many of those gathered have gone to a batch; the rest moves up when it is the lesser half. */
+  #taken = 0;
   #writing: Promise<void> | undefined;
   #failed = false;
   #room: { readonly made: Promise<void>; readonly open: () => void } | undefined;
@@ -36,7 +38,7 @@ export class GroupCommit {
     if (this.#failed) return undefined;
     this.#gathered.push(value);
     this.#writing ??= this.#writeAll();
-    if (this.#gathered.length >= this.largestBatch) return this.#waitForRoom();
+    if (this.#waiting >= this.largestBatch) return this.#waitForRoom();
     if (this.clock.now() - this.#turnStart >= longestTurnMs) return this.#takeTurn();
     return undefined;
   }
@@ -48,20 +50,36 @@ export class GroupCommit {
 
   async #writeAll(): Promise<void> {
     try {
-      while (this.#gathered.length > 0) {
+      while (this.#waiting > 0) {
         await this.#takeTurn();
-        const batch = this.#gathered.splice(0, this.largestBatch);
-        if (this.#gathered.length < this.largestBatch) this.#openRoom();
+        const batch = this.#nextBatch();
+        if (this.#waiting < this.largestBatch) this.#openRoom();
         await this.write(batch);
       }
     } catch (error) {
       this.#failed = true;
       this.#gathered = [];
+      this.#taken = 0;
       this.onFailure(error);
     } finally {
       this.#writing = undefined;
       this.#openRoom();
     }
+  }
+
+  get #waiting(): number {
+    return this.#gathered.length - this.#taken;
+  }
+
+  #nextBatch(): readonly IterationValue[] {
+    const end = this.#taken + this.largestBatch;
+    const batch = this.#gathered.slice(this.#taken, end);
+    this.#taken += batch.length;
+    if (this.#waiting <= this.#taken) {
+      this.#gathered = this.#gathered.slice(this.#taken);
+      this.#taken = 0;
+    }
+    return batch;
   }
 
   /** Lets timers, input and output, and every iteration that is ready have their turn. */

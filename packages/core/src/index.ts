@@ -38,6 +38,7 @@ export {
 } from './range.js';
 export {
   Milliseconds,
+  parseRunRequest,
   Repetitions,
   RunId,
   Seed,
@@ -49,7 +50,7 @@ export {
 } from './run.js';
 export { AggregateAndStoreValue } from './steps/aggregate-and-store-value.js';
 export { RetrieveRunId } from './steps/retrieve-run-id.js';
-export { WriteToDb, type WriteToDbSettings } from './steps/write-to-db.js';
+export { WriteToDb, WriteToDbSettings } from './steps/write-to-db.js';
 export {
   assertSameAverage,
   AverageStore,

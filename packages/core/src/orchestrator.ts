@@ -23,8 +23,11 @@ export interface Progress {
 export interface RunOptions {
   /** Stops the run: what is completed stays stored, what is in flight is abandoned. */
   readonly signal?: AbortSignal | undefined;
-  /** Called once when the run is allocated, then as values become durable. What it throws stops the run. */
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /**
+   * Called once when the run is allocated, then as values become durable. What it answers is not
+   * waited for; what it throws or rejects with stops the run.
+   */
+  readonly onProgress?: ((progress: Progress) => unknown) | undefined;
 }
 
 export interface RunResult {

@@ -97,7 +97,7 @@ export interface NewRun {
 
 /**
  * `started` until the run is known to have ended: a process that was killed leaves its runs so.
- * `completed` is final; `failed` and `cancelled` may be followed by another attempt.
+ * `completed` is final; `failed` and `cancelled` stand until another attempt has ended.
  */
 export type RunStatus = 'started' | 'completed' | 'failed' | 'cancelled';
 
@@ -130,12 +130,14 @@ function parseText(value: unknown, field: string, maximum: number): string {
 
 /**
  * Validates a request and fills in its defaults.
+ * @param generatorName what the record says when the request doesn't
  * @throws InvalidInputError naming the first field that is wrong
  */
-export function parseRunRequest(request: RunRequest): NewRun {
+export function parseRunRequest(request: RunRequest, generatorName = 'anonymous'): NewRun {
   if (typeof request !== 'object' || (request as unknown) === null) {
     throw new InvalidInputError('request', 'an object with repetitions', request);
   }
+  const { generatorName: name = generatorName } = request;
   return {
     repetitions: Repetitions.parse(request.repetitions),
     seed: request.seed === undefined ? Seed.random() : Seed.parse(request.seed),
@@ -143,10 +145,7 @@ export function parseRunRequest(request: RunRequest): NewRun {
       request.delayMs === undefined
         ? (0 as Milliseconds)
         : Milliseconds.parse(request.delayMs, 'delay'),
-    generatorName:
-      request.generatorName === undefined
-        ? 'anonymous'
-        : parseText(request.generatorName, 'generator name', 4096),
+    generatorName: parseText(name, 'generator name', 4096),
     idempotencyKey:
       request.idempotencyKey === undefined
         ? undefined

@@ -32,7 +32,7 @@ export interface ValueStore {
    *   of the batch is stored
    * @throws InvalidValueError when a value is not finite; nothing is stored
    * @throws RunNotFoundError when the run does not exist; nothing is stored
-   * @throws InvalidInputError when an iteration lies outside the run; nothing is stored
+   * @throws InvalidInputError when an iteration id is not one, or lies outside the run; nothing is stored
    */
   write(id: RunId, values: readonly IterationValue[]): Promise<void>;
   /**
@@ -65,6 +65,7 @@ export interface IterationFailure {
 
 /** Remembers which iterations failed; the latest failure of an iteration replaces the one before. */
 export interface FailureStore {
+  /** Any number of failures; of two of the same iteration, the later counts. */
   record(id: RunId, failures: readonly IterationFailure[]): Promise<void>;
   /** In ascending iteration order. A failed iteration may have got its value later. */
   list(id: RunId): Promise<readonly IterationFailure[]>;
@@ -106,15 +107,31 @@ export async function readLedger(
   const missing = await stores.values.missing(run.id);
   const failures = await stores.failures.list(run.id);
   const withoutValue = missing.reduce((total, { count }) => total + count, 0);
-  const failed = failures.filter(({ iterationId }) =>
-    missing.some(({ first, count }) => iterationId >= first && iterationId < first + count),
-  ).length;
+  const failed = countWithin(missing, failures);
   return {
     requested: run.repetitions,
     completed: run.repetitions - withoutValue,
     failed,
     missing: withoutValue - failed,
   };
+}
+
+/** How many of the failures lie in one of the ranges; both ascend, so one pass over each will do. */
+function countWithin(
+  ranges: readonly IterationRange[],
+  failures: readonly IterationFailure[],
+): number {
+  let within = 0;
+  let next = 0;
+  for (const { iterationId } of failures) {
+    let range = ranges[next];
+    while (range !== undefined && range.first + range.count <= iterationId) {
+      next += 1;
+      range = ranges[next];
+    }
+    if (range !== undefined && range.first <= iterationId) within += 1;
+  }
+  return within;
 }
 
 /**

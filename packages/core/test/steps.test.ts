@@ -99,6 +99,9 @@ class FakeStores implements Stores {
   /** Comes before each write of values. */
   beforeWrite: (batch: readonly IterationValue[]) => Promise<void> = () => Promise.resolve();
 
+  /** Comes before failures are recorded. */
+  beforeRecord: () => Promise<void> = () => Promise.resolve();
+
   readonly runs: Stores['runs'] = {
     allocate: (asked) => {
       const known = this.allocated.find(
@@ -151,9 +154,9 @@ class FakeStores implements Stores {
   };
 
   readonly failures: Stores['failures'] = {
-    record: (_, failures) => {
+    record: async (_, failures) => {
+      await this.beforeRecord();
       this.recorded.push(...failures);
-      return Promise.resolve();
     },
     list: () => Promise.resolve(this.recorded),
   };
@@ -323,6 +326,12 @@ describe('write to db', () => {
         expect.objectContaining({ name: 'InvalidInputError', message }) as Error,
       );
     });
+
+    it('are refused with what is no generator', () => {
+      expect(() => new WriteToDb(5 as never, stores, clock)).toThrow(
+        'generator must be a function (context) => number; got 5',
+      );
+    });
   });
 
   describe('values', () => {
@@ -490,6 +499,14 @@ describe('write to db', () => {
       ).rejects.toMatchObject({ iterationId: 3 });
       expect(asked).toEqual([0, 1, 2, 3]);
       expect(stores.inOrder).toEqual(expectedValues(4, 3));
+    });
+
+    it('are recorded with so much of a message as a record may hold', async () => {
+      const failing: ValueGenerator = () => {
+        throw new Error('x'.repeat(10_000_000));
+      };
+      await expect(write({ repetitions: 1 }, failing)).rejects.toThrow();
+      expect(stores.recorded[0]?.message).toBe('x'.repeat(2000));
     });
 
     it('of the same moment are all recorded, and the lowest is thrown', async () => {
@@ -934,6 +951,34 @@ describe('write to db', () => {
       expect(signals.every(({ aborted }) => aborted)).toBe(true);
       expect(stores.recorded).toEqual([]);
     });
+
+    it('on recording failures does not hide that an iteration failed, nor why', async () => {
+      const cause = new PersistenceError('the database is gone', { retryable: true });
+      stores.beforeRecord = () => Promise.reject(cause);
+      const failing: ValueGenerator = () => Promise.reject(new RangeError('no value'));
+      await expect(write({ repetitions: 3 }, failing)).rejects.toMatchObject({
+        name: 'PersistenceError',
+        message:
+          'iteration 0 of run 1 failed: no value; and that could not be recorded: the database is gone',
+        retryable: true,
+        cause,
+      });
+    });
+
+    it('does not keep a failure of the same moment off the record', async () => {
+      const error = new PersistenceError('the database is gone', { retryable: true });
+      stores.beforeWrite = () => Promise.reject(error);
+      const generator: ValueGenerator = async ({ iterationId, signal }) => {
+        if (iterationId === 0) return 1;
+        return untilAborted(signal).catch(() => {
+          throw new RangeError('no value');
+        });
+      };
+      await expect(write({ repetitions: 2 }, generator)).rejects.toBe(error);
+      expect(stores.recordedIds).toEqual([1]);
+      stores.beforeRecord = () => Promise.reject(new Error('gone as well'));
+      await expect(write({ repetitions: 2 }, generator)).rejects.toBe(error);
+    });
   });
 
   describe('progress', () => {
@@ -990,6 +1035,14 @@ describe('write to db', () => {
         }),
       ).rejects.toBe(error);
       expect(asked).toEqual([]);
+    });
+
+    it('stops the run when its listener rejects', async () => {
+      const error = new Error('the terminal is gone');
+      const written = write({ repetitions: 50 }, ({ signal }) => untilAborted(signal), {
+        onProgress: () => Promise.reject(error),
+      });
+      await expect(written).rejects.toBe(error);
     });
 
     it('stops the run midway when its listener throws, keeping what is stored', async () => {

@@ -45,6 +45,16 @@ describe('a ledger', () => {
       [4, 5, 7],
       { completed: 8, failed: 1, missing: 1 },
     ],
+    [
+      'failures lie in, between and beyond the missing ranges',
+      [
+        { first: 1, count: 1 },
+        { first: 3, count: 2 },
+        { first: 8, count: 1 },
+      ],
+      [0, 1, 2, 3, 4, 5, 9],
+      { completed: 6, failed: 3, missing: 1 },
+    ],
   ])('accounts for every iteration when %s', async (_, missing, failed, account) => {
     const ledger = await readLedger(run, holding(missing, failed));
     expect(ledger).toEqual({ requested: 10, ...account });

@@ -30,23 +30,20 @@ export class InProcessOrchestrator implements Orchestrator {
   readonly #writeToDb: WriteToDb;
   readonly #aggregateAndStoreValue: AggregateAndStoreValue;
 
-  /** @throws InvalidInputError when a setting is out of range */
+  /** @throws InvalidInputError when the generator is no function or a setting is out of range */
   constructor(props: InProcessOrchestratorProps) {
     this.#props = props;
-    this.#retrieveRunId = new RetrieveRunId(props.stores);
     this.#writeToDb = new WriteToDb(props.generator, props.stores, props.clock, props);
+    this.#retrieveRunId = new RetrieveRunId(props.stores, props.generator.name || undefined);
     this.#aggregateAndStoreValue = new AggregateAndStoreValue(props.stores);
   }
 
   async run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
-    const { stores, generator } = this.#props;
+    const { stores } = this.#props;
     if (options.signal?.aborted === true) {
       throw new CancelledError(undefined, undefined, { cause: options.signal.reason });
     }
-    const plan = await this.#retrieveRunId.execute({
-      ...request,
-      generatorName: request.generatorName ?? (generator.name || undefined),
-    });
+    const plan = await this.#retrieveRunId.execute(request);
     const { id } = plan.run;
     try {
       await this.#writeToDb.execute(plan, options);
@@ -60,12 +57,17 @@ export class InProcessOrchestrator implements Orchestrator {
   }
 
   async #recordEnd(run: Run, error: unknown): Promise<void> {
-    const cancelled = isStepComputeError(error) && error.name === 'CancelledError';
     try {
-      await this.#props.stores.runs.finish(run.id, cancelled ? 'cancelled' : 'failed');
+      await this.#props.stores.runs.finish(run.id, isCancellation(error) ? 'cancelled' : 'failed');
     } catch {
       // The store is out of reach as well. The run stays `started`, which claims nothing, and the
       // error that led here says more than this one.
     }
   }
+}
+
+/** A signal aborted with an error of the taxonomy reports a failure from outside; any other is a wish to stop. */
+function isCancellation(error: unknown): boolean {
+  if (!isStepComputeError(error) || error.name !== 'CancelledError') return false;
+  return !isStepComputeError(error.cause) || isCancellation(error.cause);
 }

@@ -4,6 +4,7 @@ import {
   ConflictingValueError,
   IncompleteRunError,
   InvalidInputError,
+  IterationId,
   IterationRange,
   parseValue,
   PersistenceError,
@@ -13,7 +14,6 @@ import {
   type AverageStore,
   type FailureStore,
   type IterationFailure,
-  type IterationId,
   type IterationValue,
   type NewRun,
   type Repetitions,
@@ -121,7 +121,8 @@ export class InMemoryValueStore implements ValueStore {
 
   async write(id: RunId, values: readonly IterationValue[]): Promise<void> {
     const run = await this.#of(id);
-    const parsed = values.map(({ iterationId, value }) => {
+    const parsed = values.map(({ iterationId: offered, value }) => {
+      const iterationId = IterationId.parse(offered);
       if (iterationId >= run.repetitions) {
         throw new InvalidInputError(
           'iteration id',

@@ -1,10 +1,11 @@
-import type {
-  Clock,
-  RunOptions,
-  RunRequest,
-  RunResult,
-  ValueGenerator,
-  WriteToDbSettings,
+import {
+  InvalidInputError,
+  type Clock,
+  type RunOptions,
+  type RunRequest,
+  type RunResult,
+  type ValueGenerator,
+  type WriteToDbSettings,
 } from '@stepcompute/core';
 import { InProcessOrchestrator } from './in-process-orchestrator.js';
 import { inMemoryStores } from './inmemory-stores.js';
@@ -30,6 +31,9 @@ export async function simulate(
   generator: ValueGenerator,
   options: SimulateOptions,
 ): Promise<SimulationResult> {
+  if (typeof options !== 'object' || (options as unknown) === null) {
+    throw new InvalidInputError('options', 'an object with repetitions', options);
+  }
   const {
     concurrency,
     timeoutMs,

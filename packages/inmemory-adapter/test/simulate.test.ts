@@ -1,4 +1,13 @@
-import { averageOf, uniformInteger, type IterationContext, type Progress } from '@stepcompute/core';
+import {
+  averageOf,
+  CancelledError,
+  InvalidInputError,
+  uniformInteger,
+  type IterationContext,
+  type Progress,
+} from '@stepcompute/core';
+import { InProcessOrchestrator } from '../src/in-process-orchestrator.js';
+import { inMemoryStores } from '../src/inmemory-stores.js';
 import { simulate } from '../src/simulate.js';
 import { SystemClock } from '../src/system-clock.js';
 import { VirtualClock } from '../src/virtual-clock.js';
@@ -192,6 +201,50 @@ describe('simulate', () => {
       name: 'InvalidInputError',
       field: 'timeout',
     });
+  });
+
+  it.each([
+    ['options', uniformInteger, undefined],
+    ['options', uniformInteger, 5],
+    ['generator', 5, { repetitions: 1 }],
+    ['generator', undefined, { repetitions: 1 }],
+    ['repetitions', uniformInteger, {}],
+  ])('refuses what is no %s', async (field, generator, options) => {
+    const { simulate: untyped } = { simulate } as { simulate: (...args: unknown[]) => unknown };
+    await expect(untyped(generator, options)).rejects.toMatchObject({
+      name: 'InvalidInputError',
+      field,
+    });
+  });
+
+  it.each([null, undefined, 5, 'text'])('refuses %p as a request', async (request) => {
+    const stores = inMemoryStores();
+    const orchestrator = new InProcessOrchestrator({
+      generator: uniformInteger,
+      stores,
+      clock: new VirtualClock(),
+    });
+    await expect(orchestrator.run(request as never)).rejects.toMatchObject({
+      name: 'InvalidInputError',
+    });
+    expect(await stores.runs.list(1)).toEqual([]);
+  });
+
+  it.each([
+    ['cancelled', new Error('enough')],
+    ['cancelled', new CancelledError()],
+    ['failed', new InvalidInputError('generator', 'one that settles', 'one that never does')],
+  ])('records a run as %s when it is stopped with %p', async (status, reason) => {
+    const stores = inMemoryStores();
+    const clock = new VirtualClock();
+    const orchestrator = new InProcessOrchestrator({ generator: uniformInteger, stores, clock });
+    const controller = new AbortController();
+    const running = orchestrator.run(
+      { repetitions: 5, delayMs: 1000 },
+      { signal: controller.signal, onProgress: () => controller.abort(reason) },
+    );
+    await expect(running).rejects.toMatchObject({ name: 'CancelledError' });
+    expect(await stores.runs.list(1)).toMatchObject([{ status }]);
   });
 
   it('runs 100,000 repetitions', async () => {

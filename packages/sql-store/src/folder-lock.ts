@@ -1,45 +1,84 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   existsSync,
   linkSync,
   mkdirSync,
   readFileSync,
-  renameSync,
+  readlinkSync,
   rmSync,
   statSync,
-  unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isError, isStepComputeError, messageOf, PersistenceError } from '@stepcompute/core';
 
 /**
  * Makes `folder` this process's own, creating it if need be; the answer gives it back. A lock whose
- * process is gone does not count, so a killed process leaves nothing to clean up.
+ * process is gone does not count, so a killed process leaves nothing to clean up. Whether a process of
+ * another machine or container still runs can't be seen from here: its lock counts until it is removed.
  * @throws PersistenceError when another process, or this one, has it; names the process
  */
 export function lockFolder(folder: string): () => void {
-  const lock = join(folder, 'lock');
-  const owner = { pid: process.pid, started: startOf(process.pid), token: randomUUID() };
-  const text = JSON.stringify(owner);
-  const draft = `${lock}.${owner.token}`;
   try {
     makeFolder(folder);
-    writeFileSync(draft, text);
-  } catch (cause) {
-    throw folderError(folder, cause);
-  }
-  try {
-    // Linking is what makes the lock appear whole or not at all.
-    while (!tryLink(draft, lock)) removeStaleLock(folder, lock, `${draft}.stale`);
+    return take(join(folder, 'lock'), folder);
   } catch (cause) {
     throw isStepComputeError(cause) ? cause : folderError(folder, cause);
+  }
+}
+
+/** Takes one lock file, over a stale one if need be; the answer gives it back. */
+function take(lock: string, folder: string): () => void {
+  const text = JSON.stringify({ ...thisProcess(), token: randomUUID() });
+  const draft = `${lock}.${randomUUID()}`;
+  writeFileSync(draft, text);
+  try {
+    // Linking is what makes the lock appear whole or not at all.
+    while (!tryLink(draft, lock)) removeStaleLock(lock, folder);
   } finally {
     rmSync(draft, { force: true });
   }
   return () => {
     if (read(lock) === text) rmSync(lock, { force: true });
   };
+}
+
+/**
+ * Removes the lock if its owner is gone, else throws. Only who holds the lock on removing this very
+ * lock may do so: of several that find it stale, one removes it, and none removes its successor.
+ */
+function removeStaleLock(lock: string, folder: string): void {
+  const text = read(lock);
+  if (text === undefined) return; // given back just now
+  refuseIfHeld(text, lock, folder);
+  const fingerprint = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  const release = take(`${lock}.${fingerprint}`, folder);
+  try {
+    if (read(lock) === text) rmSync(lock, { force: true });
+  } finally {
+    release();
+  }
+}
+
+function refuseIfHeld(text: string, lock: string, folder: string): void {
+  const owner = parseOwner(text);
+  if (owner === undefined) return;
+  const here = thisProcess();
+  // After a restart of the machine nothing of before runs any more.
+  if (owner.host === here.host && owner.boot !== here.boot) return;
+  const isNear = owner.host === here.host && owner.pidNamespace === here.pidNamespace;
+  if (isNear && !isRunning(owner)) return;
+  const holder = isNear
+    ? owner.pid === here.pid
+      ? 'this process already'
+      : `the running process ${owner.pid}`
+    : `process ${owner.pid} of another machine or container (${owner.host}); remove ${lock} if that is gone`;
+  throw new PersistenceError(
+    `the database folder ${folder} belongs to ${holder}: ` +
+      'an embedded database serves one process at a time; wait for it to end or use another folder',
+    { retryable: true },
+  );
 }
 
 /** As `mkdir -p` does; Node's own recursion never ends where a file system refuses folders, as /proc does. */
@@ -74,42 +113,41 @@ function tryLink(draft: string, lock: string): boolean {
   }
 }
 
-/** Moves the lock out of the way if its owner is gone, else throws; two who try at once can't both succeed. */
-function removeStaleLock(folder: string, lock: string, aside: string): void {
-  const text = read(lock);
-  if (text === undefined) return; // given back just now
-  const owner = parseOwner(text);
-  if (owner !== undefined && isRunning(owner)) {
-    const holder =
-      owner.pid === process.pid ? 'this process already' : `the running process ${owner.pid}`;
-    throw new PersistenceError(
-      `the database folder ${folder} belongs to ${holder}: ` +
-        'an embedded database serves one process at a time; wait for it to end or use another folder',
-      { retryable: true },
-    );
-  }
-  try {
-    renameSync(lock, aside);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return; // another process was quicker
-    throw error;
-  }
-  // Between reading and moving, another process may have replaced the stale lock with its own.
-  if (read(aside) !== text) tryLink(aside, lock);
-  unlinkSync(aside);
+/** A process, as far as another one can know it. What a platform does not tell is null. */
+interface Owner {
+  readonly host: string;
+  /** Changes when the machine is started again; on Linux. */
+  readonly boot: string | null;
+  /** Within which the pid counts: containers have their own; on Linux. */
+  readonly pidNamespace: string | null;
+  readonly pid: number;
+  /** Tells a process from a later one with the same pid; on Linux. */
+  readonly started: string | null;
 }
 
-interface Owner {
-  readonly pid: number;
-  /** Tells a process from a later one with the same pid, where the platform can. */
-  readonly started: string | undefined;
+function thisProcess(): Owner {
+  return {
+    host: hostname(),
+    boot: read('/proc/sys/kernel/random/boot_id')?.trim() ?? null,
+    pidNamespace: pidNamespace(),
+    pid: process.pid,
+    started: startOf(process.pid),
+  };
+}
+
+function pidNamespace(): string | null {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return null;
+  }
 }
 
 function parseOwner(text: string): Owner | undefined {
   try {
-    const { pid, started } = JSON.parse(text) as { pid?: unknown; started?: unknown };
-    if (typeof pid !== 'number' || !Number.isInteger(pid) || pid < 1) return undefined;
-    return { pid, started: typeof started === 'string' ? started : undefined };
+    const owner = JSON.parse(text) as Owner;
+    const isWhole = typeof owner.host === 'string' && Number.isInteger(owner.pid) && owner.pid > 0;
+    return isWhole ? owner : undefined;
   } catch {
     return undefined; // not a lock that this package wrote: nobody holds it
   }
@@ -121,13 +159,13 @@ function isRunning({ pid, started }: Owner): boolean {
   } catch (error) {
     return isErrno(error, 'EPERM'); // it runs, as another user
   }
-  return started === undefined || startOf(pid) === started;
+  return started === null || startOf(pid) === started;
 }
 
-/** When the process was started, in clock ticks since the machine was; Linux alone tells. */
-function startOf(pid: number): string | undefined {
+/** When the process was started, in clock ticks since the machine was. */
+function startOf(pid: number): string | null {
   // The second field, the program's name, may hold spaces and parentheses; the 22nd is the start.
-  return read(`/proc/${pid}/stat`)?.split(') ').at(-1)?.split(' ')[19];
+  return read(`/proc/${pid}/stat`)?.split(') ').at(-1)?.split(' ')[19] ?? null;
 }
 
 function read(path: string): string | undefined {

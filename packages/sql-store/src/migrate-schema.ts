@@ -15,22 +15,24 @@ export type SchemaState = 'absent' | 'older' | 'current' | 'newer';
 const advisoryLock = 0x57e9_c0de;
 
 /** Compares the migrations that the database has had with those that this version knows; changes nothing. */
-export async function schemaState(dataSource: DataSource): Promise<SchemaState> {
-  const runner = dataSource.createQueryRunner();
-  try {
-    return await stateOf(runner, dataSource);
-  } finally {
-    await runner.release();
-  }
+export function schemaState(dataSource: DataSource): Promise<SchemaState> {
+  return translated(async () => {
+    const runner = dataSource.createQueryRunner();
+    try {
+      return await stateOf(runner, dataSource);
+    } finally {
+      await runner.release();
+    }
+  });
 }
 
 async function stateOf(runner: QueryRunner, dataSource: DataSource): Promise<SchemaState> {
-  const tables = (await runner.query(
-    `SELECT 1 FROM information_schema.tables
-     WHERE table_schema = current_schema() AND table_name = $1`,
+  // Also where this user may not read the table, which information_schema would hide.
+  const [{ name: table } = { name: null }] = (await runner.query(
+    'SELECT to_regclass($1)::text AS name',
     [migrationsTableName],
-  )) as unknown[];
-  if (tables.length === 0) return 'absent';
+  )) as { name: string | null }[];
+  if (table === null) return 'absent';
   const rows = (await runner.query(`SELECT name FROM ${migrationsTableName}`)) as {
     name: string;
   }[];
@@ -57,7 +59,8 @@ export function migrateSchema(dataSource: DataSource): Promise<void> {
         if ((await stateOf(runner, dataSource)) === 'newer') throw newerSchemaError();
         await new MigrationExecutor(dataSource, runner).executePendingMigrations();
       } finally {
-        await runner.query('SELECT pg_advisory_unlock($1)', [advisoryLock]);
+        // Where this fails the connection is gone, and the lock with it; what went wrong before counts.
+        await runner.query('SELECT pg_advisory_unlock($1)', [advisoryLock]).catch(() => undefined);
       }
     } finally {
       await runner.release();

@@ -11,6 +11,8 @@ const retryableClasses: readonly string[] = ['08', '40', '53', '57'];
 const connectionCodes: readonly string[] = [
   'ECONNREFUSED',
   'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
   'EPIPE',
   'ETIMEDOUT',
   'ENOTFOUND',
@@ -24,22 +26,35 @@ export function codeOf(error: unknown): string | undefined {
   return typeof source.code === 'string' ? source.code : undefined;
 }
 
-/** What a store throws in place of a driver's error; errors of the taxonomy pass unchanged. */
-function persistenceError(error: unknown): unknown {
-  if (isStepComputeError(error)) return error;
+/** What node-postgres says, without a code, of a connection that broke or that its pool could not give. */
+const lostConnection = /connection (terminated|ended)|timeout exceeded when trying to connect/i;
+
+/** Whether the same statement may succeed later: the trouble lies with the connection or the moment. */
+function isRetryable(error: unknown): boolean {
+  const { errors } = (error ?? {}) as { errors?: unknown };
+  if (Array.isArray(errors)) return errors.some(isRetryable);
   const code = codeOf(error);
-  const lostConnection = /connection terminated|connection ended/i.test(messageOf(error));
-  return new PersistenceError(`the database could not do its work: ${reasonOf(error)}`, {
-    cause: error,
-    retryable:
-      lostConnection ||
-      (code !== undefined &&
-        (connectionCodes.includes(code) || retryableClasses.includes(code.slice(0, 2)))),
+  if (code === undefined) return lostConnection.test(messageOf(error));
+  return connectionCodes.includes(code) || retryableClasses.includes(code.slice(0, 2));
+}
+
+/**
+ * What is thrown in place of a driver's error; errors of the taxonomy pass unchanged.
+ * @param failed what could not be done, to precede the driver's reason
+ */
+export function persistenceError(
+  cause: unknown,
+  failed = 'the database could not do its work',
+): Error {
+  if (isStepComputeError(cause)) return cause;
+  return new PersistenceError(`${failed}: ${reasonOf(cause)}`, {
+    cause,
+    retryable: isRetryable(cause),
   });
 }
 
 /** Several refused addresses make an AggregateError, whose own message is empty. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   const { errors } = (error ?? {}) as { errors?: unknown };
   return Array.isArray(errors) ? errors.map(reasonOf).join('; ') : messageOf(error);
 }

@@ -1,11 +1,10 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
-import { isStepComputeError, PersistenceError } from '@stepcompute/core';
 import { DataSource } from 'typeorm';
 import { lockFolder } from './folder-lock.js';
 import { migrateSchema, migrationOptions } from './migrate-schema.js';
-import { reasonOf } from './persistence-error.js';
+import { persistenceError } from './persistence-error.js';
 import { PglitePool } from './pglite-pool.js';
 import { schemas } from './schema.js';
 
@@ -27,13 +26,11 @@ export async function openPglite({ folder }: OpenPgliteOptions = {}): Promise<Da
     pglite = folder === undefined ? await PGlite.create() : await openCluster(resolve(folder));
     return await connect(pglite, unlock);
   } catch (cause) {
-    if (pglite?.closed === false) await pglite.close();
+    // What went wrong first is what counts.
+    if (pglite?.closed === false) await pglite.close().catch(() => undefined);
     unlock();
-    if (isStepComputeError(cause)) throw cause;
-    throw new PersistenceError(
-      `the embedded database${folder === undefined ? '' : ` in ${resolve(folder)}`} cannot be opened: ${reasonOf(cause)}`,
-      { cause, retryable: false },
-    );
+    const place = folder === undefined ? '' : ` in ${resolve(folder)}`;
+    throw persistenceError(cause, `the embedded database${place} cannot be opened`);
   }
 }
 
@@ -54,8 +51,11 @@ async function connect(pglite: PGlite, unlock: () => void): Promise<DataSource> 
   // A function that TypeORM calls with `new`, and that answers with a pool over this database.
   function Pool(): PglitePool {
     return new PglitePool(pglite, async () => {
-      await pglite.close();
-      unlock();
+      try {
+        await pglite.close();
+      } finally {
+        unlock();
+      }
     });
   }
   const dataSource = new DataSource({

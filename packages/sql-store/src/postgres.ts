@@ -7,12 +7,14 @@ import {
   newerSchemaError,
   schemaState,
 } from './migrate-schema.js';
-import { reasonOf } from './persistence-error.js';
+import { persistenceError } from './persistence-error.js';
 import { schemas } from './schema.js';
 
 export interface OpenPostgresOptions {
   /** `postgres://user:password@host:port/database`, with the parameters that node-postgres knows. */
   readonly url: string;
+  /** Whether to create the schema in a database that has none. Default: true. */
+  readonly create?: boolean | undefined;
   /** Whether to bring an older schema up to date instead of refusing it. Default: false. */
   readonly migrate?: boolean | undefined;
   /** The most connections held at a time. Default: 10. */
@@ -20,12 +22,13 @@ export interface OpenPostgresOptions {
 }
 
 /**
- * Opens a PostgreSQL database, creating the schema in one that has none. `destroy()` closes it.
+ * Opens a PostgreSQL database and sees to its schema. `destroy()` closes it.
  * @throws InvalidInputError when the URL is not one
- * @throws PersistenceError when the server can't be reached or refuses, or the schema is older or newer
+ * @throws PersistenceError when the server can't be reached or refuses, or the schema is not
+ *   there, older or newer
  */
 export async function openPostgres(options: OpenPostgresOptions): Promise<DataSource> {
-  const { url, migrate = false, poolSize = 10 } = options;
+  const { url, create = true, migrate = false, poolSize = 10 } = options;
   if (!/^postgres(ql)?:\/\//i.test(url)) {
     // The text itself may hold a password.
     throw new InvalidInputError(
@@ -49,11 +52,8 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<DataSo
   });
   try {
     await dataSource.initialize();
-  } catch (cause) {
-    throw new PersistenceError(`cannot open ${withoutSecrets(url)}: ${reasonOf(cause)}`, {
-      cause,
-      retryable: true,
-    });
+  } catch (error) {
+    throw persistenceError(error, `cannot open ${withoutSecrets(url)}`);
   }
   try {
     const state = await schemaState(dataSource);
@@ -62,6 +62,12 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<DataSo
       throw new PersistenceError(
         'the database’s schema is older than this version of StepCompute: bring it up to date ' +
           'with `stepcompute migrate` when no older version works on it any more',
+        { retryable: false },
+      );
+    }
+    if (state === 'absent' && !create) {
+      throw new PersistenceError(
+        'the database holds no runs of StepCompute: its first run, or `stepcompute migrate`, creates the tables',
         { retryable: false },
       );
     }

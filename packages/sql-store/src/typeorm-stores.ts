@@ -6,13 +6,13 @@ import {
   ConflictingValueError,
   IncompleteRunError,
   InvalidInputError,
+  IterationId,
   parseValue,
   RunNotFoundError,
   type Average,
   type AverageStore,
   type FailureStore,
   type IterationFailure,
-  type IterationId,
   type IterationRange,
   type IterationValue,
   type Milliseconds,
@@ -129,7 +129,7 @@ const averageStatement = `
       CASE WHEN abs(v.value - mean) <= '${largestVanishingRoot}'::double precision
         THEN 0 ELSE (v.value - mean) * (v.value - mean) END
       ORDER BY v.iteration_id)
-    FROM complete, stepcompute_value v WHERE v.run_id = $1
+    FROM complete, stepcompute_value v WHERE v.run_id = $1 AND v.iteration_id < total.repetitions
   ) AS squared_deviations
   FROM total`;
 
@@ -149,6 +149,7 @@ export class TypeOrmValueStore implements ValueStore {
   write(id: RunId, values: readonly IterationValue[]): Promise<void> {
     if (values.length === 0) return Promise.resolve();
     return translated(async () => {
+      for (const { iterationId } of values) IterationId.parse(iterationId);
       // One order for all: writers of the same iterations wait for each other and never deadlock.
       const ordered = values.toSorted((a, b) => a.iterationId - b.iterationId);
       const last = ordered.at(-1)?.iterationId ?? 0;
@@ -224,7 +225,7 @@ export class TypeOrmValueStore implements ValueStore {
          FROM (
            SELECT iteration_id, lag(iteration_id, 1, -1) OVER (ORDER BY iteration_id) AS previous
            FROM (
-             SELECT iteration_id FROM stepcompute_value WHERE run_id = $1
+             SELECT iteration_id FROM stepcompute_value WHERE run_id = $1 AND iteration_id < $2
              UNION ALL SELECT $2::integer
            ) AS present
          ) AS neighbours
@@ -277,16 +278,24 @@ export class TypeOrmFailureStore implements FailureStore {
   constructor(private readonly dataSource: DataSource) {}
 
   record(id: RunId, failures: readonly IterationFailure[]): Promise<void> {
+    // One statement can't write a row twice: the later failure counts.
+    const latest = new Map(failures.map((failure) => [failure.iterationId, failure]));
     return translated(async () => {
-      await this.dataSource.getRepository(failureSchema).upsert(
-        failures.map(({ iterationId, errorName, message }) => ({
-          runId: id,
-          iterationId,
-          errorName: withoutNul(errorName),
-          message: withoutNul(message),
-          failedAt: () => 'now()',
-        })),
-        { conflictPaths: ['runId', 'iterationId'] },
+      const rows = Array.from(latest.values(), ({ iterationId, errorName, message }) => ({
+        iteration_id: iterationId,
+        error_name: wellFormed(errorName),
+        message: wellFormed(message),
+      }));
+      await execute(
+        this.dataSource,
+        `INSERT INTO stepcompute_failure (run_id, iteration_id, error_name, message)
+         SELECT $1::integer, iteration_id, error_name, message
+         FROM json_to_recordset($2::json)
+           AS failure (iteration_id integer, error_name text, message text)
+         ORDER BY iteration_id
+         ON CONFLICT ON CONSTRAINT stepcompute_failure_pk DO UPDATE
+           SET error_name = EXCLUDED.error_name, message = EXCLUDED.message, failed_at = now()`,
+        [id, JSON.stringify(rows)],
       );
     });
   }
@@ -305,9 +314,9 @@ export class TypeOrmFailureStore implements FailureStore {
   }
 }
 
-/** PostgreSQL's text holds every character but this one, and a message may hold any. */
-function withoutNul(text: string): string {
-  return text.replaceAll('\0', '\u{fffd}');
+/** PostgreSQL's text holds every character but NUL and half a surrogate pair; a message may hold any. */
+function wellFormed(text: string): string {
+  return text.replaceAll(/\0|\p{Surrogate}/gu, '\u{fffd}');
 }
 
 /** Averages in the table `stepcompute_average`. */

@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import fs, {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseNewRun } from './new-run.js';
@@ -69,44 +78,103 @@ describe('an embedded database folder', () => {
 
 describe('lockFolder', () => {
   let folder: string;
+  let lock: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'stepcompute-lock-'));
+    lock = join(folder, 'lock');
   });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  afterEach(() => {
+    jest.restoreAllMocks();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
-  it('names the running process that holds the folder', async () => {
+  /** A lock as another process would have left it: this one's, but for what is given. */
+  function leaveLock(owner: Readonly<Record<string, unknown>>): string {
+    rmSync(lock, { force: true });
+    const unlock = lockFolder(folder);
+    const own = JSON.parse(readFileSync(lock, 'utf8')) as Record<string, unknown>;
+    unlock();
+    const text = JSON.stringify({ ...own, token: 'another', ...owner });
+    writeFileSync(lock, text);
+    return text;
+  }
+
+  it('names the running process that holds the folder, until that is gone', async () => {
     const child = spawn(process.execPath, ['-e', 'process.stdin.resume()'], {
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    writeFileSync(join(folder, 'lock'), JSON.stringify({ pid: child.pid }));
+    leaveLock({ pid: child.pid, started: null });
     try {
       expect(() => lockFolder(folder)).toThrow(`the running process ${child.pid}`);
     } finally {
       child.stdin.end();
       await ended;
     }
-    lockFolder(folder)(); // its process is gone, so it is stale
-    expect(existsSync(join(folder, 'lock'))).toBe(false);
+    lockFolder(folder)();
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it('does not take a later process with the same pid for the holder', () => {
     if (process.platform !== 'linux') return; // elsewhere the pid alone has to do
-    writeFileSync(join(folder, 'lock'), JSON.stringify({ pid: process.ppid, started: '1' }));
+    leaveLock({ pid: process.ppid, started: '1' });
     lockFolder(folder)();
+  });
+
+  it('counts no lock from before the machine was started again', () => {
+    leaveLock({ pid: process.ppid, started: null, boot: 'an earlier one' });
+    lockFolder(folder)();
+  });
+
+  it.each([
+    { host: 'elsewhere' },
+    { host: 'elsewhere', boot: 'another' },
+    { pidNamespace: 'pid:[1]' },
+  ])('leaves a lock alone whose process it cannot see: %j', (place) => {
+    const text = leaveLock({ ...place, pid: 2 ** 22 + 1 });
+    expect(() => lockFolder(folder)).toThrow(`remove ${lock} if that is gone`);
+    expect(readFileSync(lock, 'utf8')).toBe(text);
   });
 
   it('does not count a lock that nobody can have written', () => {
     for (const text of ['', 'null', '{}', '{"pid":-1}', '{"pid":"1"}', 'not json']) {
-      writeFileSync(join(folder, 'lock'), text);
+      writeFileSync(lock, text);
       lockFolder(folder)();
     }
   });
 
+  it('does not take away the lock of a process that was quicker to replace a stale one', () => {
+    const quicker = leaveLock({ pid: process.ppid, started: null });
+    const stale = leaveLock({ boot: 'an earlier one' });
+    const readFile = fs.readFileSync;
+    jest.spyOn(fs, 'readFileSync').mockImplementation((...parameters) => {
+      const text = readFile(...parameters);
+      if (text === stale) writeFileSync(lock, quicker);
+      return text;
+    });
+    const removed = jest.spyOn(fs, 'rmSync');
+    expect(() => lockFolder(folder)).toThrow(`the running process ${process.ppid}`);
+    expect(removed).not.toHaveBeenCalledWith(lock, expect.anything());
+    expect(readFileSync(lock, 'utf8')).toBe(quicker);
+    expect(readdirSync(folder)).toEqual(['lock']);
+  });
+
+  it('lets one process at a time replace a stale lock, and outlives one that died at it', () => {
+    const running = leaveLock({ pid: process.ppid, started: null });
+    const stale = leaveLock({ boot: 'an earlier one' });
+    const removal = `${lock}.${createHash('sha256').update(stale).digest('hex').slice(0, 16)}`;
+    writeFileSync(removal, running);
+    expect(() => lockFolder(folder)).toThrow(`the running process ${process.ppid}`);
+    expect(readFileSync(lock, 'utf8')).toBe(stale);
+    writeFileSync(removal, stale);
+    lockFolder(folder)();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('gives back its own lock alone', () => {
     const unlock = lockFolder(folder);
-    writeFileSync(join(folder, 'lock'), 'another’s');
+    writeFileSync(lock, 'another’s');
     unlock();
-    expect(readFileSync(join(folder, 'lock'), 'utf8')).toBe('another’s');
+    expect(readFileSync(lock, 'utf8')).toBe('another’s');
   });
 });

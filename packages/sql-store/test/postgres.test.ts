@@ -81,6 +81,40 @@ describeOnPostgres('on a PostgreSQL server', () => {
     await Promise.all([first.drop(), second.drop()]);
   });
 
+  it('creates no schema when it is told not to', async () => {
+    const database = await createDatabase();
+    await expect(openPostgres({ url: database.url, create: false })).rejects.toMatchObject({
+      name: 'PersistenceError',
+      retryable: false,
+      message: expect.stringContaining('holds no runs') as string,
+    });
+    await (await openPostgres({ url: database.url })).destroy();
+    await (await openPostgres({ url: database.url, create: false })).destroy();
+    await database.drop();
+  });
+
+  it('says so when the tables are there but may not be read', async () => {
+    const database = await createDatabase();
+    await (await openPostgres({ url: database.url })).destroy();
+    const url = new URL(database.url);
+    url.searchParams.set('options', '-c role=pg_monitor'); // a role that owns nothing here
+    await expect(openPostgres({ url: url.href })).rejects.toMatchObject({
+      name: 'PersistenceError',
+      retryable: false,
+      message: expect.stringContaining('permission denied') as string,
+    });
+    await database.drop();
+  });
+
+  it('says so when there is no such database', async () => {
+    const database = await createDatabase();
+    await database.drop();
+    await expect(openPostgres({ url: database.url })).rejects.toMatchObject({
+      name: 'PersistenceError',
+      retryable: false,
+    });
+  });
+
   it('says so when the database goes away', async () => {
     const database = await createDatabase();
     const dataSource = await openPostgres({ url: database.url });

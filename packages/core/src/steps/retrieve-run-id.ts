@@ -5,7 +5,11 @@ import type { Stores } from '../stores.js';
 
 /** Step 1: allocates the run and lists what of it is to be done. */
 export class RetrieveRunId {
-  constructor(private readonly stores: Pick<Stores, 'runs' | 'values'>) {}
+  /** @param generatorName what the record says of a request that names no generator */
+  constructor(
+    private readonly stores: Pick<Stores, 'runs' | 'values'>,
+    private readonly generatorName = 'anonymous',
+  ) {}
 
   /**
    * Idempotent under the request's key: a repetition gets the run that the first delivery got, with
@@ -14,7 +18,7 @@ export class RetrieveRunId {
    * @throws ConflictingRunError when the key's run was asked for with another input
    */
   async execute(request: RunRequest): Promise<RunPlan> {
-    const asked = parseRunRequest(request);
+    const asked = parseRunRequest(request, this.generatorName);
     const run = await this.stores.runs.allocate(asked);
     const compared: (keyof NewRun)[] = ['repetitions', 'delayMs', 'generatorName'];
     if (request.seed !== undefined) compared.push('seed');

@@ -3,8 +3,11 @@ import type { Clock } from '../clock.js';
 import {
   CancelledError,
   IterationFailedError,
+  InvalidInputError,
   IterationTimeoutError,
+  PersistenceError,
   isError,
+  isStepComputeError,
   messageOf,
 } from '../errors.js';
 import { GroupCommit } from '../group-commit.js';
@@ -33,21 +36,32 @@ export interface WriteToDbSettings {
   readonly timeoutMs?: number | undefined;
 }
 
+export const WriteToDbSettings = {
+  /**
+   * The settings with their defaults filled in.
+   * @throws InvalidInputError when one is out of range
+   */
+  parse: ({ concurrency = defaultConcurrency, timeoutMs }: WriteToDbSettings) => ({
+    concurrency: parseInteger(concurrency, 'concurrency', 1, Repetitions.maximum),
+    timeoutMs: timeoutMs === undefined ? undefined : Milliseconds.parse(timeoutMs, 'timeout', 1),
+  }),
+} as const;
+
 /** Step 2: for each missing iteration, generates its value, waits the run's delay, and stores it. */
 export class WriteToDb {
-  readonly #concurrency: number;
-  readonly #timeoutMs: number | undefined;
+  readonly #settings: ReturnType<typeof WriteToDbSettings.parse>;
 
-  /** @throws InvalidInputError when a setting is out of range */
+  /** @throws InvalidInputError when the generator is no function or a setting is out of range */
   constructor(
     private readonly generator: ValueGenerator,
     private readonly stores: Pick<Stores, 'values' | 'failures'>,
     private readonly clock: Clock,
-    { concurrency = defaultConcurrency, timeoutMs }: WriteToDbSettings = {},
+    settings: WriteToDbSettings = {},
   ) {
-    this.#concurrency = parseInteger(concurrency, 'concurrency', 1, Repetitions.maximum);
-    this.#timeoutMs =
-      timeoutMs === undefined ? undefined : Milliseconds.parse(timeoutMs, 'timeout', 1);
+    if (typeof generator !== 'function') {
+      throw new InvalidInputError('generator', 'a function (context) => number', generator);
+    }
+    this.#settings = WriteToDbSettings.parse(settings);
   }
 
   /**
@@ -59,15 +73,9 @@ export class WriteToDb {
    * @throws ConflictingValueError, PersistenceError from the store
    */
   async execute(plan: RunPlan, options: RunOptions = {}): Promise<void> {
-    const attempt = new Attempt(
-      plan,
-      this.generator,
-      this.stores,
-      this.clock,
-      this.#timeoutMs,
-      options,
-    );
-    await attempt.execute(this.#concurrency);
+    const { concurrency, timeoutMs } = this.#settings;
+    const { generator, stores, clock } = this;
+    await new Attempt(plan, generator, stores, clock, timeoutMs, options).execute(concurrency);
   }
 }
 
@@ -85,7 +93,7 @@ class Attempt {
   readonly #commit: GroupCommit;
   readonly #startedAt: number;
   #stored = 0;
-  #storeError: { readonly thrown: unknown } | undefined;
+  #broken: { readonly thrown: unknown } | undefined;
   #closed = false;
 
   constructor(
@@ -102,10 +110,7 @@ class Attempt {
     this.#startedAt = clock.now();
     this.#commit = new GroupCommit(
       (batch) => this.#store(batch),
-      (thrown) => {
-        this.#storeError = { thrown };
-        this.#inFlight.stop(thrown);
-      },
+      (thrown) => this.#breakOff(thrown),
       clock,
     );
   }
@@ -229,28 +234,53 @@ class Attempt {
       runningMean: this.#runningMean.mean,
       runningMargin: this.#runningMean.margin,
     };
-    onProgress(progress);
+    const answer = onProgress(progress);
+    if (isPromiseLike(answer)) answer.then(undefined, (thrown: unknown) => this.#breakOff(thrown));
+  }
+
+  /** What the store, or who follows the progress, has thrown: nothing more can be done. */
+  #breakOff(thrown: unknown): void {
+    this.#broken ??= { thrown };
+    this.#inFlight.stop(thrown);
   }
 
   async #conclude(): Promise<void> {
-    if (this.#storeError !== undefined) throw this.#storeError.thrown;
     const [lowest] = [...this.#failures].sort(([a], [b]) => a - b);
-    if (lowest !== undefined) {
-      await this.stores.failures.record(this.#run.id, [...this.#failures].map(describeFailure));
-      throw new IterationFailedError(this.#run.id, ...lowest);
-    }
+    const failure = lowest && new IterationFailedError(this.#run.id, ...lowest);
+    if (failure !== undefined) await this.#record(failure);
+    if (this.#broken !== undefined) throw this.#broken.thrown;
+    if (failure !== undefined) throw failure;
     if (this.#stored < this.#outstanding) {
       const ledger = await readLedger(this.#run, this.stores);
       throw new CancelledError(this.#run.id, ledger, { cause: this.options.signal?.reason });
     }
   }
+
+  /** Puts every failure on record. A store that is broken already may refuse; its own error is the one to tell. */
+  async #record(lowest: IterationFailedError): Promise<void> {
+    try {
+      await this.stores.failures.record(this.#run.id, [...this.#failures].map(describeFailure));
+    } catch (cause) {
+      if (this.#broken !== undefined) return;
+      throw new PersistenceError(
+        `${lowest.message}; and that could not be recorded: ${messageOf(cause)}`,
+        {
+          cause,
+          retryable: isStepComputeError(cause) && 'retryable' in cause && cause.retryable === true,
+        },
+      );
+    }
+  }
 }
+
+/** A message may hold whatever a simulation puts there; this much of it is kept. */
+const longestMessage = 2000;
 
 function describeFailure([iterationId, thrown]: [IterationId, unknown]): IterationFailure {
   return {
     iterationId,
     errorName: isError(thrown) ? thrown.name : 'Error',
-    message: messageOf(thrown),
+    message: messageOf(thrown).slice(0, longestMessage),
   };
 }
 

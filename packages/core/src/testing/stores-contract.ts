@@ -221,8 +221,15 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
 
     it('refuses an iteration outside its run, and stores nothing of its batch', async () => {
       const { stores, run } = await allocate({ repetitions: 2 });
-      await assertRejects(stores.values.write(run.id, numbered([1, 2, 3])), 'InvalidInputError');
-      assertEqual(await collect(stores, run.id), [], 'the values read back');
+      for (const iteration of [2, -1, 0.5, NaN, Infinity, '1']) {
+        const outside = { iterationId: iteration as IterationId, value: 3 };
+        await assertRejects(
+          stores.values.write(run.id, [...numbered([1]), outside]),
+          'InvalidInputError',
+          { field: 'iteration id' },
+        );
+        assertEqual(await collect(stores, run.id), [], 'the values read back');
+      }
     });
 
     it('keeps runs apart', async () => {
@@ -319,6 +326,32 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
         [failure(3, "it's"), failure(7, 'second')],
         'the failures',
       );
+    });
+
+    it('records many failures at once, whatever their messages hold', async () => {
+      const { stores, run } = await allocate({ repetitions: 20_000 });
+      const failures = Array.from({ length: 20_000 }, (_, iteration) => ({
+        iterationId: IterationId.parse(iteration),
+        errorName: 'RangeError',
+        message: `no value at "${iteration}", it's \\ {“odd”}\n`,
+      }));
+      await stores.failures.record(run.id, failures);
+      assertEqual(await stores.failures.list(run.id), failures, 'the failures');
+      assertEqual(
+        await readLedger(run, stores),
+        { requested: 20_000, completed: 0, failed: 20_000, missing: 0 },
+        'the ledger',
+      );
+    });
+
+    it('records a failure whose message is no proper text', async () => {
+      const { stores, run } = await allocate({ repetitions: 1 });
+      const iterationId = IterationId.parse(0);
+      const failure = { iterationId, errorName: 'E\0', message: 'a\0b\ud800c' };
+      await stores.failures.record(run.id, [{ ...failure, message: 'first' }, failure]);
+      const [recorded, ...others] = await stores.failures.list(run.id);
+      assertEqual(others, [], 'other failures');
+      assert(/^a.b.c$/u.test(recorded?.message ?? ''), 'what can be kept must be kept');
     });
 
     it('keeps the ledger’s identity, counting a failure only while its value is missing', async () => {

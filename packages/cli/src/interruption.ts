@@ -1,0 +1,61 @@
+import { messageOf } from '@stepcompute/core';
+import { ExitCode, InterruptedError, SimulationError } from './exit-codes.js';
+
+/**
+ * What breaks a command off from outside: Ctrl-C; a simulation that throws outside of its promise; or
+ * a promise that nothing is left to settle, on which Node would end the process without a word.
+ */
+export class Interruption {
+  readonly #controller = new AbortController();
+  #unsettled = 'nothing is left to wait for';
+
+  /** Aborted when the command is to end; the reason is a {@link SimulationError} unless it is Ctrl-C. */
+  readonly signal = this.#controller.signal;
+
+  /** Listens from now on, for the rest of the process. */
+  listen(): this {
+    const interrupt = (): void => {
+      if (this.signal.aborted) process.exit(ExitCode.interrupted);
+      this.#controller.abort();
+    };
+    const breakOff = (thrown: unknown): void =>
+      this.#controller.abort(
+        new SimulationError(`the simulation broke outside of its promise: ${messageOf(thrown)}`, {
+          cause: thrown,
+        }),
+      );
+    process.on('SIGINT', interrupt);
+    process.on('SIGTERM', interrupt);
+    process.on('uncaughtException', breakOff);
+    process.on('unhandledRejection', breakOff);
+    process.on('beforeExit', () => this.#controller.abort(new SimulationError(this.#unsettled)));
+    return this;
+  }
+
+  /**
+   * Waits for work that heeds the signal by itself.
+   * @param unsettled what to say should nothing be left that could ever end it
+   */
+  async wait<T>(work: Promise<T>, unsettled: string): Promise<T> {
+    const before = this.#unsettled;
+    this.#unsettled = unsettled;
+    try {
+      return await work;
+    } catch (error) {
+      const { reason } = this.signal as { reason: unknown };
+      throw reason instanceof SimulationError ? reason : error;
+    } finally {
+      this.#unsettled = before;
+    }
+  }
+
+  /** Waits for work that knows no signal: an interruption abandons it. */
+  async race<T>(work: Promise<T>, unsettled: string): Promise<T> {
+    const interrupted = new Promise<never>((_, reject) => {
+      const abandon = (): void => reject(new InterruptedError('interrupted'));
+      if (this.signal.aborted) abandon();
+      this.signal.addEventListener('abort', abandon, { once: true });
+    });
+    return this.wait(Promise.race([work, interrupted]), unsettled);
+  }
+}
