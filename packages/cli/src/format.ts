@@ -1,4 +1,4 @@
-import type { Average, Ledger, Run, Stores } from '@stepcompute/core';
+import type { Average, Run, Stores } from '@stepcompute/core';
 import Table from 'cli-table3';
 import ms from 'ms';
 import plot from 'simple-ascii-chart';
@@ -28,27 +28,6 @@ export function formatTable(
   const table = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
   table.push(...rows.map((row) => [...row]));
   return table.toString();
-}
-
-/** What `run --json` and `show --json` have in common. */
-export function toJson(run: Run, ledger: Ledger, average: Average | undefined): object {
-  return {
-    runId: run.id,
-    seed: run.seed,
-    repetitions: run.repetitions,
-    generator: run.generatorName,
-    delayMs: run.delayMs,
-    status: run.status,
-    completed: ledger.completed,
-    failed: ledger.failed,
-    missing: ledger.missing,
-    average: average?.mean ?? null,
-    standardDeviation: average?.standardDeviation ?? null,
-    standardError: average?.standardError ?? null,
-    confidenceInterval: average?.confidenceInterval ?? null,
-    min: average?.minimum ?? null,
-    max: average?.maximum ?? null,
-  };
 }
 
 /** Label and text of what there is to say about an average. */

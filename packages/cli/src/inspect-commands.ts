@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import {
   InvalidInputError,
   readLedger,
+  reportOf,
   RunId,
   type IterationValue,
   type Run,
@@ -17,7 +18,6 @@ import {
   formatDuration,
   formatNumber,
   formatTable,
-  toJson,
 } from './format.js';
 import { parseNumber } from './options.js';
 import type { Terminal } from './terminal.js';
@@ -94,7 +94,7 @@ export function showCommand(
     if (options.json === true) {
       terminal.print(
         JSON.stringify({
-          ...toJson(run, ledger, average),
+          ...reportOf(run, ledger, average),
           elapsedMs: elapsedOf(run),
           startedAt: run.startedAt,
           finishedAt: run.finishedAt ?? null,

@@ -4,6 +4,7 @@ import {
   isStepComputeError,
   parseRunRequest,
   readLedger,
+  reportOf,
   WriteToDbSettings,
   type Ledger,
   type Run,
@@ -12,14 +13,7 @@ import {
 import { InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
 import { openDatabase, type Database } from './databases.js';
 import { ExitCode, exitCodeOf } from './exit-codes.js';
-import {
-  averageRows,
-  drawHistogram,
-  formatCount,
-  formatDuration,
-  formatTable,
-  toJson,
-} from './format.js';
+import { averageRows, drawHistogram, formatCount, formatDuration, formatTable } from './format.js';
 import { builtInGenerator, loadGenerator, type NamedGenerator } from './generators.js';
 import type { Interruption } from './interruption.js';
 import { parseDuration, parseNumber } from './options.js';
@@ -93,7 +87,7 @@ export async function runCommand(
     if (options.json === true) {
       const { ledger, average } = result;
       terminal.print(
-        JSON.stringify({ ...toJson(result.run, ledger, average), elapsedMs: elapsedMs() }),
+        JSON.stringify({ ...reportOf(result.run, ledger, average), elapsedMs: elapsedMs() }),
       );
     } else {
       terminal.print(await describeResult(result, opened, elapsedMs(), terminal));
@@ -186,7 +180,7 @@ async function reportFailure(
   if (options.json === true) {
     terminal.print(
       JSON.stringify({
-        ...(account === undefined ? {} : toJson(account.run, account.ledger, undefined)),
+        ...(account === undefined ? {} : reportOf(account.run, account.ledger, undefined)),
         elapsedMs,
         error: {
           name: error instanceof Error ? error.name : 'Error',

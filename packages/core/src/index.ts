@@ -48,6 +48,7 @@ export {
   type RunRequest,
   type RunStatus,
 } from './run.js';
+export { reportOf, type RunReport } from './report.js';
 export { AggregateAndStoreValue } from './steps/aggregate-and-store-value.js';
 export { RetrieveRunId } from './steps/retrieve-run-id.js';
 export { WriteToDb, WriteToDbSettings } from './steps/write-to-db.js';

@@ -26,7 +26,7 @@ export interface RunStore {
 /** Keeps each run's values: one per iteration, the first one written. */
 export interface ValueStore {
   /**
-   * Stores values durably, in one statement. Writing a value again changes nothing, so a batch may be
+   * Stores values durably, up to 10,000 of them in one statement. Writing a value again changes nothing, so a batch may be
    * delivered twice.
    * @throws ConflictingValueError when an iteration already has another value, which stays; the rest
    *   of the batch is stored
@@ -43,9 +43,10 @@ export interface ValueStore {
   read(id: RunId, from?: IterationId): AsyncIterable<readonly IterationValue[]>;
   /**
    * The iterations without a value, as disjoint, ascending, maximal ranges.
+   * @param within where to look; default: the whole run. What lies outside the run is not missing.
    * @throws RunNotFoundError
    */
-  missing(id: RunId): Promise<readonly IterationRange[]>;
+  missing(id: RunId, within?: IterationRange): Promise<readonly IterationRange[]>;
   /**
    * Averages the run, in one atomic step with the check that each iteration has its value.
    * @throws RunNotFoundError

@@ -155,14 +155,16 @@ export class InMemoryValueStore implements ValueStore {
     if (batch.length > 0) yield batch;
   }
 
-  async missing(id: RunId): Promise<readonly IterationRange[]> {
+  async missing(id: RunId, within?: IterationRange): Promise<readonly IterationRange[]> {
     const run = await this.#of(id);
-    if (run.completed === 0) return [IterationRange.whole(run.repetitions)];
+    const { first: start, count } = within ?? IterationRange.whole(run.repetitions);
+    const end = Math.min(start + count, run.repetitions);
+    if (start >= end || run.completed === run.repetitions) return [];
+    if (run.completed === 0) return [{ first: start, count: end - start }];
     const ranges: IterationRange[] = [];
-    if (run.completed === run.repetitions) return ranges;
     let first: IterationId | undefined;
-    for (let iteration = 0; iteration <= run.repetitions; iteration += 1) {
-      const isMissing = iteration < run.repetitions && Number.isNaN(run.get(iteration));
+    for (let iteration: number = start; iteration <= end; iteration += 1) {
+      const isMissing = iteration < end && Number.isNaN(run.get(iteration));
       if (isMissing) first ??= iteration as IterationId;
       else if (first !== undefined) {
         ranges.push({ first, count: iteration - first });

@@ -54,13 +54,17 @@ export function migrateSchema(dataSource: DataSource): Promise<void> {
   return translated(async () => {
     const runner = dataSource.createQueryRunner();
     try {
-      await runner.query('SELECT pg_advisory_lock($1)::text', [advisoryLock]);
+      await runner.startTransaction();
       try {
+        // Until the transaction ends, however it does.
+        await runner.query('SELECT pg_advisory_xact_lock($1)::text', [advisoryLock]);
         if ((await stateOf(runner, dataSource)) === 'newer') throw newerSchemaError();
         await new MigrationExecutor(dataSource, runner).executePendingMigrations();
-      } finally {
-        // Where this fails the connection is gone, and the lock with it; what went wrong before counts.
-        await runner.query('SELECT pg_advisory_unlock($1)', [advisoryLock]).catch(() => undefined);
+        await runner.commitTransaction();
+      } catch (error) {
+        // Where this fails too the transaction is gone already; what went wrong before counts.
+        await runner.rollbackTransaction().catch(() => undefined);
+        throw error;
       }
     } finally {
       await runner.release();

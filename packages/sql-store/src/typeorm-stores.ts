@@ -26,7 +26,8 @@ import {
   type Stores,
   type ValueStore,
 } from '@stepcompute/core';
-import { Not, type DataSource, type QueryResult } from 'typeorm';
+import { LessThan, MoreThan, Not, type DataSource, type QueryResult } from 'typeorm';
+import { dialectOf, piecesOf, type Dialect } from './dialect.js';
 import { codeOf, translated } from './persistence-error.js';
 import { averageSchema, failureSchema, runSchema, type RunRow } from './schema.js';
 
@@ -56,10 +57,20 @@ export class TypeOrmRunStore implements RunStore {
 
   list(limit: number): Promise<readonly Run[]> {
     return translated(async () => {
-      const rows = await this.dataSource
-        .getRepository(runSchema)
-        .find({ order: { id: 'DESC' }, take: limit });
-      return rows.map(toRun);
+      const { textsPerStatement } = dialectOf(this.dataSource);
+      const runs: Run[] = [];
+      while (runs.length < limit) {
+        const take = Math.min(limit - runs.length, textsPerStatement);
+        const last = runs.at(-1);
+        const rows = await this.dataSource.getRepository(runSchema).find({
+          where: last === undefined ? {} : { id: LessThan(last.id) },
+          order: { id: 'DESC' },
+          take,
+        });
+        runs.push(...rows.map(toRun));
+        if (rows.length < take) break;
+      }
+      return runs;
     });
   }
 
@@ -92,9 +103,6 @@ function toRun(row: RunRow): Run {
     finishedAt: row.finishedAt ?? undefined,
   };
 }
-
-/** How many values one read statement answers with. */
-const pageSize = 10_000;
 
 /**
  * Where JavaScript rounds a product or quotient to 0, PostgreSQL raises 22003 (underflow). The sums
@@ -144,34 +152,55 @@ interface SumsRow {
 
 /** Values in the table `stepcompute_value`. */
 export class TypeOrmValueStore implements ValueStore {
-  constructor(private readonly dataSource: DataSource) {}
+  readonly #dialect: Dialect;
+
+  constructor(private readonly dataSource: DataSource) {
+    this.#dialect = dialectOf(dataSource);
+  }
 
   write(id: RunId, values: readonly IterationValue[]): Promise<void> {
     if (values.length === 0) return Promise.resolve();
     return translated(async () => {
-      for (const { iterationId } of values) IterationId.parse(iterationId);
+      const parsed = values.map(({ iterationId, value }) => ({
+        iterationId: IterationId.parse(iterationId),
+        value: parseValue(value),
+      }));
       // One order for all: writers of the same iterations wait for each other and never deadlock.
-      const ordered = values.toSorted((a, b) => a.iterationId - b.iterationId);
+      const ordered = parsed.sort((a, b) => a.iterationId - b.iterationId);
       const last = ordered.at(-1)?.iterationId ?? 0;
-      const iterations = ordered.map(({ iterationId }) => iterationId);
-      const numbers = ordered.map(({ value }) => parseValue(value));
-      const batch = [id, `{${iterations.join()}}`, `{${numbers.join()}}`];
-      const { affected } = await execute(
-        this.dataSource,
-        `INSERT INTO stepcompute_value (run_id, iteration_id, value)
-         SELECT run.id, batch.iteration_id, batch.value
-         FROM stepcompute_run run,
-           unnest($2::integer[], $3::double precision[]) AS batch (iteration_id, value)
-         WHERE run.id = $1 AND run.repetitions > $4
-         ON CONFLICT DO NOTHING`,
-        [...batch, last],
-      );
-      if (affected !== values.length) await this.#explainRefusal(id, batch, last);
+      let conflict: ConflictingValueError | undefined;
+      for (const piece of piecesOf(ordered, this.#dialect.valuesPerStatement)) {
+        conflict ??= await this.#insert(id, piece, last);
+      }
+      if (conflict !== undefined) throw conflict;
     });
   }
 
+  /** @param last the batch's last iteration: if it lies outside the run, nothing of the batch is stored */
+  async #insert(
+    id: RunId,
+    values: readonly IterationValue[],
+    last: number,
+  ): Promise<ConflictingValueError | undefined> {
+    const { rows, parameters } = this.#dialect.batchOf(values, 3);
+    const { affected } = await execute(
+      this.dataSource,
+      `INSERT INTO stepcompute_value (run_id, iteration_id, value)
+       SELECT run.id, batch.iteration_id, batch.value
+       FROM stepcompute_run run, ${rows}
+       WHERE run.id = $1 AND run.repetitions > $2
+       ON CONFLICT DO NOTHING`,
+      [id, last, ...parameters],
+    );
+    return affected === values.length ? undefined : this.#explainRefusal(id, values, last);
+  }
+
   /** Not every value of the batch was new: finds out whether that is as it should be. */
-  async #explainRefusal(id: RunId, batch: readonly unknown[], last: number): Promise<void> {
+  async #explainRefusal(
+    id: RunId,
+    values: readonly IterationValue[],
+    last: number,
+  ): Promise<ConflictingValueError | undefined> {
     const repetitions = await this.#repetitions(id);
     if (last >= repetitions) {
       throw new InvalidInputError(
@@ -180,23 +209,26 @@ export class TypeOrmValueStore implements ValueStore {
         last,
       );
     }
+    const { rows, parameters } = this.#dialect.batchOf(values, 2);
     const { records } = await execute(
       this.dataSource,
       `SELECT v.iteration_id, v.value AS kept, batch.value AS offered
-       FROM unnest($2::integer[], $3::double precision[]) AS batch (iteration_id, value)
+       FROM ${rows}
        JOIN stepcompute_value v ON v.run_id = $1 AND v.iteration_id = batch.iteration_id
        WHERE v.value <> batch.value
        ORDER BY v.iteration_id LIMIT 1`,
-      batch,
+      [id, ...parameters],
     );
     const [conflict] = records as { iteration_id: IterationId; kept: number; offered: number }[];
-    if (conflict !== undefined) {
-      throw new ConflictingValueError(id, conflict.iteration_id, conflict.kept, conflict.offered);
-    }
+    return (
+      conflict &&
+      new ConflictingValueError(id, conflict.iteration_id, conflict.kept, conflict.offered)
+    );
   }
 
   async *read(id: RunId, from = 0 as IterationId): AsyncGenerator<readonly IterationValue[], void> {
     await translated(() => this.#repetitions(id));
+    const pageSize = this.#dialect.valuesPerStatement;
     let first: number = from;
     for (;;) {
       const { records } = await translated(() =>
@@ -216,24 +248,35 @@ export class TypeOrmValueStore implements ValueStore {
     }
   }
 
-  missing(id: RunId): Promise<readonly IterationRange[]> {
+  missing(id: RunId, within?: IterationRange): Promise<readonly IterationRange[]> {
     return translated(async () => {
-      const repetitions = await this.#repetitions(id);
-      const { records } = await execute(
-        this.dataSource,
-        `SELECT previous + 1 AS first, iteration_id - previous - 1 AS count
-         FROM (
-           SELECT iteration_id, lag(iteration_id, 1, -1) OVER (ORDER BY iteration_id) AS previous
+      const end = endOf(within, await this.#repetitions(id));
+      const ranges: IterationRange[] = [];
+      const pageSize = this.#dialect.valuesPerStatement;
+      for (let from: number = within?.first ?? 0; from < end;) {
+        const { records } = await execute(
+          this.dataSource,
+          `SELECT previous + 1 AS first, iteration_id - previous - 1 AS count
            FROM (
-             SELECT iteration_id FROM stepcompute_value WHERE run_id = $1 AND iteration_id < $2
-             UNION ALL SELECT $2::integer
-           ) AS present
-         ) AS neighbours
-         WHERE iteration_id - previous > 1
-         ORDER BY first`,
-        [id, repetitions],
-      );
-      return records as IterationRange[];
+             SELECT iteration_id,
+               lag(iteration_id, 1, $3::integer - 1) OVER (ORDER BY iteration_id) AS previous
+             FROM (
+               SELECT iteration_id FROM stepcompute_value
+               WHERE run_id = $1 AND iteration_id >= $3::integer AND iteration_id < $2::integer
+               UNION ALL SELECT $2::integer
+             ) AS present
+           ) AS neighbours
+           WHERE iteration_id - previous > 1
+           ORDER BY first LIMIT ${pageSize}`,
+          [id, end, from],
+        );
+        const page = records as IterationRange[];
+        for (const range of page) ranges.push(range);
+        const last = page.at(-1);
+        if (last === undefined || page.length < pageSize) break;
+        from = last.first + last.count;
+      }
+      return ranges;
     });
   }
 
@@ -273,6 +316,11 @@ export class TypeOrmValueStore implements ValueStore {
 
 const numericValueOutOfRange = '22003';
 
+/** Where a look at the run ends, however far the range may reach. */
+function endOf(within: IterationRange | undefined, repetitions: number): number {
+  return within === undefined ? repetitions : Math.min(within.first + within.count, repetitions);
+}
+
 /** Failures in the table `stepcompute_failure`. */
 export class TypeOrmFailureStore implements FailureStore {
   constructor(private readonly dataSource: DataSource) {}
@@ -286,30 +334,38 @@ export class TypeOrmFailureStore implements FailureStore {
         error_name: wellFormed(errorName),
         message: wellFormed(message),
       }));
-      await execute(
-        this.dataSource,
-        `INSERT INTO stepcompute_failure (run_id, iteration_id, error_name, message)
-         SELECT $1::integer, iteration_id, error_name, message
-         FROM json_to_recordset($2::json)
-           AS failure (iteration_id integer, error_name text, message text)
-         ORDER BY iteration_id
-         ON CONFLICT ON CONSTRAINT stepcompute_failure_pk DO UPDATE
-           SET error_name = EXCLUDED.error_name, message = EXCLUDED.message, failed_at = now()`,
-        [id, JSON.stringify(rows)],
-      );
+      for (const piece of piecesOf(rows, dialectOf(this.dataSource).textsPerStatement)) {
+        await execute(
+          this.dataSource,
+          `INSERT INTO stepcompute_failure (run_id, iteration_id, error_name, message)
+           SELECT $1::integer, iteration_id, error_name, message
+           FROM json_to_recordset($2::json)
+             AS failure (iteration_id integer, error_name text, message text)
+           ORDER BY iteration_id
+           ON CONFLICT ON CONSTRAINT stepcompute_failure_pk DO UPDATE
+             SET error_name = EXCLUDED.error_name, message = EXCLUDED.message, failed_at = now()`,
+          [id, JSON.stringify(piece)],
+        );
+      }
     });
   }
 
   list(id: RunId): Promise<readonly IterationFailure[]> {
     return translated(async () => {
-      const rows = await this.dataSource
-        .getRepository(failureSchema)
-        .find({ where: { runId: id }, order: { iterationId: 'ASC' } });
-      return rows.map(({ iterationId, errorName, message }) => ({
-        iterationId: iterationId as IterationId,
-        errorName,
-        message,
-      }));
+      const { textsPerStatement: take } = dialectOf(this.dataSource);
+      const failures: IterationFailure[] = [];
+      for (;;) {
+        const last = failures.at(-1)?.iterationId ?? -1;
+        const page = await this.dataSource.getRepository(failureSchema).find({
+          where: { runId: id, iterationId: MoreThan(last) },
+          order: { iterationId: 'ASC' },
+          take,
+        });
+        for (const { iterationId, errorName, message } of page) {
+          failures.push({ iterationId: iterationId as IterationId, errorName, message });
+        }
+        if (page.length < take) return failures;
+      }
     });
   }
 }

@@ -273,13 +273,14 @@ class Attempt {
   }
 }
 
-/** A message may hold whatever a simulation puts there; this much of it is kept. */
+/** An error may hold whatever a simulation puts there; so many characters of it are kept. */
+const longestName = 200;
 const longestMessage = 2000;
 
 function describeFailure([iterationId, thrown]: [IterationId, unknown]): IterationFailure {
   return {
     iterationId,
-    errorName: isError(thrown) ? thrown.name : 'Error',
+    errorName: isError(thrown) ? thrown.name.slice(0, longestName) : 'Error',
     message: messageOf(thrown).slice(0, longestMessage),
   };
 }

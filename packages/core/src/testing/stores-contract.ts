@@ -1,5 +1,5 @@
 import { averageOf, type Average } from '../average.js';
-import { IterationId } from '../range.js';
+import { IterationId, IterationRange } from '../range.js';
 import { parseRunRequest, RunId, type Run, type RunRequest } from '../run.js';
 import { readLedger, type Stores } from '../stores.js';
 import type { IterationValue } from '../value.js';
@@ -256,6 +256,26 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       );
       await stores.values.write(run.id, at([1, 2, 5, 6, 7, 9]));
       assertEqual(await missing(), [], 'missing from a complete run');
+    });
+
+    it('lists what is missing within a range', async () => {
+      const { stores, run } = await allocate({ repetitions: 10 });
+      const missing = async (first: number, count: number): Promise<unknown> =>
+        stores.values.missing(run.id, IterationRange.parse({ first, count }));
+      assertEqual(await missing(4, 3), [{ first: 4, count: 3 }], 'missing from an empty run');
+      await stores.values.write(run.id, at([0, 3, 4, 8]));
+      assertEqual(await missing(0, 1), [], 'missing from what is stored');
+      assertEqual(
+        await missing(2, 5),
+        [
+          { first: 2, count: 1 },
+          { first: 5, count: 2 },
+        ],
+        'missing across gaps',
+      );
+      assertEqual(await missing(9, 100), [{ first: 9, count: 1 }], 'missing past the end');
+      assertEqual(await missing(10, 5), [], 'missing outside the run');
+      assertEqual(await missing(50, 5), [], 'missing far outside the run');
     });
 
     it('averages a complete run to the same bits as a loop in iteration order', async () => {
