@@ -15,6 +15,7 @@ const awsAdapter = [
   npm('@aws-sdk/[^/]+'),
   npm('@aws-lambda-powertools/[^/]+'),
   npm('@types/aws-lambda'),
+  npm('exponential-backoff'),
 ];
 
 /** What the sources under a path may import beside their own package's; the longest path counts. */
@@ -28,6 +29,7 @@ const places = {
   'sql-store/src/postgres': { allowed: [...sqlStore, npm('pg'), npm('@types/pg')] },
   'aws-adapter/src/': { allowed: awsAdapter },
   'aws-adapter/src/inversify.ts': { allowed: [...awsAdapter, ...inversify] },
+  'aws-adapter/src/handlers/': { allowed: [...awsAdapter, ...inversify] },
   'infra/src/': { allowed: [npm('aws-cdk-lib'), npm('constructs'), npm('cdk-nag')] },
 };
 

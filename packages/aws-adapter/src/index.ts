@@ -1,1 +1,5 @@
-export {};
+export { openDataApi, type OpenDataApiOptions } from './open-data-api.js';
+export {
+  StepFunctionsOrchestrator,
+  type StepFunctionsOrchestratorProps,
+} from './step-functions-orchestrator.js';

@@ -30,6 +30,7 @@ const exitCodes: Readonly<Record<string, ExitCode>> = {
   CONFLICTING_VALUE: ExitCode.runFailed,
   INCOMPLETE_RUN: ExitCode.runFailed,
   AVERAGE_OVERFLOW: ExitCode.runFailed,
+  STEP_FAILED: ExitCode.runFailed,
   SIMULATION: ExitCode.runFailed,
   RUN_NOT_FOUND: ExitCode.runNotFound,
   PERSISTENCE: ExitCode.database,

@@ -207,6 +207,28 @@ export class PersistenceError extends StepComputeError {
   }
 }
 
+/** A step that runs elsewhere ended without a value or an error of this taxonomy: a time-out, a crash, a refusal. */
+export class StepFailedError extends StepComputeError {
+  declare readonly name: 'StepFailedError';
+  readonly code = 'STEP_FAILED';
+  static {
+    setName(this, 'StepFailedError');
+  }
+
+  /**
+   * @param step where it happened, as the orchestrator calls it
+   * @param errorName the name under which the orchestrator reports it
+   */
+  constructor(
+    readonly step: string,
+    readonly errorName: string,
+    reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${step} failed with ${errorName}: ${reason}`, options);
+  }
+}
+
 /** The caller's AbortSignal stopped the work. `ledger` says what is stored, when a run had begun. */
 export class CancelledError extends StepComputeError {
   declare readonly name: 'CancelledError';

@@ -25,6 +25,7 @@ export {
   PersistenceError,
   RunNotFoundError,
   StepComputeError,
+  StepFailedError,
 } from './errors.js';
 export { Orchestrator, type Progress, type RunOptions, type RunResult } from './orchestrator.js';
 export { RandomStream, randomStreamVersion } from './random-stream.js';

@@ -1,6 +1,6 @@
 import { ConflictingRunError } from '../errors.js';
 import type { RunPlan } from '../range.js';
-import { parseRunRequest, type NewRun, type RunRequest } from '../run.js';
+import { parseRunRequest, type NewRun, type Run, type RunId, type RunRequest } from '../run.js';
 import type { Stores } from '../stores.js';
 
 /** Step 1: allocates the run and lists what of it is to be done. */
@@ -33,6 +33,18 @@ export class RetrieveRunId {
         );
       }
     }
+    return this.#planOf(run);
+  }
+
+  /**
+   * What is still to be done of a run that was allocated before.
+   * @throws RunNotFoundError
+   */
+  async resume(id: RunId): Promise<RunPlan> {
+    return this.#planOf(await this.stores.runs.get(id));
+  }
+
+  async #planOf(run: Run): Promise<RunPlan> {
     return { run, missing: await this.stores.values.missing(run.id) };
   }
 }

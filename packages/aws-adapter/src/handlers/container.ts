@@ -1,0 +1,82 @@
+import 'reflect-metadata';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { performance } from 'node:perf_hooks';
+import {
+  AggregateAndStoreValue,
+  AverageStore,
+  Clock,
+  FailureStore,
+  RetrieveRunId,
+  RunStore,
+  ValueGenerator,
+  ValueStore,
+  WriteToDb,
+} from '@stepcompute/core';
+import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
+import { Container } from 'inversify';
+import { openDataApi } from '../open-data-api.js';
+import { averagesDatabaseFrom, databaseFrom } from './environment.js';
+
+/** Binds the steps to the database that the environment names. */
+async function buildContainer(simulation: ValueGenerator | undefined): Promise<Container> {
+  const averages = averagesDatabaseFrom(process.env);
+  const dataSource = await openDataApi(databaseFrom(process.env));
+  const container = new Container();
+  container.loadSync(
+    sqlStoresModule(dataSource, averages && { averages: await openDataApi(averages) }),
+  );
+  container.bind(Clock).toConstantValue(new FunctionClock());
+  if (simulation !== undefined) container.bind(ValueGenerator).toConstantValue(simulation);
+  container
+    .bind(RetrieveRunId)
+    .toResolvedValue(
+      (runs: RunStore, values: ValueStore) =>
+        new RetrieveRunId({ runs, values }, process.env.STEPCOMPUTE_GENERATOR_NAME),
+      [RunStore, ValueStore],
+    );
+  container
+    .bind(WriteToDb)
+    .toResolvedValue(
+      (generator: ValueGenerator, values: ValueStore, failures: FailureStore, clock: Clock) =>
+        new WriteToDb(generator, { values, failures }, clock),
+      [ValueGenerator, ValueStore, FailureStore, Clock],
+    );
+  container
+    .bind(AggregateAndStoreValue)
+    .toResolvedValue(
+      (runs: RunStore, values: ValueStore, averages: AverageStore) =>
+        new AggregateAndStoreValue({ runs, values, averages }),
+      [RunStore, ValueStore, AverageStore],
+    );
+  return container;
+}
+
+let container: Promise<Container> | undefined;
+
+/**
+ * The function's container, built at its first event; a failure to build it is met again, not kept.
+ * @param simulation what step 2 calls, in the one function that has that step
+ */
+export function functionContainer(simulation?: ValueGenerator): Promise<Container> {
+  container ??= buildContainer(simulation).catch((error: unknown) => {
+    container = undefined;
+    throw error;
+  });
+  return container;
+}
+
+/** The function's own time: no wait here comes near the longest that one timer can run. */
+class FunctionClock implements Clock {
+  now(): number {
+    return performance.now();
+  }
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    const options = signal === undefined ? undefined : { signal };
+    try {
+      await (ms <= 0 ? setImmediate(undefined, options) : setTimeout(ms, undefined, options));
+    } catch (error) {
+      throw signal?.aborted === true ? signal.reason : error;
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import {
+  alignedBlocks,
+  blockSizeFor,
+  InvalidInputError,
+  IterationId,
+  IterationRange,
+  iterationsOf,
+  RunId,
+  type Repetitions,
+  type RunPlan,
+} from '@stepcompute/core';
+
+/** One iteration to be done, as the source document has it. */
+export interface Pair {
+  readonly runId: RunId;
+  readonly iterationId: IterationId;
+}
+
+/** Several to be done by one function. */
+export interface Block extends IterationRange {
+  readonly runId: RunId;
+}
+
+/**
+ * What step 1 hands to the Map, and the Pass state to step 3. The list has pairs in inline mode and
+ * blocks in distributed mode; it is empty when the run is complete already.
+ */
+export interface Assignments {
+  readonly runId: RunId;
+  readonly seed: number;
+  readonly pairs?: readonly Pair[];
+  readonly ranges?: readonly Block[];
+}
+
+/** The most history events that an execution is planned with; AWS ends it at 25,000. */
+const historyEvents = 20_000;
+/** What each pair adds to the history of an inline Map without a retry. */
+const eventsPerPair = 7;
+/** What the rest of the state machine adds. */
+const eventsAround = 20;
+/** The most pairs that an inline Map is given. */
+export const mostPairs = Math.floor((historyEvents - 1 - eventsAround) / eventsPerPair);
+
+/** Each costs at most 58 bytes in the list, which has to stay below 200 KiB. */
+const mostBlocks = 3_000;
+
+/** A new run, or the rest of one that was begun before. */
+export type RetrieveRunIdInput =
+  { readonly repetitions: number; readonly seed: number | undefined } | { readonly runId: RunId };
+
+/** What step 1 is asked: by the state machine, or by hand with the input alone. */
+export interface RetrieveRunIdEvent {
+  /** The step itself validates the request's numbers. */
+  readonly input: RetrieveRunIdInput;
+  /** The execution's ARN. */
+  readonly executionId: string | undefined;
+  /** The delay that the run's iterations will have, wherever it is waited for. */
+  readonly delayMs: number | undefined;
+  /** The least iterations in a block; pairs when it is not given. */
+  readonly rangeSize: number | undefined;
+}
+
+/**
+ * @throws InvalidInputError unless it is `{repetitions, seed?}` or `{runId}`, alone or as the `input` of
+ *   `{input, executionId, delayMs?, rangeSize?}`
+ */
+export function parseRetrieveRunIdEvent(event: unknown): RetrieveRunIdEvent {
+  const outer = objectOf(event, 'event');
+  const isEnvelope = 'executionId' in outer || 'input' in outer;
+  if (isEnvelope) refuseOthers(outer, 'event', ['executionId', 'input', 'delayMs', 'rangeSize']);
+  const input = isEnvelope ? objectOf(outer.input, 'input') : outer;
+  return {
+    input: parseInput(input),
+    executionId: isEnvelope ? (outer.executionId as string) : undefined,
+    delayMs: outer.delayMs as number | undefined,
+    rangeSize: outer.rangeSize as number | undefined,
+  };
+}
+
+function parseInput(input: Record<string, unknown>): RetrieveRunIdInput {
+  if ('runId' in input) {
+    refuseOthers(input, 'input', ['runId']);
+    return { runId: RunId.parse(input.runId) };
+  }
+  refuseOthers(input, 'input', ['repetitions', 'seed']);
+  return { repetitions: input.repetitions as number, seed: input.seed as number | undefined };
+}
+
+/** @throws InvalidInputError when there are too many for an inline Map */
+export function refuseTooManyPairs(repetitions: number): void {
+  if (repetitions > mostPairs) {
+    throw new InvalidInputError(
+      'repetitions',
+      `at most ${mostPairs} in inline mode (deploy with mode "distributed" for more)`,
+      repetitions,
+    );
+  }
+}
+
+/** The plan as a list for the Map. Blocks are handed out whole while anything of them is missing. */
+export function assignmentsOf(
+  { run, missing }: RunPlan,
+  rangeSize: number | undefined,
+): Assignments {
+  const { id: runId, seed, repetitions } = run;
+  if (rangeSize === undefined) {
+    const pairs = Array.from(iterationsOf(missing), (iterationId) => ({ runId, iterationId }));
+    return { runId, seed, pairs };
+  }
+  return { runId, seed, ranges: [...incompleteBlocks(runId, repetitions, missing, rangeSize)] };
+}
+
+function* incompleteBlocks(
+  runId: RunId,
+  repetitions: Repetitions,
+  missing: readonly IterationRange[],
+  rangeSize: number,
+): Generator<Block, void> {
+  const size = Math.max(rangeSize, blockSizeFor(repetitions, mostBlocks));
+  let next = 0;
+  for (const { first, count } of alignedBlocks(repetitions, size)) {
+    let gap = missing[next];
+    while (gap !== undefined && gap.first + gap.count <= first) gap = missing[++next];
+    if (gap !== undefined && gap.first < first + count) yield { runId, first, count };
+  }
+}
+
+/** @throws InvalidInputError unless it is a pair or a block */
+export function parseAssignment(event: unknown): Block {
+  const item = objectOf(event, 'event');
+  const runId = RunId.parse(item.runId);
+  if ('iterationId' in item) {
+    refuseOthers(item, 'pair', ['runId', 'iterationId']);
+    return { runId, first: IterationId.parse(item.iterationId), count: 1 };
+  }
+  refuseOthers(item, 'range', ['runId', 'first', 'count']);
+  return { runId, ...IterationRange.parse(item) };
+}
+
+/**
+ * The run that a list of assignments is of: what the Pass state hands on, or the list alone.
+ * @throws InvalidInputError when it names no run, or several
+ */
+export function parseProcessed(event: unknown): RunId {
+  if (Array.isArray(event)) return runOf(event);
+  const processed = objectOf(event, 'event');
+  const runId = RunId.parse(processed.runId);
+  const list = processed.pairs ?? processed.ranges;
+  if (!Array.isArray(list)) {
+    throw new InvalidInputError('event', 'a list of pairs or ranges, with their run id', event);
+  }
+  if (list.length > 0 && runOf(list) !== runId) {
+    throw new InvalidInputError('run id', `that of the list, ${runOf(list)}`, runId);
+  }
+  return runId;
+}
+
+function runOf(list: readonly unknown[]): RunId {
+  const ids = new Set(list.map((item) => parseAssignment(item).runId));
+  const [runId] = ids;
+  if (runId === undefined || ids.size > 1) {
+    throw new InvalidInputError('list', 'pairs or ranges of one run', `those of ${ids.size} runs`);
+  }
+  return runId;
+}
+
+function objectOf(value: unknown, field: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidInputError(field, 'an object', value);
+  }
+  return value as Record<string, unknown>;
+}
+
+function refuseOthers(
+  value: Record<string, unknown>,
+  field: string,
+  known: readonly string[],
+): void {
+  const other = Object.keys(value).find((key) => !known.includes(key));
+  if (other !== undefined) {
+    throw new InvalidInputError(field, `an object with ${known.join(', ')} alone`, other);
+  }
+}
