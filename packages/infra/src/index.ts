@@ -1,1 +1,9 @@
-export {};
+export { StepComputeDatabase, type StepComputeDatabaseProps } from './database.js';
+export { StepComputeStack, type StepComputeStackProps } from './stack.js';
+export {
+  StepComputeStateMachine,
+  type Mode,
+  type StepComputeStateMachineProps,
+} from './state-machine.js';
+export { StepCompute, type StepComputeProps } from './step-compute.js';
+export { StepFunction, type HandlerName, type StepFunctionProps } from './step-function.js';

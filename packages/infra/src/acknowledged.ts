@@ -1,0 +1,45 @@
+import { Stack, Validations, type CfnElement } from 'aws-cdk-lib';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct, IConstruct } from 'constructs';
+
+/** A finding of cdk-nag that stands, and why. */
+export function acknowledge(construct: Construct, id: string, reason: string): void {
+  Validations.of(construct).acknowledge({ id, reason });
+}
+
+/** X-Ray knows no resources: what may send a trace may send any. */
+export function acknowledgeTracing(construct: Construct): void {
+  acknowledge(
+    construct,
+    'AwsSolutions-IAM5[Resource::*]',
+    'xray:PutTraceSegments and PutTelemetryRecords accept no other resource than *.',
+  );
+}
+
+/** CDK's task may invoke the function in each of its versions, whose ARNs are not known before they exist. */
+export function acknowledgeVersions(construct: Construct, invoked: IFunction): void {
+  acknowledge(
+    construct,
+    `AwsSolutions-IAM5[Resource::<${logicalIdOf(invoked)}.Arn>:*]`,
+    'The wildcard stands for the versions of this one function.',
+  );
+}
+
+/** A Distributed Map starts executions of its own state machine, and has to see and stop them. */
+export function acknowledgeChildren(stateMachine: IStateMachine): void {
+  const name = `{"Fn::Select":[6,{"Fn::Split":[":",{"Ref":"${logicalIdOf(stateMachine)}"}]}]}`;
+  const executions = `arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:${name}`;
+  for (const children of [`${executions}:*`, `${executions}/*:*`]) {
+    acknowledge(
+      stateMachine,
+      `AwsSolutions-IAM5[Resource::${children}]`,
+      'The wildcard stands for the executions of this one state machine, which get their names at run time.',
+    );
+  }
+}
+
+function logicalIdOf(construct: IConstruct): string {
+  const stack = Stack.of(construct);
+  return String(stack.resolve(stack.getLogicalId(construct.node.defaultChild as CfnElement)));
+}

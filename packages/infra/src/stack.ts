@@ -1,0 +1,21 @@
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { StepCompute, type StepComputeProps } from './step-compute.js';
+
+export interface StepComputeStackProps extends StackProps, StepComputeProps {}
+
+/** A stack with one workflow in it, and what a client of it needs to know as outputs. */
+export class StepComputeStack extends Stack {
+  readonly stepCompute: StepCompute;
+
+  constructor(scope: Construct, id: string, props: StepComputeStackProps = {}) {
+    super(scope, id, props);
+    // The id that leaves no trace in the logical ids of what is within.
+    this.stepCompute = new StepCompute(this, 'Default', props);
+    const { stateMachine, database } = this.stepCompute;
+    new CfnOutput(this, 'StateMachineArn', { value: stateMachine.stateMachineArn });
+    new CfnOutput(this, 'ClusterArn', { value: database.cluster.clusterArn });
+    new CfnOutput(this, 'SecretArn', { value: database.secret.secretArn });
+    new CfnOutput(this, 'DatabaseName', { value: database.databaseName });
+  }
+}

@@ -1,0 +1,142 @@
+import { Duration } from 'aws-cdk-lib';
+import { Alarm, ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Trigger } from 'aws-cdk-lib/triggers';
+import { Construct } from 'constructs';
+import { StepComputeDatabase } from './database.js';
+import { StepComputeStateMachine, type Mode } from './state-machine.js';
+import { StepFunction, type HandlerName, type StepFunctionProps } from './step-function.js';
+
+export interface StepComputeProps {
+  /**
+   * `inline`: the source document's Map, a pair at a time, up to 2,854 repetitions. `distributed`: a
+   * Map of child executions over blocks of iterations, for any number.
+   * @default 'inline'
+   */
+  readonly mode?: Mode | undefined;
+  /** The simulation: a module whose default export is the generator, `.ts` or `.js`. Default: the built-in one. */
+  readonly generator?: { readonly entry: string } | undefined;
+  /** How long each iteration is delayed. Default: the source document's 10 minutes. */
+  readonly delay?: Duration | undefined;
+  /**
+   * Where the delay is waited for: in the function, which costs for as long, or in a state of the
+   * state machine, once for each pair or block.
+   * @default 'function' inline, 'state' distributed
+   */
+  readonly delayIn?: 'function' | 'state' | undefined;
+  /** The most pairs or blocks worked on at a time. Default: 40 inline, where AWS allows no more; 1,000 distributed. */
+  readonly concurrency?: number | undefined;
+  /** The least iterations in a block, in distributed mode. Large runs have larger blocks. Default: 1,000. */
+  readonly rangeSize?: number | undefined;
+  /**
+   * Whether throttled invocations are retried for half an hour, with jitter, before the source
+   * document's retry has its turn.
+   * @default false
+   */
+  readonly retryThrottles?: boolean | undefined;
+  /** Of the functions, in MiB. Default: 256. */
+  readonly memorySize?: number | undefined;
+  /** The longest that one invocation of step 2 may take. Default: its delay and 3 minutes, or 5 minutes. */
+  readonly writeTimeout?: Duration | undefined;
+  /** The longest that an execution may take. Default: 7 days. */
+  readonly timeout?: Duration | undefined;
+  /** Default: one month. */
+  readonly logRetention?: RetentionDays | undefined;
+  /** Where runs, values and failures are kept. Default: a new one. */
+  readonly database?: StepComputeDatabase | undefined;
+  /** Where averages are kept. Default: `database`. */
+  readonly averagesDatabase?: StepComputeDatabase | undefined;
+}
+
+/** Lambda's own limit. */
+const longestInvocation = Duration.minutes(15);
+
+/** The whole workflow: functions, state machine, database, migrations on each deployment, and an alarm. */
+export class StepCompute extends Construct {
+  readonly stateMachine: StateMachine;
+  readonly database: StepComputeDatabase;
+  /** Raised when an execution has failed or timed out. */
+  readonly alarm: Alarm;
+
+  constructor(scope: Construct, id: string, props: StepComputeProps = {}) {
+    super(scope, id);
+    const { mode = 'inline', delay = Duration.minutes(10) } = props;
+    const { delayIn = mode === 'inline' ? 'function' : 'state' } = props;
+    const { logRetention = RetentionDays.ONE_MONTH, averagesDatabase } = props;
+    const database = props.database ?? new StepComputeDatabase(this, 'Database');
+    const inFunction = delayIn === 'function' ? delay : Duration.millis(0);
+    const create = (
+      name: string,
+      handler: HandlerName,
+      own: Pick<StepFunctionProps, 'timeout'> & Partial<StepFunctionProps>,
+    ): StepFunction =>
+      new StepFunction(this, name, {
+        handler,
+        database,
+        averagesDatabase,
+        logRetention,
+        memorySize: props.memorySize,
+        ...own,
+      });
+    // Each may have to wait for a paused database to wake up.
+    const brief = Duration.minutes(3);
+    const retrieveRunId = create('RetrieveRunId', 'retrieve-run-id', {
+      timeout: brief,
+      environment: {
+        STEPCOMPUTE_GENERATOR_NAME: props.generator?.entry ?? 'uniformInteger',
+      },
+    });
+    const writeToDb = create('WriteToDb', 'write-to-db', {
+      timeout: props.writeTimeout ?? timeoutFor(inFunction),
+      environment: { STEPCOMPUTE_DELAY_MS: String(inFunction.toMilliseconds()) },
+      simulation: props.generator?.entry,
+    });
+    const aggregateAndStoreValue = create('AggregateAndStoreValue', 'aggregate-and-store-value', {
+      timeout: brief,
+    });
+    const migrate = create('Migrate', 'migrate', { timeout: brief, usesTransactions: true });
+    const machine = new StepComputeStateMachine(this, 'StateMachine', {
+      mode,
+      retrieveRunId,
+      writeToDb,
+      aggregateAndStoreValue,
+      delay,
+      waitsDelay: delayIn === 'state' && delay.toMilliseconds() > 0,
+      concurrency: props.concurrency ?? (mode === 'inline' ? 40 : 1000),
+      rangeSize: props.rangeSize ?? 1000,
+      retryThrottles: props.retryThrottles ?? false,
+      timeout: props.timeout ?? Duration.days(7),
+      logRetention,
+    });
+    // Its code holds the migrations: whenever they change, it runs again before anything can be started.
+    new Trigger(this, 'MigrateTrigger', {
+      handler: migrate,
+      timeout: brief,
+      executeAfter: [database, ...(averagesDatabase ? [averagesDatabase] : [])],
+      executeBefore: [machine],
+    });
+    this.database = database;
+    this.stateMachine = machine.stateMachine;
+    this.alarm = new Alarm(this, 'FailedExecutions', {
+      alarmDescription: 'An execution of the StepCompute state machine has failed.',
+      metric: this.stateMachine.metricFailed({ period: Duration.minutes(5), statistic: 'Sum' }),
+      threshold: 1,
+      evaluationPeriods: 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+  }
+}
+
+function timeoutFor(delay: Duration): Duration {
+  const timeout =
+    delay.toMilliseconds() === 0 ? Duration.minutes(5) : delay.plus(Duration.minutes(3));
+  if (timeout.toMilliseconds() > longestInvocation.toMilliseconds()) {
+    throw new RangeError(
+      `a delay of ${delay.toHumanString()} does not fit a Lambda function, which may take ` +
+        `${longestInvocation.toHumanString()} in all: use delayIn: 'state'`,
+    );
+  }
+  return timeout;
+}

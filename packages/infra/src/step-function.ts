@@ -1,0 +1,83 @@
+import { resolve } from 'node:path';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Construct } from 'constructs';
+import { acknowledgeTracing } from './acknowledged.js';
+import type { StepComputeDatabase } from './database.js';
+
+/** The handlers that there are in `@stepcompute/aws-adapter`. */
+export type HandlerName =
+  'retrieve-run-id' | 'write-to-db' | 'aggregate-and-store-value' | 'migrate';
+
+export interface StepFunctionProps {
+  readonly handler: HandlerName;
+  readonly database: StepComputeDatabase;
+  /** Where the averages go. Default: `database`. */
+  readonly averagesDatabase?: StepComputeDatabase | undefined;
+  readonly timeout: Duration;
+  /** In MiB. Default: 256. */
+  readonly memorySize?: number | undefined;
+  /** Default: one month. */
+  readonly logRetention?: RetentionDays | undefined;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** The file that takes the place of the built-in simulation in the bundle. */
+  readonly simulation?: string | undefined;
+  /** Whether its statements run in transactions, which need rights of their own. Default: false. */
+  readonly usesTransactions?: boolean | undefined;
+}
+
+/** One step's Lambda function: bundled, traced, with a log of its own, and rights on nothing but its database. */
+export class StepFunction extends NodejsFunction {
+  constructor(scope: Construct, id: string, props: StepFunctionProps) {
+    const { handler, database, averagesDatabase, simulation } = props;
+    const logGroup = new LogGroup(scope, `${id}Log`, {
+      retention: props.logRetention ?? RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const role = new Role(scope, `${id}Role`, {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+    });
+    super(scope, id, {
+      entry: require.resolve(`@stepcompute/aws-adapter/handlers/${handler}`),
+      handler: 'handler',
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: props.memorySize ?? 256,
+      timeout: props.timeout,
+      tracing: Tracing.ACTIVE,
+      role,
+      logGroup,
+      environment: {
+        ...database.environment('STEPCOMPUTE_'),
+        ...averagesDatabase?.environment('STEPCOMPUTE_AVERAGES_'),
+        ...props.environment,
+      },
+      // What is deployed is what was tested: nothing is left to the SDK that the runtime happens to have.
+      bundling: {
+        minify: true,
+        format: OutputFormat.CJS,
+        target: 'node24',
+        externalModules: [],
+        logLevel: LogLevel.ERROR,
+        esbuildArgs:
+          simulation === undefined
+            ? {}
+            : { '--alias:@stepcompute/aws-adapter/simulation': resolve(simulation) },
+      },
+    });
+    role.addToPolicy(
+      new PolicyStatement({
+        effect: Effect.ALLOW,
+        actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        resources: [logGroup.logGroupArn],
+      }),
+    );
+    for (const each of new Set([database, averagesDatabase ?? database])) {
+      each.grantStatements(role, props.usesTransactions ?? false);
+    }
+    acknowledgeTracing(role);
+  }
+}
