@@ -1,1 +1,5 @@
-export {};
+export { type Account } from './account.js';
+export { type ClusterDefinition } from './cloud-assembly.js';
+export { type FaultProps } from './faults.js';
+export { Rehearsal, type RehearsalProps } from './rehearsal.js';
+export { ServiceError, UnsupportedError } from './service-error.js';

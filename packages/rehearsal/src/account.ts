@@ -1,0 +1,43 @@
+/** What a rehearsal has recorded, as AWS would have billed and limited it. */
+export interface Account {
+  /** States entered and retried, and children started, in all executions. */
+  readonly stateTransitions: number;
+  readonly executions: number;
+  readonly childExecutions: number;
+  readonly lambdaRequests: number;
+  /** Memory times duration; what the time scale has taken off is put back. */
+  readonly lambdaGigabyteSeconds: number;
+  readonly dataApiCalls: number;
+  readonly dataApiErrors: number;
+  /** The largest input or output of a state, in bytes. */
+  readonly largestPayloadBytes: number;
+  /** The most events that one execution came to. */
+  readonly longestHistory: number;
+  /** What went wrong by design, by name. */
+  readonly faults: Readonly<Record<string, number>>;
+  /** In us-east-1, database apart. */
+  readonly dollars: number;
+}
+
+/** US dollars in us-east-1, November 2026. Those of the Data API are second-hand. */
+const prices = {
+  stateTransition: 0.025 / 1_000,
+  lambdaRequest: 0.2 / 1_000_000,
+  /** On arm64. */
+  gigabyteSecond: 0.000_013_333_4,
+  dataApiCall: 0.35 / 1_000_000,
+};
+
+export function dollarsOf(
+  account: Pick<
+    Account,
+    'stateTransitions' | 'lambdaRequests' | 'lambdaGigabyteSeconds' | 'dataApiCalls'
+  >,
+): number {
+  return (
+    account.stateTransitions * prices.stateTransition +
+    account.lambdaRequests * prices.lambdaRequest +
+    account.lambdaGigabyteSeconds * prices.gigabyteSecond +
+    account.dataApiCalls * prices.dataApiCall
+  );
+}

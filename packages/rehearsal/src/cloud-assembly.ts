@@ -1,0 +1,187 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Intrinsics, arnOf, type Resource, type Resources } from './intrinsics.js';
+import { UnsupportedError } from './service-error.js';
+
+/** A Lambda function as its template describes it. */
+export interface FunctionDefinition {
+  readonly logicalId: string;
+  readonly arn: string;
+  /** The folder of its bundle. */
+  readonly code: string;
+  /** As in the template: file and export, `index.handler`. */
+  readonly handler: string;
+  readonly timeoutMs: number;
+  readonly memoryMegabytes: number;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface StateMachineResource {
+  readonly logicalId: string;
+  readonly arn: string;
+  readonly roleArn: string;
+  readonly definition: unknown;
+}
+
+export interface ClusterDefinition {
+  readonly logicalId: string;
+  readonly arn: string;
+  readonly secretArn: string;
+  readonly database: string | undefined;
+}
+
+/** What of a cloud assembly is rehearsed. */
+export interface CloudAssembly {
+  readonly functions: readonly FunctionDefinition[];
+  readonly stateMachines: readonly StateMachineResource[];
+  readonly clusters: readonly ClusterDefinition[];
+  /** The functions that a deployment calls, in the template's order. */
+  readonly triggered: readonly string[];
+}
+
+/** What reading an assembly needs of CDK's own files. */
+interface Manifest {
+  readonly artifacts?: Readonly<
+    Record<
+      string,
+      { readonly type: string; readonly properties?: { readonly templateFile?: string } }
+    >
+  >;
+}
+
+interface AssetManifest {
+  readonly files?: Readonly<Record<string, { readonly source: { readonly path?: string } }>>;
+}
+
+/**
+ * Reads what CDK has synthesized.
+ * @param folder the one with `manifest.json`
+ * @throws UnsupportedError naming the resource and what of it can't be rehearsed
+ */
+export function readCloudAssembly(folder: string): CloudAssembly {
+  const { artifacts = {} } = readJson<Manifest>(folder, 'manifest.json');
+  const stacks = Object.values(artifacts).filter(({ type }) => type === 'aws:cloudformation:stack');
+  const parts = stacks.map(({ properties }) => {
+    const templateFile = properties?.templateFile ?? '';
+    const { Resources: resources = {} } = readJson<{ Resources?: Resources }>(folder, templateFile);
+    const assetsFile = templateFile.replace('.template.json', '.assets.json');
+    return new StackReader(folder, resources, readJson<AssetManifest>(folder, assetsFile)).read();
+  });
+  return {
+    functions: parts.flatMap(({ functions }) => functions),
+    stateMachines: parts.flatMap(({ stateMachines }) => stateMachines),
+    clusters: parts.flatMap(({ clusters }) => clusters),
+    triggered: parts.flatMap(({ triggered }) => triggered),
+  };
+}
+
+function readJson<T>(folder: string, file: string): T {
+  return JSON.parse(readFileSync(join(folder, file), 'utf8')) as T;
+}
+
+class StackReader {
+  readonly #intrinsics: Intrinsics;
+
+  constructor(
+    private readonly folder: string,
+    private readonly resources: Resources,
+    private readonly assets: AssetManifest,
+  ) {
+    this.#intrinsics = new Intrinsics(resources);
+  }
+
+  read(): CloudAssembly {
+    const triggers = this.#ofType('Custom::Trigger').map(([id, { Properties = {} }]) =>
+      // A trigger names a version, whose number is of no meaning here.
+      this.#intrinsics.text(Properties.HandlerArn, `${id}.HandlerArn`).replace(/:\d+$/, ''),
+    );
+    return {
+      // CDK's own functions serve its custom resources, of which triggers alone are rehearsed.
+      functions: this.#ofType('AWS::Lambda::Function')
+        .filter(([id]) => !id.startsWith('AWSCDK') && !id.startsWith('Custom'))
+        .map(([id, resource]) => this.#readFunction(id, resource)),
+      stateMachines: this.#ofType('AWS::StepFunctions::StateMachine').map(([id, resource]) =>
+        this.#readStateMachine(id, resource),
+      ),
+      clusters: this.#ofType('AWS::RDS::DBCluster').map(([id, resource]) =>
+        this.#readCluster(id, resource),
+      ),
+      triggered: triggers,
+    };
+  }
+
+  #ofType(type: string): [string, Resource][] {
+    return Object.entries(this.resources).filter(([, { Type }]) => Type === type);
+  }
+
+  #readFunction(logicalId: string, resource: Resource): FunctionDefinition {
+    const { Code, Handler, Runtime, Timeout, MemorySize, Environment } = resource.Properties as {
+      readonly Code?: { readonly S3Key?: string };
+      readonly Handler?: string;
+      readonly Runtime?: string;
+      readonly Timeout?: number;
+      readonly MemorySize?: number;
+      readonly Environment?: { readonly Variables?: Readonly<Record<string, unknown>> };
+    };
+    if (Runtime?.startsWith('nodejs') !== true || Handler === undefined) {
+      throw new UnsupportedError(`${logicalId} runs on ${Runtime}: only Node.js is rehearsed`);
+    }
+    const hash = Code?.S3Key?.replace(/\.zip$/, '');
+    const path = this.assets.files?.[hash ?? '']?.source.path;
+    if (path === undefined) {
+      throw new UnsupportedError(`${logicalId} has code that is not a folder of the assembly`);
+    }
+    const variables = Object.entries(Environment?.Variables ?? {}).map(([name, value]) => [
+      name,
+      this.#intrinsics.text(value, `${logicalId}.Environment.${name}`),
+    ]);
+    return {
+      logicalId,
+      arn: arnOf(logicalId, resource) ?? '',
+      code: join(this.folder, path),
+      handler: Handler,
+      timeoutMs: (Timeout ?? 3) * 1000,
+      memoryMegabytes: MemorySize ?? 128,
+      environment: Object.fromEntries(variables) as Record<string, string>,
+    };
+  }
+
+  #readStateMachine(logicalId: string, resource: Resource): StateMachineResource {
+    const { DefinitionString, StateMachineType, RoleArn } = resource.Properties ?? {};
+    if (StateMachineType === 'EXPRESS') {
+      throw new UnsupportedError(`${logicalId} is an Express state machine`);
+    }
+    const text = this.#intrinsics.text(DefinitionString, `${logicalId}.DefinitionString`);
+    return {
+      logicalId,
+      arn: arnOf(logicalId, resource) ?? '',
+      roleArn: this.#intrinsics.text(RoleArn, `${logicalId}.RoleArn`),
+      definition: JSON.parse(text) as unknown,
+    };
+  }
+
+  #readCluster(logicalId: string, resource: Resource): ClusterDefinition {
+    const { DatabaseName, EnableHttpEndpoint } = resource.Properties ?? {};
+    if (EnableHttpEndpoint !== true) {
+      throw new UnsupportedError(
+        `${logicalId} has no Data API, the one way to it that is rehearsed`,
+      );
+    }
+    const attachment = this.#ofType('AWS::SecretsManager::SecretTargetAttachment').find(
+      ([id, { Properties = {} }]) =>
+        this.#intrinsics.resolve(Properties.TargetId, `${id}.TargetId`) === logicalId,
+    );
+    if (attachment === undefined) {
+      throw new UnsupportedError(`${logicalId} has no secret attached to it`);
+    }
+    return {
+      logicalId,
+      arn: arnOf(logicalId, resource) ?? '',
+      secretArn: this.#intrinsics.text(
+        attachment[1].Properties?.SecretId,
+        `${attachment[0]}.SecretId`,
+      ),
+      database: typeof DatabaseName === 'string' ? DatabaseName : undefined,
+    };
+  }
+}

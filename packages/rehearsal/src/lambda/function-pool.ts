@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import pLimit from 'p-limit';
+import type { FunctionDefinition } from '../cloud-assembly.js';
+import { Instance } from './instance.js';
+
+/** How one invocation went. */
+export interface Invocation {
+  /** JSON: the handler's answer, or Lambda's description of the error. */
+  readonly payload: string;
+  /** Undefined for an answer; `Unhandled` for an error. */
+  readonly functionError: 'Unhandled' | undefined;
+  readonly durationMs: number;
+  readonly initMs: number;
+}
+
+export interface FunctionPoolProps {
+  readonly definition: FunctionDefinition;
+  /** What every function gets beside its own environment. */
+  readonly environment: () => Readonly<Record<string, string>>;
+  /** The most processes at a time; further events wait for one. */
+  readonly mostInstances: number;
+  readonly onLine: (line: string) => void;
+}
+
+/** A function's instances: started when they are needed, kept for the next event, several at once. */
+export class FunctionPool {
+  readonly #idle: Instance[] = [];
+  readonly #all = new Set<Instance>();
+  readonly #limit: ReturnType<typeof pLimit>;
+
+  constructor(private readonly props: FunctionPoolProps) {
+    this.#limit = pLimit(props.mostInstances);
+  }
+
+  get definition(): FunctionDefinition {
+    return this.props.definition;
+  }
+
+  /** @param crashAfterMs kills the instance's process so long after the event was handed to it */
+  invoke(payload: string, crashAfterMs?: number): Promise<Invocation> {
+    return this.#limit(() => this.#invoke(payload, crashAfterMs));
+  }
+
+  async close(): Promise<void> {
+    this.#limit.clearQueue();
+    await Promise.all([...this.#all].map((instance) => instance.close()));
+  }
+
+  async #invoke(payload: string, crashAfterMs: number | undefined): Promise<Invocation> {
+    const { timeoutMs, arn } = this.props.definition;
+    const requestId = randomUUID();
+    const instance = this.#idle.pop() ?? this.#start();
+    const start = performance.now();
+    let isLate = false;
+    const timeUp = setTimeout(() => {
+      isLate = true;
+      instance.kill();
+    }, timeoutMs);
+    const crash =
+      crashAfterMs === undefined ? undefined : setTimeout(() => instance.kill(), crashAfterMs);
+    const answer = await instance.invoke({
+      requestId,
+      arn,
+      deadline: Date.now() + timeoutMs,
+      payload,
+    });
+    clearTimeout(timeUp);
+    clearTimeout(crash);
+    const durationMs = performance.now() - start;
+    if ('payload' in answer) {
+      this.#idle.push(instance);
+      return {
+        payload: answer.payload,
+        functionError: answer.failed ? 'Unhandled' : undefined,
+        durationMs: durationMs - answer.initMs,
+        initMs: answer.initMs,
+      };
+    }
+    this.#all.delete(instance);
+    const error = isLate
+      ? {
+          errorType: 'Sandbox.Timedout',
+          errorMessage: `RequestId: ${requestId} Error: Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`,
+        }
+      : {
+          errorType: 'Runtime.ExitError',
+          errorMessage: `RequestId: ${requestId} Error: Runtime exited with error: ${answer.exit}`,
+        };
+    return {
+      payload: JSON.stringify(error),
+      functionError: 'Unhandled',
+      durationMs,
+      initMs: 0,
+    };
+  }
+
+  #start(): Instance {
+    const { definition, environment, onLine } = this.props;
+    const instance = new Instance(definition, environment(), onLine);
+    this.#all.add(instance);
+    return instance;
+  }
+}

@@ -1,0 +1,92 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import type { FunctionDefinition } from '../cloud-assembly.js';
+
+export interface InstanceRequest {
+  readonly requestId: string;
+  readonly arn: string;
+  /** When the time is up, in milliseconds since 1970. */
+  readonly deadline: number;
+  /** JSON. */
+  readonly payload: string;
+}
+
+export interface InstanceAnswer {
+  /** JSON: what the handler returned, or Lambda's description of what it threw. */
+  readonly payload: string;
+  readonly failed: boolean;
+  /** What loading the bundle took, in milliseconds; 0 but for an instance's first event. */
+  readonly initMs: number;
+}
+
+/** One process that runs a function's bundle, an event at a time. */
+export class Instance {
+  readonly #process: ChildProcess;
+  #isGone = false;
+
+  constructor(
+    definition: FunctionDefinition,
+    environment: Readonly<Record<string, string>>,
+    onLine: (line: string) => void,
+  ) {
+    this.#process = fork(join(__dirname, 'instance-main.js'), [], {
+      cwd: definition.code,
+      // Nothing of this process's own environment: a function has its own alone.
+      env: {
+        ...environment,
+        ...definition.environment,
+        LAMBDA_TASK_ROOT: definition.code,
+        _HANDLER: definition.handler,
+        AWS_LAMBDA_FUNCTION_NAME: definition.logicalId,
+        AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(definition.memoryMegabytes),
+        TZ: 'UTC',
+      },
+      execArgv: [`--max-old-space-size=${definition.memoryMegabytes}`],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      let rest = '';
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        const lines = (rest + text).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) onLine(line);
+      });
+    }
+    this.#process.once('exit', () => (this.#isGone = true));
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  /** @returns what the handler came to, or how the process ended before it did */
+  invoke(request: InstanceRequest): Promise<InstanceAnswer | { readonly exit: string }> {
+    return new Promise((resolve) => {
+      const ended = (code: number | null, signal: string | null): void => {
+        this.#process.off('message', answered);
+        resolve({ exit: signal === null ? `exit status ${code}` : `signal: ${signal}` });
+      };
+      const answered = (answer: InstanceAnswer): void => {
+        this.#process.off('exit', ended);
+        resolve(answer);
+      };
+      this.#process.once('exit', ended).once('message', answered);
+      this.#process.send(request, (error) => {
+        if (error !== null) ended(null, 'gone');
+      });
+    });
+  }
+
+  /** Ends the process at once, as a crash would. */
+  kill(): void {
+    this.#process.kill('SIGKILL');
+  }
+
+  /** Ends the process, and waits until it is gone. */
+  async close(): Promise<void> {
+    if (this.#isGone) return;
+    const gone = new Promise((resolve) => this.#process.once('exit', resolve));
+    this.kill();
+    await gone;
+  }
+}

@@ -1,0 +1,341 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { ServiceError } from '../service-error.js';
+import type { Engine, EngineSession, StatementResult } from './engine.js';
+import { scanStatement } from './named-parameters.js';
+import { Transactions } from './transactions.js';
+import { badRequest, toField, toTypedText, typeNameOf, type Parameter } from './values.js';
+
+/**
+ * What can go wrong with a call: the cluster is waking up; the statement is done but its time is said
+ * to be up; the connection breaks before or after the work.
+ */
+export type StatementFault =
+  'resuming' | 'timeoutAfterCommit' | 'droppedConnection' | 'droppedAnswer';
+
+/** One call as it was answered. */
+export interface DataApiCall {
+  readonly operation: string;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** The error's name, if it was one. */
+  readonly error: string | undefined;
+}
+
+/** A cluster that the Data API is asked for, and what is behind it. */
+export interface DataApiCluster {
+  readonly resourceArn: string;
+  readonly secretArn: string;
+  readonly database: string | undefined;
+  readonly engine: Engine;
+}
+
+export interface RdsDataServiceProps {
+  readonly clusters: readonly DataApiCluster[];
+  /** What is to go wrong with the next call. Default: nothing. */
+  readonly nextFault?: ((operation: string) => StatementFault | undefined) | undefined;
+  readonly onCall?: ((call: DataApiCall) => void) | undefined;
+  /** How long a transaction may lie idle, in milliseconds. Default: AWS's three minutes. */
+  readonly idleTransactionMs?: number | undefined;
+}
+
+const mebibyte = 1_048_576;
+const mostRequestBytes = 4 * mebibyte;
+const mostResponseBytes = mebibyte;
+const mostRowBytes = 65_536;
+const mostParameterSets = 1_000;
+
+interface Body {
+  readonly resourceArn?: string;
+  readonly secretArn?: string;
+  readonly database?: string;
+  readonly schema?: string;
+  readonly sql?: string;
+  readonly parameters?: readonly Parameter[];
+  readonly parameterSets?: readonly (readonly Parameter[])[];
+  readonly transactionId?: string;
+  readonly includeResultMetadata?: boolean;
+  readonly formatRecordsAs?: string;
+  readonly resultSetOptions?: {
+    readonly decimalReturnType?: string;
+    readonly longReturnType?: string;
+  };
+}
+
+interface Target {
+  readonly engine: Engine;
+  readonly transactions: Transactions;
+}
+
+/** The RDS Data API for Aurora PostgreSQL, over databases at hand. */
+export class RdsDataService {
+  readonly #targets: ReadonlyMap<DataApiCluster, Target>;
+
+  constructor(private readonly props: RdsDataServiceProps) {
+    this.#targets = new Map(
+      props.clusters.map((cluster) => [
+        cluster,
+        {
+          engine: cluster.engine,
+          transactions: new Transactions(cluster.engine, props.idleTransactionMs),
+        },
+      ]),
+    );
+  }
+
+  get openTransactions(): number {
+    return [...this.#targets.values()].reduce(
+      (sum, { transactions }) => sum + transactions.count,
+      0,
+    );
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#targets.values()].map(({ transactions }) => transactions.close()));
+  }
+
+  /** Adds the service's routes to a server. */
+  register(server: FastifyInstance): void {
+    const serve = (path: string, work: (body: Body) => Promise<object>): void => {
+      server.post<{ Body: Body }>(path, { bodyLimit: 2 * mostRequestBytes }, (request, reply) =>
+        this.#answer(path.slice(1), request.body, reply, work),
+      );
+    };
+    serve('/Execute', (body) => this.#execute(body));
+    serve('/BatchExecute', (body) => this.#batchExecute(body));
+    serve('/BeginTransaction', async (body) => ({
+      transactionId: await this.#targetOf(body).transactions.begin(),
+    }));
+    serve('/CommitTransaction', (body) => this.#end(body, 'COMMIT', 'Transaction Committed'));
+    serve('/RollbackTransaction', (body) => this.#end(body, 'ROLLBACK', 'Rollback Complete'));
+  }
+
+  async #answer(
+    operation: string,
+    body: Body,
+    reply: FastifyReply,
+    work: (body: Body) => Promise<object>,
+  ): Promise<FastifyReply> {
+    const requestBytes = Buffer.byteLength(JSON.stringify(body));
+    const record = (responseBytes: number, error?: string): void =>
+      this.props.onCall?.({ operation, requestBytes, responseBytes, error });
+    const drop = (): FastifyReply => {
+      record(0, 'dropped');
+      reply.hijack().raw.destroy();
+      return reply;
+    };
+    const fault = this.props.nextFault?.(operation);
+    if (fault === 'droppedConnection') return drop();
+    try {
+      if (fault === 'resuming') {
+        throw new ServiceError('DatabaseResumingException', 'The Aurora DB instance is resuming.');
+      }
+      if (requestBytes > mostRequestBytes) {
+        throw badRequest('Request size is larger than the allowed 4 MiB');
+      }
+      const answer = JSON.stringify(await work(body));
+      if (fault === 'droppedAnswer') return drop();
+      if (fault === 'timeoutAfterCommit') {
+        throw new ServiceError('StatementTimeoutException', 'Request timed out');
+      }
+      if (Buffer.byteLength(answer) > mostResponseBytes) {
+        throw badRequest('Database returned more than the allowed response size limit');
+      }
+      record(Buffer.byteLength(answer));
+      return await reply.type('application/json').send(answer);
+    } catch (error) {
+      const { name, message, status, members } = serviceErrorOf(error);
+      const answer = JSON.stringify({ message, ...members });
+      record(Buffer.byteLength(answer), name);
+      return reply
+        .code(status)
+        .header('x-amzn-errortype', name)
+        .type('application/json')
+        .send(answer);
+    }
+  }
+
+  #targetOf({ resourceArn, secretArn, database, schema }: Body): Target {
+    for (const [name, value] of Object.entries({ resourceArn, secretArn })) {
+      if (typeof value !== 'string' || value === '') {
+        throw new ServiceError('ValidationException', `${name} must not be empty`);
+      }
+    }
+    if (schema !== undefined) throw badRequest('The schema parameter is not supported');
+    const cluster = this.props.clusters.find((known) => known.resourceArn === resourceArn);
+    if (cluster === undefined) {
+      throw badRequest(`HttpEndpoint is not enabled for resource ${resourceArn}`);
+    }
+    if (cluster.secretArn !== secretArn) {
+      throw new ServiceError(
+        'SecretsErrorException',
+        `There was a problem using the Secrets Manager secret ${secretArn}`,
+      );
+    }
+    if (database !== undefined && cluster.database !== undefined && database !== cluster.database) {
+      throw new ServiceError('DatabaseNotFoundException', `Database ${database} is not found`, 404);
+    }
+    return this.#targets.get(cluster) as Target;
+  }
+
+  async #end(body: Body, statement: 'COMMIT' | 'ROLLBACK', status: string): Promise<object> {
+    const { transactions } = this.#targetOf(body);
+    await transactions.end(required(body.transactionId, 'transactionId'), statement);
+    return { transactionStatus: status };
+  }
+
+  async #execute(body: Body): Promise<object> {
+    const { sql, parameters = [] } = body;
+    const result = await this.#on(body, (session) =>
+      run(session, required(sql, 'sql'), parameters),
+    );
+    return answerOf(result, body);
+  }
+
+  async #batchExecute(body: Body): Promise<object> {
+    const sql = required(body.sql, 'sql');
+    const sets = body.parameterSets ?? [[]];
+    if (sets.length > mostParameterSets) {
+      throw badRequest(`At most ${mostParameterSets} parameter sets are allowed`);
+    }
+    const inOneTransaction = body.transactionId === undefined;
+    await this.#on(body, async (session) => {
+      if (inOneTransaction) await session.query('BEGIN', []);
+      try {
+        for (const parameters of sets) await run(session, sql, parameters);
+      } catch (error) {
+        if (inOneTransaction) await session.query('ROLLBACK', []);
+        throw error;
+      }
+      if (inOneTransaction) await session.query('COMMIT', []);
+    });
+    return { updateResults: sets.map(() => ({ generatedFields: [] })) };
+  }
+
+  /** Runs work on the call's transaction, or on a session that is as new afterwards. */
+  async #on<T>(body: Body, work: (session: EngineSession) => Promise<T>): Promise<T> {
+    const { engine, transactions } = this.#targetOf(body);
+    if (body.transactionId !== undefined) return transactions.use(body.transactionId, work);
+    const session = await engine.lease();
+    let broken = true;
+    try {
+      const answer = await work(session);
+      broken = false;
+      return answer;
+    } catch (error) {
+      broken = sqlStateOf(error) === undefined && !(error instanceof ServiceError);
+      throw error;
+    } finally {
+      // What a statement has set or locked for its session ends with the call.
+      if (!broken) await asNew(session).catch(() => (broken = true));
+      session.release(broken);
+    }
+  }
+}
+
+async function asNew(session: EngineSession): Promise<void> {
+  try {
+    await session.query('DISCARD ALL', []);
+  } catch {
+    // The statement has begun a transaction.
+    await session.query('ROLLBACK', []);
+    await session.query('DISCARD ALL', []);
+  }
+}
+
+async function run(
+  session: EngineSession,
+  sql: string,
+  parameters: readonly Parameter[],
+): Promise<StatementResult> {
+  const { names, rewrite } = scanStatement(sql);
+  const known = new Map(parameters.map((parameter) => [parameter.name, toTypedText(parameter)]));
+  const values = names.map((name) => {
+    const value = known.get(name);
+    if (value === undefined) throw badRequest(`Cannot find parameter: ${name}`);
+    return value;
+  });
+  // The cast gives the parameter the type that it was sent with, whatever its place would like.
+  const statement = rewrite((name) => {
+    const index = names.indexOf(name);
+    const type = values[index]?.type;
+    return type === undefined ? `$${index + 1}` : `($${index + 1}::${type})`;
+  });
+  return session.query(
+    statement,
+    values.map(({ text }) => text),
+  );
+}
+
+function answerOf({ columns, rows, changed }: StatementResult, body: Body): object {
+  const { decimalReturnType, longReturnType } = body.resultSetOptions ?? {};
+  const records = rows.map((row) => {
+    const fields = row.map((text, index) => {
+      const oid = columns[index]?.typeOid ?? 0;
+      const field = toField(text, oid);
+      if ('longValue' in field && longReturnType === 'STRING') return { stringValue: text ?? '' };
+      if (oid === 1700 && text !== null && decimalReturnType === 'DOUBLE_OR_LONG') {
+        return Number.isSafeInteger(Number(text))
+          ? { longValue: Number(text) }
+          : { doubleValue: Number(text) };
+      }
+      return field;
+    });
+    if (row.reduce((sum, text) => sum + Buffer.byteLength(text ?? ''), 0) > mostRowBytes) {
+      throw badRequest('The result contains a row of more than 64 KB');
+    }
+    return fields;
+  });
+  const columnMetadata = columns.map(({ name, typeOid }) => ({
+    name,
+    label: name,
+    typeName: typeNameOf(typeOid),
+  }));
+  if (body.formatRecordsAs === 'JSON') {
+    const objects = records.map((fields) =>
+      Object.fromEntries(
+        fields.map((field, index) => [
+          columns[index]?.name ?? '',
+          'isNull' in field ? null : Object.values(field)[0],
+        ]),
+      ),
+    );
+    return { numberOfRecordsUpdated: changed, formattedRecords: JSON.stringify(objects) };
+  }
+  return {
+    numberOfRecordsUpdated: changed,
+    generatedFields: [],
+    ...(columns.length > 0 && { records }),
+    ...(columns.length > 0 && body.includeResultMetadata === true && { columnMetadata }),
+  };
+}
+
+function required(value: string | undefined, name: string): string {
+  if (typeof value !== 'string' || value === '') {
+    throw new ServiceError('ValidationException', `${name} must not be empty`);
+  }
+  return value;
+}
+
+function sqlStateOf(error: unknown): string | undefined {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+/** What PostgreSQL says, in the words of the Data API. */
+function serviceErrorOf(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  const { message, detail } = error as { message?: string; detail?: string };
+  const state = sqlStateOf(error);
+  if (state === '57014') return new ServiceError('StatementTimeoutException', 'Request timed out');
+  if (state === '42601' && message?.includes('multiple commands') === true) {
+    return badRequest('Multistatements aren’t supported');
+  }
+  if (state !== undefined) {
+    const hint = detail === undefined ? '' : `\n  Detail: ${detail}`;
+    return new ServiceError(
+      'DatabaseErrorException',
+      `ERROR: ${message ?? ''}${hint}; SQLState: ${state}`,
+    );
+  }
+  return new ServiceError('InternalServerErrorException', message ?? 'unknown', 500);
+}

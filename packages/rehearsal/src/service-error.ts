@@ -1,0 +1,17 @@
+/** An error as an AWS service answers with it: its name, and the HTTP status that goes with it. */
+export class ServiceError extends Error {
+  constructor(
+    override readonly name: string,
+    message: string,
+    readonly status = 400,
+    /** Further members of the answer's body. */
+    readonly members: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(message);
+  }
+}
+
+/** What can't be rehearsed faithfully, and is therefore refused. */
+export class UnsupportedError extends Error {
+  override readonly name = 'UnsupportedError';
+}

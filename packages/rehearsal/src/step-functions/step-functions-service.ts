@@ -1,0 +1,335 @@
+import type { FastifyInstance } from 'fastify';
+import { ServiceError } from '../service-error.js';
+import { parseDefinition } from './definition.js';
+import { Execution, type Machine, type MapRun } from './execution.js';
+import { mostPayloadBytes, type Task } from './state-error.js';
+
+export interface StepFunctionsServiceProps {
+  readonly timeScale: number;
+  /** What a task's `Resource` does. */
+  readonly invoke: Task;
+}
+
+/** A state machine to begin with. */
+export interface MachineProps {
+  readonly arn: string;
+  readonly name: string;
+  readonly roleArn: string;
+  readonly definition: unknown;
+}
+
+/** The operations' inputs, with the members that are read. */
+interface Input {
+  readonly name?: string;
+  readonly definition?: string;
+  readonly roleArn?: string;
+  readonly type?: string;
+  readonly stateMachineArn?: string;
+  readonly executionArn?: string;
+  readonly mapRunArn?: string;
+  readonly input?: string;
+  readonly error?: string;
+  readonly cause?: string;
+  readonly statusFilter?: string;
+  readonly maxResults?: number;
+  readonly nextToken?: string;
+  readonly reverseOrder?: boolean;
+  readonly includeExecutionData?: boolean;
+}
+
+const prefix = 'AWSStepFunctions.';
+/** AWS's own page where none is asked for. */
+const defaultPage = 100;
+const largestPage = 1000;
+
+/** Step Functions, Standard, over the interpreter: state machines and their executions. */
+export class StepFunctionsService {
+  readonly #machines = new Map<string, Machine & { readonly creationDate: number }>();
+  readonly #executions = new Map<string, Execution>();
+  readonly #mapRuns = new Map<string, MapRun>();
+
+  constructor(private readonly props: StepFunctionsServiceProps) {}
+
+  /** Every execution since the start, children too. */
+  get executions(): readonly Execution[] {
+    return [...this.#executions.values()];
+  }
+
+  /** @throws UnsupportedError when the definition can't be run as AWS would run it */
+  create({ arn, name, roleArn, definition }: MachineProps): void {
+    this.#machines.set(arn, {
+      arn,
+      name,
+      roleArn,
+      definition: parseDefinition(definition),
+      timeScale: this.props.timeScale,
+      invoke: this.props.invoke,
+      creationDate: Date.now() / 1000,
+      onExecution: (execution) => this.#executions.set(execution.arn, execution),
+      onMapRun: (mapRun) => this.#mapRuns.set(mapRun.arn, mapRun),
+    });
+  }
+
+  /** Ends what is still running. */
+  async close(): Promise<void> {
+    for (const execution of this.executions) execution.stop(undefined, undefined);
+    await Promise.all(this.executions.map(({ ended }) => ended));
+  }
+
+  /** Adds the service's one route to a server. */
+  register(server: FastifyInstance): void {
+    server.addContentTypeParser(
+      'application/x-amz-json-1.0',
+      { parseAs: 'string' },
+      (_, body, done) => {
+        try {
+          done(null, JSON.parse(body as string));
+        } catch (error) {
+          done(error as Error);
+        }
+      },
+    );
+    server.post<{ Body: Input }>(
+      '/',
+      { bodyLimit: 4 * mostPayloadBytes },
+      async (request, reply) => {
+        const target = String(request.headers['x-amz-target']);
+        reply.type('application/x-amz-json-1.0');
+        try {
+          return JSON.stringify(this.#answer(target.slice(prefix.length), request.body));
+        } catch (error) {
+          const { name, message } = error as Error;
+          const isKnown = error instanceof ServiceError || name === 'UnsupportedError';
+          reply.code(isKnown ? 400 : 500);
+          const type = name === 'UnsupportedError' ? 'InvalidDefinition' : name;
+          return JSON.stringify({ __type: isKnown ? type : 'InternalServerError', message });
+        }
+      },
+    );
+  }
+
+  #answer(operation: string, input: Input): object {
+    switch (operation) {
+      case 'CreateStateMachine':
+        return this.#createStateMachine(input);
+      case 'StartExecution':
+        return this.#startExecution(input);
+      case 'DescribeExecution':
+        return this.#describeExecution(this.#findExecution(input.executionArn));
+      case 'GetExecutionHistory':
+        return this.#history(input);
+      case 'StopExecution':
+        return this.#stopExecution(input);
+      case 'ListExecutions':
+        return this.#listExecutions(input);
+      case 'ListMapRuns':
+        return this.#listMapRuns(input);
+      case 'DescribeMapRun':
+        return describeMapRun(this.#findMapRun(input.mapRunArn));
+      case 'DescribeStateMachine':
+        return this.#describeStateMachine(input);
+      default:
+        throw new ServiceError('UnknownOperationException', `${operation} is not rehearsed`);
+    }
+  }
+
+  #createStateMachine({ name = '', definition = '', roleArn = '', type }: Input): object {
+    assertName(name);
+    if (type === 'EXPRESS') {
+      throw new ServiceError('StateMachineTypeNotSupported', 'Express is not rehearsed');
+    }
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(definition);
+    } catch {
+      throw new ServiceError('InvalidDefinition', 'the definition is no JSON');
+    }
+    const arn = `arn:aws:states:us-east-1:123456789012:stateMachine:${name}`;
+    this.create({ arn, name, roleArn, definition: parsed });
+    return { stateMachineArn: arn, creationDate: this.#findMachine(arn).creationDate };
+  }
+
+  #describeStateMachine({ stateMachineArn }: Input): object {
+    const { arn, name, roleArn, definition, creationDate } = this.#findMachine(stateMachineArn);
+    return {
+      stateMachineArn: arn,
+      name,
+      roleArn,
+      definition: JSON.stringify(definition),
+      type: 'STANDARD',
+      status: 'ACTIVE',
+      creationDate,
+    };
+  }
+
+  #startExecution({ stateMachineArn, name = crypto.randomUUID(), input = '{}' }: Input): object {
+    const machine = this.#findMachine(stateMachineArn);
+    assertName(name);
+    try {
+      JSON.parse(input);
+    } catch {
+      throw new ServiceError('InvalidExecutionInput', 'Invalid State Machine Execution Input');
+    }
+    if (Buffer.byteLength(input) > mostPayloadBytes) {
+      throw new ServiceError('InvalidExecutionInput', 'The input is longer than 262144 bytes');
+    }
+    const arn = `${machine.arn.replace(':stateMachine:', ':execution:')}:${name}`;
+    const known = this.#executions.get(arn);
+    if (known !== undefined) {
+      // The same request again is the same execution, but for one that has ended.
+      if (known.status === 'RUNNING' && known.input === input) {
+        return { executionArn: arn, startDate: known.startDate };
+      }
+      throw new ServiceError('ExecutionAlreadyExists', `Execution Already Exists: '${arn}'`);
+    }
+    const { startDate } = new Execution(machine, arn, name, input);
+    return { executionArn: arn, startDate };
+  }
+
+  #describeExecution(execution: Execution): object {
+    const { arn, stateMachineArn, name, status, startDate, stopDate, input, output } = execution;
+    const { error, cause, mapRun } = execution;
+    return {
+      executionArn: arn,
+      stateMachineArn,
+      name,
+      status,
+      startDate,
+      stopDate,
+      input,
+      output,
+      error,
+      cause,
+      mapRunArn: mapRun?.arn,
+    };
+  }
+
+  #history({
+    executionArn,
+    reverseOrder = false,
+    includeExecutionData = true,
+    ...page
+  }: Input): object {
+    const { events } = this.#findExecution(executionArn).history;
+    const ordered = reverseOrder ? events.toReversed() : events;
+    const { items, nextToken } = pageOf(ordered, page);
+    return { events: includeExecutionData ? items : items.map(withoutData), nextToken };
+  }
+
+  #stopExecution({ executionArn, error, cause }: Input): object {
+    const execution = this.#findExecution(executionArn);
+    execution.stop(error, cause);
+    return { stopDate: execution.stopDate };
+  }
+
+  #listExecutions({ stateMachineArn, mapRunArn, statusFilter, ...page }: Input): object {
+    const all =
+      mapRunArn === undefined
+        ? this.executions.filter(
+            (execution) =>
+              execution.stateMachineArn === this.#findMachine(stateMachineArn).arn &&
+              execution.mapRun === undefined,
+          )
+        : this.#findMapRun(mapRunArn).children;
+    const wanted = all.filter(
+      ({ status }) => statusFilter === undefined || status === statusFilter,
+    );
+    const { items, nextToken } = pageOf(wanted.toReversed(), page);
+    const executions = items.map((execution) => {
+      const { arn, stateMachineArn, name, status, startDate, stopDate } = execution;
+      return { executionArn: arn, stateMachineArn, mapRunArn, name, status, startDate, stopDate };
+    });
+    return { executions, nextToken };
+  }
+
+  #listMapRuns({ executionArn, ...page }: Input): object {
+    const { arn, stateMachineArn } = this.#findExecution(executionArn);
+    const all = [...this.#mapRuns.values()].filter((mapRun) => mapRun.executionArn === arn);
+    const { items, nextToken } = pageOf(all, page);
+    const mapRuns = items.map(({ arn: mapRunArn, startDate, stopDate }) => {
+      return { executionArn: arn, mapRunArn, stateMachineArn, startDate, stopDate };
+    });
+    return { mapRuns, nextToken };
+  }
+
+  #findMachine(arn = ''): Machine & { readonly creationDate: number } {
+    const machine = this.#machines.get(arn);
+    if (machine !== undefined) return machine;
+    throw new ServiceError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`);
+  }
+
+  #findExecution(arn = ''): Execution {
+    const execution = this.#executions.get(arn);
+    if (execution !== undefined) return execution;
+    throw new ServiceError('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
+  }
+
+  #findMapRun(arn = ''): MapRun {
+    const mapRun = this.#mapRuns.get(arn);
+    if (mapRun !== undefined) return mapRun;
+    throw new ServiceError('ResourceNotFound', `Resource not found: '${arn}'`);
+  }
+}
+
+function describeMapRun(mapRun: MapRun): object {
+  const { arn, executionArn, status, startDate, stopDate, maxConcurrency, children, total } =
+    mapRun;
+  const count = (wanted: string): number =>
+    children.filter(({ status: one }) => one === wanted).length;
+  const counts = {
+    pending: total - children.length,
+    running: count('RUNNING'),
+    succeeded: count('SUCCEEDED'),
+    failed: count('FAILED'),
+    timedOut: count('TIMED_OUT'),
+    aborted: count('ABORTED'),
+    total,
+    resultsWritten: 0,
+  };
+  return {
+    mapRunArn: arn,
+    executionArn,
+    status,
+    startDate,
+    stopDate,
+    maxConcurrency,
+    toleratedFailureCount: 0,
+    toleratedFailurePercentage: 0,
+    itemCounts: counts,
+    executionCounts: counts,
+  };
+}
+
+function withoutData(event: object): object {
+  return Object.fromEntries(
+    Object.entries(event).map(([key, value]) => {
+      if (typeof value !== 'object' || value === null) return [key, value];
+      const { input, output, parameters, ...rest } = value as Record<string, unknown>;
+      void [input, output, parameters];
+      return [key, rest];
+    }),
+  );
+}
+
+function pageOf<T>(
+  all: readonly T[],
+  { maxResults, nextToken }: Pick<Input, 'maxResults' | 'nextToken'>,
+): { readonly items: readonly T[]; readonly nextToken: string | undefined } {
+  const from = nextToken === undefined ? 0 : Number(nextToken);
+  if (!Number.isInteger(from))
+    throw new ServiceError('InvalidToken', `Invalid Token: '${nextToken}'`);
+  const size = Math.min(maxResults || defaultPage, largestPage);
+  const items = all.slice(from, from + size);
+  return { items, nextToken: from + size < all.length ? String(from + size) : undefined };
+}
+
+function assertName(name: string): void {
+  // eslint-disable-next-line no-control-regex -- control characters are what it refuses
+  if (
+    name.length < 1 ||
+    name.length > 80 ||
+    /[\s<>{}[\]?*"#%\\^|~`$&,;:/\u0000-\u001f\u007f-\u009f]/.test(name)
+  ) {
+    throw new ServiceError('InvalidName', `Invalid Name: '${name}'`);
+  }
+}
