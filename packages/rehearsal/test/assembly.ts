@@ -58,7 +58,9 @@ export function writeAssembly(source: AssemblySource): Assembly {
   write('Tiny.template.json', {
     Resources: {
       Role: { Type: 'AWS::IAM::Role' },
-      ...Object.fromEntries(functions.map(([name, source]) => [name, functionResource(name, source)])),
+      ...Object.fromEntries(
+        functions.map(([name, source]) => [name, functionResource(name, source)]),
+      ),
       ...Object.fromEntries(
         Object.entries(source.machines ?? {}).map(([name, definition]) => [
           name,

@@ -95,7 +95,10 @@ const machines = {
   },
   wait: {
     StartAt: 'Wait',
-    States: { Wait: { Type: 'Wait', Seconds: 1e9, Next: 'Task' }, Task: invoke('Work', { End: true }) },
+    States: {
+      Wait: { Type: 'Wait', Seconds: 1e9, Next: 'Task' },
+      Task: invoke('Work', { End: true }),
+    },
   },
   children: {
     StartAt: 'Map',
@@ -124,6 +127,51 @@ const machines = {
         MaxConcurrency: 1000,
         End: true,
       },
+    },
+  },
+  iterations: {
+    StartAt: 'Map',
+    States: {
+      Map: {
+        Type: 'Map',
+        ItemProcessor: { StartAt: 'Write', States: { Write: invoke('Work', { End: true }) } },
+        End: true,
+      },
+    },
+  },
+  long: {
+    StartAt: 'Map',
+    States: {
+      Map: {
+        Type: 'Map',
+        ItemProcessor: {
+          StartAt: 'One',
+          States: { One: { Type: 'Pass', Next: 'Two' }, Two: { Type: 'Pass', End: true } },
+        },
+        End: true,
+      },
+    },
+  },
+  grown: {
+    StartAt: 'Task',
+    States: {
+      Task: invoke('Work', { ResultPath: '$.result', OutputPath: '$', Next: 'Later' }),
+      Later: { Type: 'Pass', End: true },
+    },
+  },
+  replaced: {
+    StartAt: 'Pass',
+    States: { Pass: { Type: 'Pass', Result: { a: 1 }, ResultPath: '$', End: true } },
+  },
+  late: {
+    StartAt: 'Task',
+    States: {
+      Task: invoke('Work', {
+        TimeoutSeconds: 1,
+        Catch: [{ ErrorEquals: ['States.Timeout'], Next: 'Handled' }],
+        End: true,
+      }),
+      Handled: { Type: 'Pass', End: true },
     },
   },
   caught: {
@@ -168,7 +216,13 @@ describe('Step Functions', () => {
 
   describe('an inline Map', () => {
     it('puts the list of results in the place of the list of items', async () => {
-      const { status, output } = await execute(client, arn('inline'), { run: 5, pairs: [[5, 0], [5, 1]] });
+      const { status, output } = await execute(client, arn('inline'), {
+        run: 5,
+        pairs: [
+          [5, 0],
+          [5, 1],
+        ],
+      });
       expect(status).toBe('SUCCEEDED');
       expect(JSON.parse(output ?? '')).toEqual({
         run: 5,
@@ -219,7 +273,10 @@ describe('Step Functions', () => {
     });
 
     it('runs 40 iterations at a time, whatever it asks for', async () => {
-      const executionArn = await start('wide', Array.from({ length: 100 }, () => ({})));
+      const executionArn = await start(
+        'wide',
+        Array.from({ length: 100 }, () => ({})),
+      );
       await end(client, executionArn);
       let running = 0;
       let most = 0;
@@ -232,13 +289,30 @@ describe('Step Functions', () => {
     });
 
     it('fails with the first iteration that fails, and ends the others', async () => {
-      const { status, error, executionArn } = await execute(client, arn('inline'), {
-        run: 5,
-        pairs: [1, 2],
-        fail: undefined,
+      const items = [{ sleepMs: 5_000 }, { fail: 'Broken' }];
+      const { status, error, executionArn } = await execute(client, arn('iterations'), items);
+      expect({ status, error }).toEqual({ status: 'FAILED', error: 'Broken' });
+      const events = await history(client, executionArn);
+      expect(types(events).slice(-4)).toEqual([
+        'MapIterationFailed',
+        'MapIterationAborted',
+        'MapStateFailed',
+        'ExecutionFailed',
+      ]);
+      expect(events.at(-4)?.mapIterationFailedEventDetails).toEqual({ name: 'Map', index: 1 });
+    });
+
+    it('ends with 25,000 events in one history, as AWS ends it', async () => {
+      const items = Array.from({ length: 5_000 }, () => 0);
+      const { status, error, cause, executionArn } = await execute(client, arn('long'), items);
+      expect({ status, error, cause }).toEqual({
+        status: 'FAILED',
+        error: 'States.Runtime',
+        cause: 'The execution reached the maximum number of history events (25000).',
       });
-      expect({ status, error }).toEqual({ status: 'SUCCEEDED', error: undefined });
-      expect(executionArn).toContain(':execution:inline:');
+      const events = await history(client, executionArn);
+      expect(events).toHaveLength(25_000);
+      expect(events.at(-1)?.type).toBe('ExecutionFailed');
     });
   });
 
@@ -250,7 +324,9 @@ describe('Step Functions', () => {
     ];
 
     it('runs each item as an execution of its own', async () => {
-      const { status, output, executionArn } = await execute(client, arn('distributed'), { ranges });
+      const { status, output, executionArn } = await execute(client, arn('distributed'), {
+        ranges,
+      });
       expect(status).toBe('SUCCEEDED');
       // The Map's results are discarded: what came in goes out.
       expect(JSON.parse(output ?? '')).toEqual({ executionId: executionArn, ranges, constant: 7 });
@@ -367,7 +443,10 @@ describe('Step Functions', () => {
     it('hands a failure to the state that catches it', async () => {
       const { status, output } = await execute(client, arn('caught'), { fail: 'Broken' });
       expect(status).toBe('SUCCEEDED');
-      expect(JSON.parse(output ?? '')).toMatchObject({ fail: 'Broken', error: { Error: 'Broken' } });
+      expect(JSON.parse(output ?? '')).toMatchObject({
+        fail: 'Broken',
+        error: { Error: 'Broken' },
+      });
     });
 
     it('may answer with 256 KiB, and fails uncaught with more', async () => {
@@ -375,6 +454,29 @@ describe('Step Functions', () => {
       expect(most.status).toBe('SUCCEEDED');
       const { status, error } = await execute(client, arn('caught'), { length: 262_144 });
       expect({ status, error }).toEqual({ status: 'FAILED', error: 'States.DataLimitExceeded' });
+    });
+  });
+
+  describe('a state', () => {
+    it('may not give more than 256 KiB to the next one, its input included', async () => {
+      const input = { length: 200_000, other: 'y'.repeat(100_000) };
+      const { status, error, executionArn } = await execute(client, arn('grown'), input);
+      expect({ status, error }).toEqual({ status: 'FAILED', error: 'States.DataLimitExceeded' });
+      expect(types(await history(client, executionArn))).not.toContain('PassStateExited');
+    });
+
+    it('replaces its input with its result where the path is the whole', async () => {
+      const { output } = await execute(client, arn('replaced'), { b: 2 });
+      expect(output).toBe('{"a":1}');
+    });
+
+    it('times out after its own time, and its function finishes in vain', async () => {
+      const { status, executionArn } = await execute(client, arn('late'), { sleepMs: 1_200 });
+      expect(status).toBe('SUCCEEDED');
+      const events = types(await history(client, executionArn));
+      expect(events).toContain('TaskTimedOut');
+      expect(events).not.toContain('TaskSucceeded');
+      expect(events).toContain('PassStateExited');
     });
   });
 
@@ -416,9 +518,15 @@ describe('Step Functions', () => {
     it('is aborted with an error and a cause, and does nothing more', async () => {
       const executionArn = await start('task', { sleepMs: 100 });
       await reached(client, executionArn, ({ type }) => type === 'TaskStarted');
-      await client.send(new StopExecutionCommand({ executionArn, error: 'Enough', cause: 'of it' }));
+      await client.send(
+        new StopExecutionCommand({ executionArn, error: 'Enough', cause: 'of it' }),
+      );
       const { status, error, cause, stopDate } = await end(client, executionArn);
-      expect({ status, error, cause }).toEqual({ status: 'ABORTED', error: 'Enough', cause: 'of it' });
+      expect({ status, error, cause }).toEqual({
+        status: 'ABORTED',
+        error: 'Enough',
+        cause: 'of it',
+      });
       expect(stopDate).toBeInstanceOf(Date);
       // By when the function would have answered.
       await execute(client, arn('task'), { sleepMs: 200 });
