@@ -68,12 +68,15 @@ export class Faults {
     return fault;
   }
 
-  /** @returns how long after its start the next process dies, in milliseconds, if it does */
+  /** @returns how long after its start the next process is killed, in milliseconds, if it is */
   nextCrash(): number | undefined {
-    const draw = this.#draw('crash');
-    if (draw.chance >= this.#crashes) return undefined;
+    const { chance, choice } = this.#draw('crash');
+    return chance < this.#crashes ? choice * latestCrashMs : undefined;
+  }
+
+  /** A process was killed at work. One that had answered before does not count. */
+  countCrash(): void {
     this.#count('crash');
-    return draw.choice * latestCrashMs;
   }
 
   #next<T>(kind: string, likelihood: number, faults: readonly T[]): T | undefined {

@@ -163,7 +163,9 @@ class Parts {
     }
     for (const arn of this.assembly.triggered) {
       const pool = this.#lambda?.find(arn);
-      const { functionError, payload } = (await pool?.invoke('{}')) ?? {};
+      if (pool === undefined)
+        throw new UnsupportedError(`the deployment calls ${arn}, which is not in the assembly`);
+      const { functionError, payload } = await pool.invoke('{}');
       if (functionError !== undefined) {
         throw new UnsupportedError(`the deployment calls ${arn}, which failed: ${payload}`);
       }
@@ -171,6 +173,7 @@ class Parts {
     this.#lambdaRequests = 0;
     this.#gigabyteSeconds = 0;
     this.#dataApiCalls = 0;
+    this.#dataApiErrors = 0;
     this.#isDeployed = true;
   }
 
@@ -254,9 +257,11 @@ class Parts {
   async #invoke(pool: FunctionPool, payload: string): Promise<Invocation> {
     const crash = this.#isDeployed ? this.#faults.nextCrash() : undefined;
     const invocation = await pool.invoke(payload, crash);
+    if (invocation.hasCrashed) this.#faults.countCrash();
     const { definition } = pool;
     const removedMs = this.#removedFrom(definition, invocation.durationMs);
-    const seconds = (invocation.durationMs + invocation.initMs + removedMs) / 1000;
+    // Billed by the millisecond begun, loading included.
+    const seconds = Math.ceil(invocation.durationMs + invocation.initMs + removedMs) / 1000;
     this.#lambdaRequests += 1;
     this.#gigabyteSeconds += seconds * (definition.memoryMegabytes / 1024);
     return invocation;
@@ -270,6 +275,12 @@ class Parts {
     return durationMs < scaled ? 0 : scaled * (this.#timeScale - 1);
   }
 
+  #poolFor(name: string): FunctionPool {
+    const pool = this.#lambda?.find(name);
+    if (pool !== undefined) return pool;
+    throw new StateError('Lambda.ResourceNotFoundException', `Function not found: ${name}`);
+  }
+
   /** What Step Functions does for a task: the function's answer, or its error as a state's error. */
   async #task(resource: string, given: unknown): Promise<unknown> {
     const isOptimised = resource.startsWith('arn:aws:states:');
@@ -279,13 +290,11 @@ class Parts {
       readonly FunctionName: string;
       readonly Payload: unknown;
     };
-    const pool = this.#lambda?.find(FunctionName);
-    if (pool === undefined) throw new StateError('Lambda.ResourceNotFoundException', FunctionName);
+    const pool = this.#poolFor(FunctionName);
     const fault = this.#faults.nextInvocation();
-    const lost = fault && new StateError(fault.error, fault.cause);
-    if (fault?.isDone === false) throw lost;
-    const { payload, functionError } = await this.#invoke(pool, JSON.stringify(Payload));
-    if (lost !== undefined) throw lost;
+    if (fault?.isDone === false) throw new StateError(fault.error, fault.cause);
+    const { payload, functionError } = await this.#invoke(pool, JSON.stringify(Payload ?? {}));
+    if (fault !== undefined) throw new StateError(fault.error, fault.cause);
     const answer = JSON.parse(payload) as { errorType?: string };
     if (functionError !== undefined)
       throw new StateError(answer.errorType ?? 'Lambda.Unknown', payload);

@@ -12,6 +12,8 @@ export interface Invocation {
   readonly functionError: 'Unhandled' | undefined;
   readonly durationMs: number;
   readonly initMs: number;
+  /** Whether the process was killed at work, as it was asked to be. */
+  readonly hasCrashed: boolean;
 }
 
 export interface FunctionPoolProps {
@@ -52,49 +54,63 @@ export class FunctionPool {
     const { timeoutMs, arn } = this.props.definition;
     if (this.#isClosed) throw new Error('the function is gone: its rehearsal was closed');
     const requestId = randomUUID();
-    const instance = this.#idle.pop() ?? this.#start();
+    const instance = this.#take();
     const start = performance.now();
-    let isLate = false;
-    const timeUp = setTimeout(() => {
-      isLate = true;
+    let killedFor: 'time' | 'crash' | undefined;
+    const kill = (reason: 'time' | 'crash'): void => {
+      killedFor ??= reason;
       instance.kill();
-    }, timeoutMs);
-    const crash =
-      crashAfterMs === undefined ? undefined : setTimeout(() => instance.kill(), crashAfterMs);
-    const answer = await instance.invoke({
-      requestId,
-      arn,
-      deadline: Date.now() + timeoutMs,
-      payload,
-    });
-    clearTimeout(timeUp);
-    clearTimeout(crash);
+    };
+    const timers = [setTimeout(() => kill('time'), timeoutMs)];
+    if (crashAfterMs !== undefined) timers.push(setTimeout(() => kill('crash'), crashAfterMs));
+    const deadline = Date.now() + timeoutMs;
+    const answer = await instance.invoke({ requestId, arn, deadline, payload });
+    for (const timer of timers) clearTimeout(timer);
     const durationMs = performance.now() - start;
     if ('payload' in answer) {
-      this.#idle.push(instance);
+      if (killedFor === undefined && !answer.isBroken) this.#idle.push(instance);
+      else this.#drop(instance);
       return {
         payload: answer.payload,
         functionError: answer.failed ? 'Unhandled' : undefined,
-        durationMs: durationMs - answer.initMs,
+        durationMs: Math.max(0, durationMs - answer.initMs),
         initMs: answer.initMs,
+        hasCrashed: false,
       };
     }
-    this.#all.delete(instance);
-    const error = isLate
-      ? {
-          errorType: 'Sandbox.Timedout',
-          errorMessage: `RequestId: ${requestId} Error: Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`,
-        }
-      : {
-          errorType: 'Runtime.ExitError',
-          errorMessage: `RequestId: ${requestId} Error: Runtime exited with error: ${answer.exit}`,
-        };
+    this.#drop(instance);
+    const { errorType, reason } =
+      killedFor === 'time'
+        ? {
+            errorType: 'Sandbox.Timedout',
+            reason: `Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`,
+          }
+        : {
+            errorType: 'Runtime.ExitError',
+            reason: `Runtime exited with error: ${answer.exit}`,
+          };
+    const errorMessage = `RequestId: ${requestId} Error: ${reason}`;
     return {
-      payload: JSON.stringify(error),
+      payload: JSON.stringify({ errorType, errorMessage }),
       functionError: 'Unhandled',
       durationMs,
       initMs: 0,
+      hasCrashed: killedFor === 'crash',
     };
+  }
+
+  /** One that waits for an event, unless it has ended meanwhile, or a new one. */
+  #take(): Instance {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      if (!idle.isGone) return idle;
+      this.#drop(idle);
+    }
+    return this.#start();
+  }
+
+  #drop(instance: Instance): void {
+    this.#all.delete(instance);
+    instance.kill();
   }
 
   #start(): Instance {

@@ -2,65 +2,106 @@
  * What runs in the process of one instance: loads the function's bundle once, then answers one event
  * after the other, as Lambda's own Node.js runtime does.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { pathToFileURL } from 'node:url';
 import type { InstanceAnswer, InstanceRequest } from './instance.js';
 
 type Callback = (error: unknown, answer?: unknown) => void;
 type Handler = (event: unknown, context: object, callback: Callback) => unknown;
 
-let handler: Promise<Handler> | undefined;
+/** What Lambda takes for an answer, in bytes. */
+const mostAnswerBytes = 6 * 1_048_576;
+
+let handler: Handler | undefined;
+
+/** An error that is Lambda's own, not the function's. */
+function runtimeError(name: string, message: string): Error {
+  return Object.assign(new Error(message), { name });
+}
 
 async function load(): Promise<Handler> {
-  const [file, name] = (process.env._HANDLER ?? '').split('.');
-  const bundle = (await import(join(process.env.LAMBDA_TASK_ROOT ?? '', `${file}.js`))) as {
-    default?: Record<string, unknown>;
-  } & Record<string, unknown>;
-  const found = bundle[name ?? ''] ?? bundle.default?.[name ?? ''];
-  if (typeof found !== 'function') {
-    throw Object.assign(new Error(`${file}.${name} is undefined or not exported`), {
-      name: 'Runtime.HandlerNotFound',
-    });
+  const { _HANDLER: path = '', LAMBDA_TASK_ROOT: root = '' } = process.env;
+  const dot = path.lastIndexOf('.');
+  const [module, name] = [path.slice(0, dot), path.slice(dot + 1)];
+  const file = ['.js', '.mjs', '.cjs'].map((end) => join(root, module + end)).find(existsSync);
+  if (file === undefined) {
+    throw runtimeError('Runtime.ImportModuleError', `Error: Cannot find module '${module}'`);
   }
-  return found as Handler;
+  const bundle = (await import(pathToFileURL(file).href)) as {
+    readonly default?: Readonly<Record<string, unknown>>;
+  } & Readonly<Record<string, unknown>>;
+  const found = bundle[name] ?? bundle.default?.[name];
+  if (typeof found === 'function') return found as Handler;
+  throw runtimeError('Runtime.HandlerNotFound', `${path} is undefined or not exported`);
 }
 
 function contextOf({ requestId, arn, deadline }: InstanceRequest): object {
+  const { AWS_LAMBDA_FUNCTION_NAME: functionName } = process.env;
   return {
     awsRequestId: requestId,
     callbackWaitsForEmptyEventLoop: true,
-    functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
-    functionVersion: '$LATEST',
+    functionName,
+    functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,
     invokedFunctionArn: arn,
     memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
-    logGroupName: `/aws/lambda/${process.env.AWS_LAMBDA_FUNCTION_NAME}`,
-    logStreamName: String(process.pid),
+    logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
+    logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
   };
 }
 
+function call(handle: Handler, request: InstanceRequest): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const settle: Callback = (error, answer) => {
+      if (error === null || error === undefined) resolve(answer);
+      else reject(error as Error);
+    };
+    const promised = handle(JSON.parse(request.payload), contextOf(request), settle);
+    if (promised instanceof Promise) promised.then(resolve, reject);
+    // One without a callback has nothing more to say.
+    else if (promised !== undefined || handle.length < 3) resolve(null);
+  });
+}
+
+function described(error: unknown): string {
+  if (!(error instanceof Error)) {
+    const errorMessage = typeof error === 'string' ? error : JSON.stringify(error);
+    return JSON.stringify({ errorType: typeof error, errorMessage, trace: [] });
+  }
+  const { name, message, stack = '' } = error;
+  return JSON.stringify({ errorType: name, errorMessage: message, trace: stack.split('\n') });
+}
+
+function textOf(answer: unknown): string {
+  const text = JSON.stringify(answer ?? null);
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= mostAnswerBytes) return text;
+  throw runtimeError(
+    'Function.ResponseSizeTooLarge',
+    `Response payload size exceeded maximum allowed payload size (${mostAnswerBytes} bytes).`,
+  );
+}
+
 async function serve(request: InstanceRequest): Promise<InstanceAnswer> {
   let initMs = 0;
-  try {
-    if (handler === undefined) {
-      const start = performance.now();
-      handler = load();
-      await handler;
-      initMs = performance.now() - start;
+  if (handler === undefined) {
+    const start = performance.now();
+    try {
+      handler = await load();
+    } catch (error) {
+      // Lambda starts another process for the next event.
+      const init = performance.now() - start;
+      return { payload: described(error), failed: true, initMs: init, isBroken: true };
     }
-    const handle = await handler;
-    const answer = await new Promise<unknown>((resolve, reject) => {
-      const promised = handle(JSON.parse(request.payload), contextOf(request), (error, value) =>
-        error === null || error === undefined ? resolve(value) : reject(error as Error),
-      );
-      if (promised instanceof Promise) promised.then(resolve, reject);
-    });
-    return { payload: JSON.stringify(answer ?? null), failed: false, initMs };
+    initMs = performance.now() - start;
+  }
+  try {
+    const payload = textOf(await call(handler, request));
+    return { payload, failed: false, initMs, isBroken: false };
   } catch (error) {
-    const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
-    const trace = (stack ?? '').split('\n').slice(0, 20);
-    const payload = JSON.stringify({ errorType: name, errorMessage: message, trace });
-    return { payload, failed: true, initMs };
+    return { payload: described(error), failed: true, initMs, isBroken: false };
   }
 }
 

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { FunctionDefinition } from '../cloud-assembly.js';
 
@@ -17,6 +18,8 @@ export interface InstanceAnswer {
   readonly failed: boolean;
   /** What loading the bundle took, in milliseconds; 0 but for an instance's first event. */
   readonly initMs: number;
+  /** Whether the bundle could not be loaded, so that the process is of no more use. */
+  readonly isBroken: boolean;
 }
 
 /** Built, also when this file is run from its source, as this package's tests do. */
@@ -40,7 +43,12 @@ export class Instance {
         ...definition.environment,
         LAMBDA_TASK_ROOT: definition.code,
         _HANDLER: definition.handler,
+        LANG: 'en_US.UTF-8',
+        AWS_DEFAULT_REGION: environment.AWS_REGION,
         AWS_LAMBDA_FUNCTION_NAME: definition.logicalId,
+        AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+        AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${definition.logicalId}`,
+        AWS_LAMBDA_LOG_STREAM_NAME: randomUUID(),
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(definition.memoryMegabytes),
         TZ: 'UTC',
       },

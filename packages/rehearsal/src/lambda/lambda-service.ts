@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { ServiceError } from '../service-error.js';
 import type { FunctionPool, Invocation } from './function-pool.js';
@@ -13,11 +14,9 @@ export class LambdaService {
   ) {}
 
   /** @param name a function's name or ARN, of whichever version */
-  find(name: string): FunctionPool {
+  find(name: string): FunctionPool | undefined {
     const logicalId = /(?:^|:function:)([^:]+)(?::[^:]+)?$/.exec(name)?.[1] ?? name;
-    const pool = this.pools.find(({ definition }) => definition.logicalId === logicalId);
-    if (pool !== undefined) return pool;
-    throw new ServiceError('ResourceNotFoundException', `Function not found: ${name}`, 404);
+    return this.pools.find(({ definition }) => definition.logicalId === logicalId);
   }
 
   async close(): Promise<void> {
@@ -36,14 +35,13 @@ export class LambdaService {
       { bodyLimit: 2 * largestPayload },
       async (request, reply) => {
         try {
-          const type = request.headers['x-amz-invocation-type'] ?? 'RequestResponse';
-          if (type !== 'RequestResponse') {
-            throw new ServiceError(
-              'InvalidParameterValueException',
-              `${String(type)} is not rehearsed`,
-            );
+          refuseOption(request.headers, 'x-amz-invocation-type', 'RequestResponse');
+          refuseOption(request.headers, 'x-amz-log-type', 'None');
+          const name = decodeURIComponent(request.params.name);
+          const pool = this.find(name);
+          if (pool === undefined) {
+            throw new ServiceError('ResourceNotFoundException', `Function not found: ${name}`, 404);
           }
-          const pool = this.find(decodeURIComponent(request.params.name));
           const { payload, functionError } = await this.invoke(pool, textOf(request.body));
           reply.header('x-amz-executed-version', '$LATEST').type('application/json');
           if (functionError !== undefined) reply.header('x-amz-function-error', functionError);
@@ -56,6 +54,16 @@ export class LambdaService {
       },
     );
   }
+}
+
+/** @throws ServiceError when an option has a value that is not rehearsed */
+function refuseOption(headers: IncomingHttpHeaders, name: string, known: string): void {
+  const value = headers[name] ?? known;
+  if (value === known) return;
+  throw new ServiceError(
+    'InvalidParameterValueException',
+    `${name} ${String(value)} is not rehearsed; ${known} is`,
+  );
 }
 
 function textOf(body: unknown): string {
