@@ -28,6 +28,7 @@ export class FunctionPool {
   readonly #idle: Instance[] = [];
   readonly #all = new Set<Instance>();
   readonly #limit: ReturnType<typeof pLimit>;
+  #isClosed = false;
 
   constructor(private readonly props: FunctionPoolProps) {
     this.#limit = pLimit(props.mostInstances);
@@ -43,12 +44,13 @@ export class FunctionPool {
   }
 
   async close(): Promise<void> {
-    this.#limit.clearQueue();
+    this.#isClosed = true;
     await Promise.all([...this.#all].map((instance) => instance.close()));
   }
 
   async #invoke(payload: string, crashAfterMs: number | undefined): Promise<Invocation> {
     const { timeoutMs, arn } = this.props.definition;
+    if (this.#isClosed) throw new Error('the function is gone: its rehearsal was closed');
     const requestId = randomUUID();
     const instance = this.#idle.pop() ?? this.#start();
     const start = performance.now();

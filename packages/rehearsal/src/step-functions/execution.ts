@@ -176,7 +176,6 @@ export class Execution {
     const finish = (status: ExecutionStatus): void => {
       mapRun.status = status;
       mapRun.stopDate = Date.now() / 1000;
-      limit.clearQueue();
       for (const child of mapRun.children) child.stop(undefined, undefined);
     };
     const abort = (): void => finish('ABORTED');

@@ -73,7 +73,11 @@ export class States {
       overrides: { taskResourceLocalHandlers: Object.fromEntries(handlers) as never },
       context: context as never,
     });
-    const abort = (): void => running.abort();
+    const abort = (): void => {
+      running.abort();
+      // No event will come any more; whatever waits for one finds out that it is in vain.
+      this.#entered.open();
+    };
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     const told = this.#record(running.eventLogs as AsyncIterable<InterpreterEvent>);
@@ -111,6 +115,7 @@ export class States {
 
   async #task(name: string, state: State, given: unknown): Promise<unknown> {
     await this.#entered.wait;
+    if (this.surroundings.signal.aborted) throw new StateError('States.Runtime', 'aborted');
     this.#entered = gate();
     const result =
       state.Type === 'Map'
@@ -179,7 +184,7 @@ export class States {
     const stop = new AbortController();
     let last = started;
     const iterate = async (itemInput: unknown, index: number): Promise<unknown> => {
-      if (stop.signal.aborted) return undefined;
+      if (stop.signal.aborted || signal.aborted) return undefined;
       const details = { name, index };
       const first = history.add(started, 'MapIterationStarted', {
         mapIterationStartedEventDetails: details,
@@ -218,7 +223,6 @@ export class States {
       return outputs;
     } catch (error) {
       stop.abort();
-      limit.clearQueue();
       this.#last = history.add(this.#last, 'MapStateFailed');
       throw error;
     }

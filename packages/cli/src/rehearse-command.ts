@@ -1,0 +1,204 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import {
+  InvalidInputError,
+  parseRunRequest,
+  PersistenceError,
+  reportOf,
+  type RunResult,
+} from '@stepcompute/core';
+import type { Account, FaultProps } from '@stepcompute/rehearsal';
+import { ExitCode } from './exit-codes.js';
+import { averageRows, formatCount, formatDuration, formatTable } from './format.js';
+import { loadGenerator } from './generators.js';
+import type { Interruption } from './interruption.js';
+import { parseNumber } from './options.js';
+import { plainProgress, terminalProgress } from './progress-display.js';
+import type { Terminal } from './terminal.js';
+
+/** The options of `rehearse`, as typed. */
+export interface RehearseOptions {
+  readonly repetitions: string;
+  readonly seed?: string;
+  readonly mode: string;
+  readonly generator?: string;
+  readonly faults: string;
+  readonly crashes: string;
+  readonly faultSeed: string;
+  readonly db: string;
+  readonly verbose?: boolean;
+  readonly json?: boolean;
+}
+
+/** Ten minutes become ten milliseconds. */
+const timeScale = 60_000;
+
+/** Runs the deployment, as CDK synthesizes it, on this machine, and says what it would have cost. */
+export async function rehearseCommand(
+  options: RehearseOptions,
+  terminal: Terminal,
+  interruption: Interruption,
+): Promise<ExitCode> {
+  const startedAt = performance.now();
+  const request = {
+    repetitions: parseNumber(options.repetitions) as number,
+    seed: options.seed === undefined ? undefined : (parseNumber(options.seed) as number),
+  };
+  parseRunRequest(request);
+  const faults = parseFaults(options);
+  if (options.mode !== 'inline' && options.mode !== 'distributed') {
+    throw new InvalidInputError('mode', '"inline" or "distributed"', options.mode);
+  }
+  if (options.generator !== undefined) await loadGenerator(options.generator);
+  const assembly = mkdtempSync(join(tmpdir(), 'stepcompute-rehearsal-'));
+  try {
+    terminal.note(`Synthesizing the deployment (${options.mode}) …`);
+    await interruption.race(synthesize(assembly, options), 'the synthesis never ends');
+    const { result, account } = await perform(
+      assembly,
+      options,
+      request,
+      faults,
+      terminal,
+      interruption,
+    );
+    const elapsedMs = Math.round(performance.now() - startedAt);
+    if (options.json === true) {
+      const { run, ledger, average } = result;
+      terminal.print(
+        JSON.stringify({ ...reportOf(run, ledger, average), elapsedMs, rehearsal: account }),
+      );
+    } else {
+      terminal.print(formatTable(rowsOf(result, account, elapsedMs), terminal.isInteractive));
+    }
+    return ExitCode.done;
+  } finally {
+    rmSync(assembly, { recursive: true, force: true });
+  }
+}
+
+function parseFaults(options: RehearseOptions): FaultProps {
+  const likelihood = (text: string, field: string): number => {
+    const value = text.trim() === '' ? NaN : Number(text);
+    if (!(value >= 0 && value <= 1))
+      throw new InvalidInputError(field, 'a number from 0 to 1', text);
+    return value;
+  };
+  const seed = parseNumber(options.faultSeed);
+  if (typeof seed !== 'number' || !Number.isSafeInteger(seed)) {
+    throw new InvalidInputError('fault seed', 'a whole number', options.faultSeed);
+  }
+  return {
+    rate: likelihood(options.faults, 'faults'),
+    crashes: likelihood(options.crashes, 'crashes'),
+    seed,
+  };
+}
+
+/** Has CDK's app write its assembly, as `npm run synth` does but without the command line of CDK. */
+async function synthesize(assembly: string, { mode, generator }: RehearseOptions): Promise<void> {
+  const app = fileURLToPath(import.meta.resolve('@stepcompute/infra/app'));
+  const context = { mode, ...(generator !== undefined && { generator: resolve(generator) }) };
+  const env = {
+    ...process.env,
+    CDK_OUTDIR: assembly,
+    CDK_CONTEXT_JSON: JSON.stringify(context),
+  };
+  try {
+    await promisify(execFile)(process.execPath, [app], { env });
+  } catch (cause) {
+    const { stderr } = cause as { stderr?: string };
+    throw new PersistenceError(`the deployment could not be synthesized: ${stderr ?? ''}`, {
+      cause,
+      retryable: false,
+    });
+  }
+}
+
+async function perform(
+  assembly: string,
+  { db, verbose, json }: RehearseOptions,
+  request: { readonly repetitions: number; readonly seed: number | undefined },
+  faults: FaultProps,
+  terminal: Terminal,
+  interruption: Interruption,
+): Promise<{ readonly result: RunResult; readonly account: Account }> {
+  const { Rehearsal } = await import('@stepcompute/rehearsal');
+  const { openDataApi, StepFunctionsOrchestrator } = await import('@stepcompute/aws-adapter');
+  const { typeOrmStores } = await import('@stepcompute/sql-store');
+  const { SystemClock } = await import('@stepcompute/inmemory-adapter');
+  const { SFNClient } = await import('@aws-sdk/client-sfn');
+  const rehearsal = await interruption.race(
+    Rehearsal.start({
+      assembly,
+      database: db,
+      timeScale,
+      scaledVariables: ['STEPCOMPUTE_DELAY_MS'],
+      faults,
+      ...(verbose === true &&
+        json !== true && { onLog: (name, line) => terminal.note(`${name}: ${line}`) }),
+    }),
+    'the rehearsal never starts',
+  );
+  const display = terminal.isInteractive
+    ? terminalProgress(process.stderr)
+    : plainProgress((line) => terminal.note(line));
+  try {
+    Object.assign(process.env, rehearsal.environment);
+    const [cluster] = rehearsal.clusters;
+    const [stateMachineArn] = Object.values(rehearsal.stateMachines);
+    if (cluster === undefined || stateMachineArn === undefined) {
+      throw new Error('the deployment has neither a database nor a state machine');
+    }
+    const dataSource = await openDataApi({
+      resourceArn: cluster.arn,
+      secretArn: cluster.secretArn,
+      database: cluster.database ?? '',
+    });
+    const orchestrator = new StepFunctionsOrchestrator({
+      client: new SFNClient({}),
+      stateMachineArn,
+      stores: typeOrmStores(dataSource),
+      clock: new SystemClock(),
+      pollMs: 250,
+    });
+    const running = orchestrator.run(request, {
+      signal: interruption.signal,
+      onProgress: (progress) => display.update(progress),
+    });
+    const result = await interruption.wait(running, 'the rehearsal never ends');
+    return { result, account: rehearsal.account() };
+  } finally {
+    display.stop();
+    await rehearsal.close();
+  }
+}
+
+function rowsOf(
+  { run, average }: RunResult,
+  account: Account,
+  elapsedMs: number,
+): [string, string][] {
+  const faults = Object.entries(account.faults).map(([name, count]) => `${name} ${count}`);
+  return [
+    ['run', String(run.id)],
+    ['seed', String(run.seed)],
+    ['values', formatCount(average.count)],
+    ...averageRows(average),
+    ['elapsed', formatDuration(elapsedMs)],
+    ['state transitions', formatCount(account.stateTransitions)],
+    ['child executions', formatCount(account.childExecutions)],
+    ['Lambda requests', formatCount(account.lambdaRequests)],
+    ['Lambda GB-seconds', formatCount(Math.round(account.lambdaGigabyteSeconds))],
+    ['Data API calls', formatCount(account.dataApiCalls)],
+    ['largest payload', `${formatCount(account.largestPayloadBytes)} bytes of 262,144`],
+    ['longest history', `${formatCount(account.longestHistory)} events of 25,000`],
+    ['faults', faults.length === 0 ? 'none' : faults.join(', ')],
+    ['would have cost', `$${account.dollars.toPrecision(3)}, database apart`],
+  ];
+}
