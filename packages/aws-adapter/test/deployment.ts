@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { RDSDataClient } from '@aws-sdk/client-rds-data';
+import type { Stores } from '@stepcompute/core';
+import { SystemClock } from '@stepcompute/inmemory-adapter';
+import { Rehearsal, type FaultProps } from '@stepcompute/rehearsal';
+import { typeOrmStores } from '@stepcompute/sql-store';
+import type { DataSource } from 'typeorm';
+import { synthesize } from '../../../testing/assembly.js';
+import { openDataApi } from '../src/open-data-api.js';
+import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
+
+export interface DeploymentProps {
+  readonly mode: 'inline' | 'distributed';
+  /** A module in the folder of simulations. Default: the built-in one. */
+  readonly simulation?: string;
+  readonly context?: Readonly<Record<string, string>>;
+  readonly faults?: FaultProps;
+}
+
+/** A rehearsed deployment, ten minutes of which are ten milliseconds. */
+export interface Deployment {
+  readonly rehearsal: Rehearsal;
+  readonly dataSource: DataSource;
+  readonly stores: Stores;
+  readonly orchestrator: StepFunctionsOrchestrator;
+  readonly sfn: SFNClient;
+  readonly stateMachineArn: string;
+  readonly close: () => Promise<void>;
+}
+
+export async function deploy({
+  mode,
+  simulation,
+  context = {},
+  faults,
+}: DeploymentProps): Promise<Deployment> {
+  const assembly = synthesize({
+    mode,
+    ...(simulation !== undefined && {
+      generator: join(__dirname, 'simulations', `${simulation}.ts`),
+    }),
+    ...context,
+  });
+  const rehearsal = await Rehearsal.start({
+    assembly: assembly.folder,
+    timeScale: 60_000,
+    scaledVariables: ['STEPCOMPUTE_DELAY_MS'],
+    faults,
+  });
+  const [cluster] = rehearsal.clusters;
+  const [stateMachineArn = ''] = Object.values(rehearsal.stateMachines);
+  const config = {
+    endpoint: rehearsal.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'rehearsal', secretAccessKey: 'rehearsal' },
+  };
+  const sfn = new SFNClient(config);
+  const dataSource = await openDataApi({
+    client: new RDSDataClient(config),
+    resourceArn: cluster?.arn ?? '',
+    secretArn: cluster?.secretArn ?? '',
+    database: cluster?.database ?? '',
+  });
+  const stores = typeOrmStores(dataSource);
+  const orchestrator = new StepFunctionsOrchestrator({
+    client: sfn,
+    stateMachineArn,
+    stores,
+    clock: new SystemClock(),
+    pollMs: 20,
+  });
+  return {
+    rehearsal,
+    dataSource,
+    stores,
+    orchestrator,
+    sfn,
+    stateMachineArn,
+    close: async () => {
+      await rehearsal.close();
+      assembly.remove();
+    },
+  };
+}
