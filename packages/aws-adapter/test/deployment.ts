@@ -16,6 +16,7 @@ export interface DeploymentProps {
   readonly simulation?: string;
   readonly context?: Readonly<Record<string, string>>;
   readonly faults?: FaultProps;
+  readonly onLog?: (functionName: string, line: string) => void;
 }
 
 /** A rehearsed deployment, ten minutes of which are ten milliseconds. */
@@ -26,6 +27,8 @@ export interface Deployment {
   readonly orchestrator: StepFunctionsOrchestrator;
   readonly sfn: SFNClient;
   readonly stateMachineArn: string;
+  /** The folder of the cloud assembly. */
+  readonly assembly: string;
   readonly close: () => Promise<void>;
 }
 
@@ -34,6 +37,7 @@ export async function deploy({
   simulation,
   context = {},
   faults,
+  onLog,
 }: DeploymentProps): Promise<Deployment> {
   const assembly = synthesize({
     mode,
@@ -47,6 +51,7 @@ export async function deploy({
     timeScale: 60_000,
     scaledVariables: ['STEPCOMPUTE_DELAY_MS'],
     faults,
+    onLog,
   });
   const [cluster] = rehearsal.clusters;
   const [stateMachineArn = ''] = Object.values(rehearsal.stateMachines);
@@ -77,6 +82,7 @@ export async function deploy({
     orchestrator,
     sfn,
     stateMachineArn,
+    assembly: assembly.folder,
     close: async () => {
       await rehearsal.close();
       assembly.remove();

@@ -55,6 +55,8 @@ export async function rehearseCommand(
     throw new InvalidInputError('mode', '"inline" or "distributed"', options.mode);
   }
   if (options.generator !== undefined) await loadGenerator(options.generator);
+  // What a user can do about it is in engines; the functions on AWS run on another version.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const assembly = mkdtempSync(join(tmpdir(), 'stepcompute-rehearsal-'));
   try {
     terminal.note(`Synthesizing the deployment (${options.mode}) …`);
