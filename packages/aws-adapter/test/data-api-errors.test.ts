@@ -35,9 +35,9 @@ async function sending(
     },
     { inTransaction },
   ).catch((thrown: unknown) => thrown);
-  let isOver = false;
-  void sent.then(() => (isOver = true));
-  while (!isOver) await jest.advanceTimersByTimeAsync(100);
+  const over = new AbortController();
+  void sent.then(() => over.abort());
+  while (!over.signal.aborted) await jest.advanceTimersByTimeAsync(100);
   return { calls, elapsedMs: Date.now() - start, outcome: await sent };
 }
 

@@ -1,9 +1,9 @@
 import {
+  IterationRange,
   iterationsOf,
   Repetitions,
   RunId,
   Seed,
-  type IterationRange,
   type Run,
 } from '@stepcompute/core';
 import fc from 'fast-check';
@@ -33,7 +33,7 @@ function runOf(repetitions: number, id = 1): Run {
   };
 }
 
-const whole = (run: Run) => [{ first: 0, count: run.repetitions } as IterationRange];
+const whole = ({ repetitions }: Run) => [IterationRange.whole(repetitions)];
 
 describe('assignments', () => {
   it('are one pair for each missing iteration, with the seed once', () => {

@@ -285,10 +285,9 @@ class Parts {
     const pool = this.#lambda?.find(FunctionName);
     if (pool === undefined) throw new StateError('Lambda.ResourceNotFoundException', FunctionName);
     const fault = this.#faults.nextInvocation();
-    const lost = fault && new StateError(fault.error, fault.cause);
-    if (fault?.isDone === false) throw lost;
+    if (fault?.isDone === false) throw new StateError(fault.error, fault.cause);
     const { payload, functionError } = await this.#invoke(pool, JSON.stringify(Payload));
-    if (lost !== undefined) throw lost;
+    if (fault !== undefined) throw new StateError(fault.error, fault.cause);
     const answer = JSON.parse(payload) as { errorType?: string };
     if (functionError !== undefined)
       throw new StateError(answer.errorType ?? 'Lambda.Unknown', payload);

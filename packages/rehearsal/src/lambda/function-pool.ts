@@ -54,9 +54,9 @@ export class FunctionPool {
     const requestId = randomUUID();
     const instance = this.#idle.pop() ?? this.#start();
     const start = performance.now();
-    let isLate = false;
+    const late = new AbortController();
     const timeUp = setTimeout(() => {
-      isLate = true;
+      late.abort();
       instance.kill();
     }, timeoutMs);
     const crash =
@@ -80,7 +80,7 @@ export class FunctionPool {
       };
     }
     this.#all.delete(instance);
-    const error = isLate
+    const error = late.signal.aborted
       ? {
           errorType: 'Sandbox.Timedout',
           errorMessage: `RequestId: ${requestId} Error: Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`,

@@ -50,18 +50,23 @@ async function serve(request: InstanceRequest): Promise<InstanceAnswer> {
     }
     const handle = await handler;
     const answer = await new Promise<unknown>((resolve, reject) => {
-      const promised = handle(JSON.parse(request.payload), contextOf(request), (error, value) =>
-        error === null || error === undefined ? resolve(value) : reject(error as Error),
-      );
+      const promised = handle(JSON.parse(request.payload), contextOf(request), (error, value) => {
+        if (error === null || error === undefined) resolve(value);
+        else reject(asError(error));
+      });
       if (promised instanceof Promise) promised.then(resolve, reject);
     });
     return { payload: JSON.stringify(answer ?? null), failed: false, initMs };
   } catch (error) {
-    const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+    const { name, message, stack } = asError(error);
     const trace = (stack ?? '').split('\n').slice(0, 20);
     const payload = JSON.stringify({ errorType: name, errorMessage: message, trace });
     return { payload, failed: true, initMs };
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 process.on('message', (request: InstanceRequest) => {

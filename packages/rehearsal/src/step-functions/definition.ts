@@ -1,9 +1,9 @@
 import { UnsupportedError } from '../service-error.js';
 
 /** A states-language object of whatever kind, its fields checked. */
-export type Fields = Readonly<Record<string, unknown>>;
+type Fields = Readonly<Record<string, unknown>>;
 
-export interface Retrier {
+interface Retrier {
   readonly ErrorEquals: readonly string[];
   readonly IntervalSeconds?: number;
   readonly MaxAttempts?: number;
@@ -82,7 +82,7 @@ function checkMachine(machine: Fields, place: string, known: readonly string[]):
   refuseOthers(machine, place, known);
   if (machine.QueryLanguage !== undefined && machine.QueryLanguage !== 'JSONPath') {
     throw new UnsupportedError(
-      `${place} uses ${String(machine.QueryLanguage)}; only JSONPath is rehearsed`,
+      `${place} uses ${JSON.stringify(machine.QueryLanguage)}; only JSONPath is rehearsed`,
     );
   }
   for (const [name, state] of Object.entries(machine.States as Record<string, State>)) {
@@ -166,14 +166,14 @@ function interpretedState(state: State, timeScale: number): State {
   };
   if (state.Type === 'Task') return { TimeoutSeconds: longestTaskSeconds, ...scaled };
   if (state.Type !== 'Map') return scaled;
-  const { ItemProcessor, ItemsPath, ItemSelector, MaxConcurrency, Label, ...rest } = scaled;
-  void [ItemProcessor, ItemSelector, MaxConcurrency, Label];
+  const ofMapAlone = ['ItemProcessor', 'ItemsPath', 'ItemSelector', 'MaxConcurrency', 'Label'];
+  const rest = Object.entries(scaled).filter(([field]) => !ofMapAlone.includes(field));
   return {
-    ...rest,
+    ...Object.fromEntries(rest),
     Type: 'Task',
     TimeoutSeconds: longestTaskSeconds,
     Resource: mapResource,
-    Parameters: { 'items.$': ItemsPath ?? '$', 'input.$': '$' },
+    Parameters: { 'items.$': scaled.ItemsPath ?? '$', 'input.$': '$' },
   };
 }
 

@@ -45,7 +45,7 @@ export class History {
 
   /** The JSON text of a payload, its size noted. */
   payload(value: unknown): string {
-    const text = JSON.stringify(value) ?? 'null';
+    const text = JSON.stringify(value === undefined ? null : value);
     this.largestPayload = Math.max(this.largestPayload, Buffer.byteLength(text));
     return text;
   }

@@ -1,3 +1,4 @@
+import type * as Interpreter from 'aws-local-stepfunctions';
 import pLimit from 'p-limit';
 import { mostPayloadBytes, StateError, type Task } from './state-error.js';
 import { toInterpreted, type Definition, type MapState, type State } from './definition.js';
@@ -14,7 +15,7 @@ function withResolvers(): { promise: Promise<unknown>; resolve: unknown; reject:
   return { promise, resolve, reject };
 }
 
-async function loadInterpreter(): Promise<typeof import('aws-local-stepfunctions')> {
+async function loadInterpreter(): Promise<typeof Interpreter> {
   (Promise as { withResolvers?: unknown }).withResolvers ??= withResolvers;
   return import('aws-local-stepfunctions');
 }
@@ -71,7 +72,7 @@ export class States {
       .map(([name, state]) => [name, (given: unknown) => this.#task(name, state, given)]);
     const running = machine.run(input as never, {
       overrides: { taskResourceLocalHandlers: Object.fromEntries(handlers) as never },
-      context: context as never,
+      context,
     });
     const abort = (): void => {
       running.abort();
@@ -122,7 +123,7 @@ export class States {
         ? await this.#map(name, state as MapState, given as MapInput)
         : await this.#invoke(state, given);
     // The interpreter knows no limit.
-    if (Buffer.byteLength(JSON.stringify(result) ?? '') > mostPayloadBytes) {
+    if (Buffer.byteLength(JSON.stringify(result ?? null)) > mostPayloadBytes) {
       throw new StateError(
         'States.DataLimitExceeded',
         `The state/task ${name} returned a result with a size exceeding the maximum number of bytes service limit.`,
@@ -180,11 +181,14 @@ export class States {
     const started = history.add(this.#last, 'MapStateStarted', {
       mapStateStartedEventDetails: { length: inputs.length },
     });
-    const limit = pLimit(Math.min(state.MaxConcurrency || mostInline, mostInline));
+    // 0 is AWS’s word for no limit of one's own.
+    const { MaxConcurrency = 0 } = state;
+    const limit = pLimit(MaxConcurrency === 0 ? mostInline : Math.min(MaxConcurrency, mostInline));
     const stop = new AbortController();
+    const isStopped = (): boolean => stop.signal.aborted || signal.aborted;
     let last = started;
     const iterate = async (itemInput: unknown, index: number): Promise<unknown> => {
-      if (stop.signal.aborted || signal.aborted) return undefined;
+      if (isStopped()) return undefined;
       const details = { name, index };
       const first = history.add(started, 'MapIterationStarted', {
         mapIterationStartedEventDetails: details,
@@ -206,7 +210,7 @@ export class States {
         return output;
       } catch (error) {
         // The first to fail ends the others, whose end is no failure of theirs.
-        if (!stop.signal.aborted && !signal.aborted) {
+        if (!isStopped()) {
           this.#last = history.add(states.lastEvent, 'MapIterationFailed', {
             mapIterationFailedEventDetails: details,
           });
@@ -242,7 +246,7 @@ export class States {
     const selected: unknown[] = [];
     for (const [index, item] of items.entries()) {
       const context = this.#contextOf(index, item);
-      selected.push(await selector.run(input as never, { context: context as never }).result);
+      selected.push(await selector.run(input as never, { context }).result);
     }
     return selected;
   }
