@@ -18,7 +18,7 @@ function triangular(u: number, [shortest, likeliest, longest]: Estimate): number
 }
 
 /** How many days a project takes: design, then hardware beside software, then integration. */
- 
+
 export default function projectDuration({ random }: IterationContext): number {
   const draw = (estimate: Estimate): number => triangular(random.uniform(), estimate);
   return draw(design) + Math.max(draw(hardware), draw(software)) + draw(integration);
