@@ -8,10 +8,13 @@ export interface TestAssembly {
   readonly remove: () => void;
 }
 
-/** What CDK's app synthesizes with this context, in a folder of its own. */
-export function synthesize(context: Readonly<Record<string, string>> = {}): TestAssembly {
+/** What a CDK app, ours unless told otherwise, synthesizes with this context, in a folder of its own. */
+export function synthesize(
+  context: Readonly<Record<string, string>> = {},
+  app = resolve(__dirname, '../packages/infra/dist/app.js'),
+): TestAssembly {
   const folder = mkdtempSync(join(tmpdir(), 'stepcompute-assembly-'));
-  execFileSync(process.execPath, [resolve(__dirname, '../packages/infra/dist/app.js')], {
+  execFileSync(process.execPath, [app], {
     cwd: resolve(__dirname, '..'),
     env: { ...process.env, CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) },
     stdio: ['ignore', 'ignore', 'pipe'],

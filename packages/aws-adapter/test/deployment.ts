@@ -3,7 +3,7 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { RDSDataClient } from '@aws-sdk/client-rds-data';
 import type { Stores } from '@stepcompute/core';
 import { SystemClock } from '@stepcompute/inmemory-adapter';
-import { Rehearsal, type FaultProps } from '@stepcompute/rehearsal';
+import { Rehearsal, type ClusterDefinition, type FaultProps } from '@stepcompute/rehearsal';
 import { typeOrmStores } from '@stepcompute/sql-store';
 import type { DataSource } from 'typeorm';
 import { synthesize } from '../../../testing/assembly.js';
@@ -16,6 +16,8 @@ export interface DeploymentProps {
   readonly simulation?: string;
   readonly context?: Readonly<Record<string, string>>;
   readonly faults?: FaultProps;
+  /** A CDK app in the folder of apps. Default: the product's own. */
+  readonly app?: string;
   readonly onLog?: (functionName: string, line: string) => void;
 }
 
@@ -38,14 +40,13 @@ export async function deploy({
   context = {},
   faults,
   onLog,
+  app,
 }: DeploymentProps): Promise<Deployment> {
-  const assembly = synthesize({
-    mode,
-    ...(simulation !== undefined && {
-      generator: join(__dirname, 'simulations', `${simulation}.ts`),
-    }),
-    ...context,
-  });
+  const generator = simulation && join(__dirname, 'simulations', `${simulation}.ts`);
+  const assembly = synthesize(
+    { mode, ...(generator !== undefined && { generator }), ...context },
+    app && join(__dirname, 'apps', app),
+  );
   const rehearsal = await Rehearsal.start({
     assembly: assembly.folder,
     timeScale: 60_000,
@@ -53,7 +54,6 @@ export async function deploy({
     faults,
     onLog,
   });
-  const [cluster] = rehearsal.clusters;
   const [stateMachineArn = ''] = Object.values(rehearsal.stateMachines);
   const config = {
     endpoint: rehearsal.endpoint,
@@ -61,13 +61,14 @@ export async function deploy({
     credentials: { accessKeyId: 'rehearsal', secretAccessKey: 'rehearsal' },
   };
   const sfn = new SFNClient(config);
-  const dataSource = await openDataApi({
-    client: new RDSDataClient(config),
-    resourceArn: cluster?.arn ?? '',
-    secretArn: cluster?.secretArn ?? '',
-    database: cluster?.database ?? '',
-  });
-  const stores = typeOrmStores(dataSource);
+  const open = ({ arn, secretArn, database = '' }: ClusterDefinition): Promise<DataSource> =>
+    openDataApi({ client: new RDSDataClient(config), resourceArn: arn, secretArn, database });
+  const isForAverages = ({ database }: ClusterDefinition): boolean => database === 'averages';
+  const values = rehearsal.clusters.find((cluster) => !isForAverages(cluster));
+  const others = rehearsal.clusters.find(isForAverages);
+  if (values === undefined) throw new Error('the deployment has no database');
+  const dataSource = await open(values);
+  const stores = typeOrmStores(dataSource, others && { averages: await open(others) });
   const orchestrator = new StepFunctionsOrchestrator({
     client: sfn,
     stateMachineArn,

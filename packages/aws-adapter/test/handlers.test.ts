@@ -7,6 +7,7 @@ import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
 import { Container } from 'inversify';
 import { Clock, Orchestrator } from '@stepcompute/core';
 import { SystemClock } from '@stepcompute/inmemory-adapter';
+import { typeOrmStores } from '@stepcompute/sql-store';
 import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
 import { stepFunctionsModule } from '../src/inversify.js';
 import { deploy, type Deployment } from './deployment.js';
@@ -318,6 +319,18 @@ describe.each(['inline', 'distributed'] as const)('a run that failed, %s', (mode
       await flaky.close();
     }
   });
+});
+
+it('averages go to another database where the deployment has one', async () => {
+  const two = await deploy({ mode: 'inline', app: 'two-databases.mjs' });
+  try {
+    const { run, average } = await two.orchestrator.run({ repetitions: 5, seed: 42 });
+    expect(average).toEqual(expectedAverage(42, 5));
+    expect(await typeOrmStores(two.dataSource).averages.find(run.id)).toBeUndefined();
+    expect(await two.stores.averages.find(run.id)).toEqual(average);
+  } finally {
+    await two.close();
+  }
 });
 
 describe('with the faults of AWS', () => {

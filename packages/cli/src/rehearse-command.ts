@@ -9,11 +9,14 @@ import {
   InvalidInputError,
   parseRunRequest,
   PersistenceError,
+  readLedger,
   reportOf,
-  type RunResult,
+  type Average,
+  type Ledger,
+  type Run,
 } from '@stepcompute/core';
 import type { Account, FaultProps } from '@stepcompute/rehearsal';
-import { ExitCode } from './exit-codes.js';
+import { describeError, ExitCode, exitCodeOf } from './exit-codes.js';
 import { averageRows, formatCount, formatDuration, formatTable } from './format.js';
 import { loadGenerator } from './generators.js';
 import type { Interruption } from './interruption.js';
@@ -33,6 +36,16 @@ export interface RehearseOptions {
   readonly db: string;
   readonly verbose?: boolean;
   readonly json?: boolean;
+}
+
+/** What a rehearsal has come to, whether it ended well or not. */
+interface Outcome {
+  /** Undefined when it failed before it had a run. */
+  readonly run: Run | undefined;
+  readonly ledger: Ledger | undefined;
+  readonly average: Average | undefined;
+  readonly error: unknown;
+  readonly account: Account;
 }
 
 /** Ten minutes become ten milliseconds. */
@@ -61,23 +74,15 @@ export async function rehearseCommand(
   try {
     terminal.note(`Synthesizing the deployment (${options.mode}) …`);
     await interruption.race(synthesize(assembly, options), 'the synthesis never ends');
-    const { result, account } = await perform(
-      assembly,
-      options,
-      request,
-      faults,
-      terminal,
-      interruption,
-    );
+    const outcome = await perform(assembly, options, request, faults, terminal, interruption);
     const elapsedMs = Math.round(performance.now() - startedAt);
+    if (outcome.error !== undefined) terminal.fail(outcome.error);
     if (options.json === true) {
-      const { run, ledger, average } = result;
-      terminal.print(
-        JSON.stringify({ ...reportOf(run, ledger, average), elapsedMs, rehearsal: account }),
-      );
-    } else {
-      terminal.print(formatTable(rowsOf(result, account, elapsedMs), terminal.isInteractive));
+      terminal.print(JSON.stringify(toJson(outcome, elapsedMs)));
+    } else if (outcome.average !== undefined) {
+      terminal.print(formatTable(rowsOf(outcome, elapsedMs), terminal.isInteractive));
     }
+    if (outcome.error !== undefined) return exitCodeOf(outcome.error);
     return ExitCode.done;
   } finally {
     rmSync(assembly, { recursive: true, force: true });
@@ -129,7 +134,7 @@ async function perform(
   faults: FaultProps,
   terminal: Terminal,
   interruption: Interruption,
-): Promise<{ readonly result: RunResult; readonly account: Account }> {
+): Promise<Outcome> {
   const { Rehearsal } = await import('@stepcompute/rehearsal');
   const { openDataApi, StepFunctionsOrchestrator } = await import('@stepcompute/aws-adapter');
   const { typeOrmStores } = await import('@stepcompute/sql-store');
@@ -162,36 +167,52 @@ async function perform(
       secretArn: cluster.secretArn,
       database: cluster.database ?? '',
     });
+    const stores = typeOrmStores(dataSource);
     const orchestrator = new StepFunctionsOrchestrator({
       client: new SFNClient({}),
       stateMachineArn,
-      stores: typeOrmStores(dataSource),
+      stores,
       clock: new SystemClock(),
       pollMs: 250,
     });
+    let known: Run | undefined;
     const running = orchestrator.run(request, {
       signal: interruption.signal,
-      onProgress: (progress) => display.update(progress),
+      onProgress: (progress) => {
+        known = progress.run;
+        display.update(progress);
+      },
     });
-    const result = await interruption.wait(running, 'the rehearsal never ends');
-    return { result, account: rehearsal.account() };
+    try {
+      const result = await interruption.wait(running, 'the rehearsal never ends');
+      return { ...result, error: undefined, account: rehearsal.account() };
+    } catch (error) {
+      const run = known && (await stores.runs.get(known.id));
+      const ledger = run && (await readLedger(run, stores));
+      return { run, ledger, average: undefined, error, account: rehearsal.account() };
+    }
   } finally {
     display.stop();
     await rehearsal.close();
   }
 }
 
-function rowsOf(
-  { run, average }: RunResult,
-  account: Account,
-  elapsedMs: number,
-): [string, string][] {
+function toJson({ run, ledger, average, error, account }: Outcome, elapsedMs: number): object {
+  return {
+    ...(run && ledger && reportOf(run, ledger, average)),
+    elapsedMs,
+    rehearsal: account,
+    ...(error !== undefined && { error: describeError(error) }),
+  };
+}
+
+function rowsOf({ run, average, account }: Outcome, elapsedMs: number): [string, string][] {
   const faults = Object.entries(account.faults).map(([name, count]) => `${name} ${count}`);
   return [
-    ['run', String(run.id)],
-    ['seed', String(run.seed)],
-    ['values', formatCount(average.count)],
-    ...averageRows(average),
+    ['run', String(run?.id)],
+    ['seed', String(run?.seed)],
+    ['values', formatCount(average?.count ?? 0)],
+    ...(average === undefined ? [] : averageRows(average)),
     ['elapsed', formatDuration(elapsedMs)],
     ['state transitions', formatCount(account.stateTransitions)],
     ['child executions', formatCount(account.childExecutions)],

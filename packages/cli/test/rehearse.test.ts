@@ -73,6 +73,15 @@ it.each([
   expect(outcome.stderr).toContain(message);
 });
 
+it('is honest about a run that failed, in JSON too', async () => {
+  const outcome = await rehearse('-n', '30', '--crashes', '1', '--json');
+  expect(outcome.code).toBe(3);
+  expect(lastLine(outcome)).toMatchObject({
+    error: { name: 'StepFailedError', code: 'STEP_FAILED' },
+    rehearsal: { faults: { crash: 1 }, lambdaRequests: 1 },
+  });
+});
+
 it('says which step refused a run, and leaves nothing behind', async () => {
   const before = readdirSync(tmpdir()).filter((name) => name.startsWith('stepcompute-rehearsal-'));
   const outcome = await rehearse('-n', '5000');

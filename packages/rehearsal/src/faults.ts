@@ -32,9 +32,6 @@ const statementFaults: readonly StatementFault[] = [
   'droppedAnswer',
 ];
 
-/** The longest after its start that a process dies, in milliseconds. */
-const latestCrashMs = 200;
-
 /** Faults as a seed has them: call n of a kind meets the same one in every rehearsal. */
 export class Faults {
   readonly #counts = new Map<string, number>();
@@ -68,12 +65,15 @@ export class Faults {
     return fault;
   }
 
-  /** @returns how long after its start the next process dies, in milliseconds, if it does */
+  /** @returns at which part of its time, 0 to 1, the next invocation's process is to die, if it is */
   nextCrash(): number | undefined {
-    const draw = this.#draw('crash');
-    if (draw.chance >= this.#crashes) return undefined;
+    const { chance, choice } = this.#draw('crash');
+    return chance < this.#crashes ? choice : undefined;
+  }
+
+  /** To be told of each process that did die: one that was quicker has ended well. */
+  countCrash(): void {
     this.#count('crash');
-    return draw.choice * latestCrashMs;
   }
 
   #next<T>(kind: string, likelihood: number, faults: readonly T[]): T | undefined {

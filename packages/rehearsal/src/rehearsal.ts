@@ -257,6 +257,7 @@ class Parts {
   async #invoke(pool: FunctionPool, payload: string): Promise<Invocation> {
     const crash = this.#isDeployed ? this.#faults.nextCrash() : undefined;
     const invocation = await pool.invoke(payload, crash);
+    if (invocation.hasCrashed) this.#faults.countCrash();
     const { definition } = pool;
     const removedMs = this.#removedFrom(definition, invocation.durationMs);
     const seconds = (invocation.durationMs + invocation.initMs + removedMs) / 1000;

@@ -12,6 +12,8 @@ export interface Invocation {
   readonly functionError: 'Unhandled' | undefined;
   readonly durationMs: number;
   readonly initMs: number;
+  /** Whether the process was killed at work, as it was asked for. */
+  readonly hasCrashed: boolean;
 }
 
 export interface FunctionPoolProps {
@@ -29,6 +31,8 @@ export class FunctionPool {
   readonly #all = new Set<Instance>();
   readonly #limit: ReturnType<typeof pLimit>;
   #isClosed = false;
+  /** How long the latest invocation took; at first, about what a start does. */
+  #latestMs = 100;
 
   constructor(private readonly props: FunctionPoolProps) {
     this.#limit = pLimit(props.mostInstances);
@@ -38,9 +42,12 @@ export class FunctionPool {
     return this.props.definition;
   }
 
-  /** @param crashAfterMs kills the instance's process so long after the event was handed to it */
-  invoke(payload: string, crashAfterMs?: number): Promise<Invocation> {
-    return this.#limit(() => this.#invoke(payload, crashAfterMs));
+  /**
+   * @param crashAt kills the instance's process while it is at work: at which part of the time, 0 to 1,
+   *   that the invocation before this one took
+   */
+  invoke(payload: string, crashAt?: number): Promise<Invocation> {
+    return this.#limit(() => this.#invoke(payload, crashAt));
   }
 
   async close(): Promise<void> {
@@ -48,7 +55,7 @@ export class FunctionPool {
     await Promise.all([...this.#all].map((instance) => instance.close()));
   }
 
-  async #invoke(payload: string, crashAfterMs: number | undefined): Promise<Invocation> {
+  async #invoke(payload: string, crashAt: number | undefined): Promise<Invocation> {
     const { timeoutMs, arn } = this.props.definition;
     if (this.#isClosed) throw new Error('the function is gone: its rehearsal was closed');
     const requestId = randomUUID();
@@ -60,7 +67,9 @@ export class FunctionPool {
       instance.kill();
     }, timeoutMs);
     const crash =
-      crashAfterMs === undefined ? undefined : setTimeout(() => instance.kill(), crashAfterMs);
+      crashAt === undefined
+        ? undefined
+        : setTimeout(() => instance.kill(), crashAt * this.#latestMs);
     const answer = await instance.invoke({
       requestId,
       arn,
@@ -70,6 +79,7 @@ export class FunctionPool {
     clearTimeout(timeUp);
     clearTimeout(crash);
     const durationMs = performance.now() - start;
+    this.#latestMs = durationMs;
     if ('payload' in answer) {
       this.#idle.push(instance);
       return {
@@ -77,6 +87,7 @@ export class FunctionPool {
         functionError: answer.failed ? 'Unhandled' : undefined,
         durationMs: durationMs - answer.initMs,
         initMs: answer.initMs,
+        hasCrashed: false,
       };
     }
     this.#all.delete(instance);
@@ -94,6 +105,7 @@ export class FunctionPool {
       functionError: 'Unhandled',
       durationMs,
       initMs: 0,
+      hasCrashed: crash !== undefined && !late.signal.aborted,
     };
   }
 
