@@ -2,92 +2,124 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export interface AssemblyParts {
-  /** Functions by logical id: the source of `index.js`, and properties beside the usual ones. */
-  readonly functions?: Readonly<
-    Record<
-      string,
-      { readonly source: string; readonly properties?: Readonly<Record<string, unknown>> }
-    >
-  >;
-  /** State machines by logical id: their definitions, with intrinsic functions in them if need be. */
-  readonly stateMachines?: Readonly<Record<string, object>>;
+export interface FunctionSource {
+  /** What is in the bundle. */
+  readonly code: string;
+  /** The bundle's file. Default: `index.js`. */
+  readonly file?: string;
+  /** Default: `index.handler`. */
+  readonly handler?: string;
+  readonly timeoutSeconds?: number;
+  readonly memoryMegabytes?: number;
+  readonly environment?: Readonly<Record<string, unknown>>;
+}
+
+export interface AssemblySource {
+  readonly functions?: Readonly<Record<string, FunctionSource>>;
+  /** Definitions, in which `${Work.Arn}` is the ARN of the function Work. */
+  readonly machines?: Readonly<Record<string, object>>;
+  /** Further resources of the template. */
   readonly resources?: Readonly<Record<string, object>>;
 }
 
-/** A cloud assembly as CDK writes one, made by hand. */
-export function writeAssembly({
-  functions = {},
-  stateMachines = {},
-  resources = {},
-}: AssemblyParts): {
+export interface Assembly {
   readonly folder: string;
-  readonly remove: () => void;
-} {
-  const folder = mkdtempSync(join(tmpdir(), 'stepcompute-rehearsal-'));
-  const all: Record<string, object> = { ...resources };
-  const files: Record<string, object> = {};
-  for (const [id, { source, properties }] of Object.entries(functions)) {
-    mkdirSync(join(folder, `asset.${id}`));
-    writeFileSync(join(folder, `asset.${id}`, 'index.js'), source);
-    files[id] = { source: { path: `asset.${id}`, packaging: 'zip' } };
-    all[id] = {
-      Type: 'AWS::Lambda::Function',
-      Properties: {
-        Code: { S3Bucket: 'assets', S3Key: `${id}.zip` },
-        Handler: 'index.handler',
-        Runtime: 'nodejs24.x',
-        Timeout: 10,
-        ...properties,
-      },
-    };
+  remove(): void;
+}
+
+/** Writes what CDK would have synthesized: manifest, template, assets and bundles. */
+export function writeAssembly(source: AssemblySource): Assembly {
+  const folder = mkdtempSync(join(tmpdir(), 'rehearsal-'));
+  const functions = Object.entries(source.functions ?? {});
+  const write = (file: string, content: object): void =>
+    writeFileSync(join(folder, file), JSON.stringify(content));
+  for (const [name, { code, file = 'index.js' }] of functions) {
+    mkdirSync(join(folder, `asset.${name}`));
+    writeFileSync(join(folder, `asset.${name}`, file), code);
   }
-  for (const [id, definition] of Object.entries(stateMachines)) {
-    all[id] = {
-      Type: 'AWS::StepFunctions::StateMachine',
-      Properties: {
-        RoleArn: 'arn:aws:iam::123456789012:role/r',
-        DefinitionString: JSON.stringify(definition),
-      },
-    };
-  }
-  const write = (name: string, value: object): void =>
-    writeFileSync(join(folder, name), JSON.stringify(value));
   write('manifest.json', {
+    version: '48.0.0',
     artifacts: {
-      S: { type: 'aws:cloudformation:stack', properties: { templateFile: 'S.template.json' } },
+      'Tiny.assets': { type: 'cdk:asset-manifest', properties: { file: 'Tiny.assets.json' } },
+      Tiny: {
+        type: 'aws:cloudformation:stack',
+        properties: { templateFile: 'Tiny.template.json' },
+      },
     },
   });
-  write('S.template.json', { Resources: all });
-  write('S.assets.json', { files });
+  write('Tiny.assets.json', {
+    files: Object.fromEntries(
+      functions.map(([name]) => [
+        name,
+        { source: { path: `asset.${name}`, packaging: 'zip' }, destinations: {} },
+      ]),
+    ),
+  });
+  write('Tiny.template.json', {
+    Resources: {
+      Role: { Type: 'AWS::IAM::Role' },
+      ...Object.fromEntries(
+        functions.map(([name, source]) => [name, functionResource(name, source)]),
+      ),
+      ...Object.fromEntries(
+        Object.entries(source.machines ?? {}).map(([name, definition]) => [
+          name,
+          machineResource(definition),
+        ]),
+      ),
+      ...source.resources,
+    },
+  });
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** A task state that calls a function of the assembly the way CDK's LambdaInvoke does. */
-export function invoke(functionId: string, rest: object): object {
+function functionResource(name: string, source: FunctionSource): object {
+  const { handler = 'index.handler', timeoutSeconds, memoryMegabytes, environment } = source;
   return {
-    Type: 'Task',
-    Resource: 'arn:aws:states:::lambda:invoke',
-    Parameters: {
-      FunctionName: `arn:aws:lambda:us-east-1:123456789012:function:${functionId}`,
-      'Payload.$': '$',
+    Type: 'AWS::Lambda::Function',
+    Properties: {
+      Code: { S3Bucket: { 'Fn::Sub': 'cdk-assets-${AWS::AccountId}' }, S3Key: `${name}.zip` },
+      Handler: handler,
+      Runtime: 'nodejs22.x',
+      Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
+      ...(timeoutSeconds !== undefined && { Timeout: timeoutSeconds }),
+      ...(memoryMegabytes !== undefined && { MemorySize: memoryMegabytes }),
+      ...(environment && { Environment: { Variables: environment } }),
     },
-    OutputPath: '$.Payload',
-    ...rest,
   };
 }
 
-/** The source document's retry. */
-export const documentRetry = [
-  {
-    ErrorEquals: [
-      'Lambda.ServiceException',
-      'Lambda.AWSLambdaException',
-      'Lambda.SdkClientException',
-      'Lambda.TooManyRequestsException',
-    ],
-    IntervalSeconds: 2,
-    MaxAttempts: 6,
-    BackoffRate: 2,
-  },
-];
+export function machineResource(definition: object): object {
+  return {
+    Type: 'AWS::StepFunctions::StateMachine',
+    Properties: {
+      RoleArn: { 'Fn::GetAtt': ['Role', 'Arn'] },
+      DefinitionString: { 'Fn::Sub': JSON.stringify(definition) },
+    },
+  };
+}
+
+/** The document's four errors, as CDK writes their retrier. */
+export const documentRetry = {
+  ErrorEquals: [
+    'Lambda.ServiceException',
+    'Lambda.AWSLambdaException',
+    'Lambda.SdkClientException',
+    'Lambda.TooManyRequestsException',
+  ],
+  IntervalSeconds: 2,
+  MaxAttempts: 6,
+  BackoffRate: 2,
+};
+
+/** A task that invokes a function as CDK has it, and answers with what the function does. */
+export function invoke(name: string, fields: object = {}): Record<string, unknown> {
+  return {
+    Type: 'Task',
+    Resource: 'arn:aws:states:::lambda:invoke',
+    Parameters: { FunctionName: `\${${name}.Arn}`, 'Payload.$': '$' },
+    OutputPath: '$.Payload',
+    Retry: [documentRetry],
+    ...fields,
+  };
+}

@@ -19,6 +19,9 @@ export interface InstanceAnswer {
   readonly initMs: number;
 }
 
+/** Built, also when this file is run from its source, as this package's tests do. */
+const runtime = join(__dirname, '../../dist/lambda/instance-main.js');
+
 /** One process that runs a function's bundle, an event at a time. */
 export class Instance {
   readonly #process: ChildProcess;
@@ -29,7 +32,7 @@ export class Instance {
     environment: Readonly<Record<string, string>>,
     onLine: (line: string) => void,
   ) {
-    this.#process = fork(join(__dirname, 'instance-main.js'), [], {
+    this.#process = fork(runtime, [], {
       cwd: definition.code,
       // Nothing of this process's own environment: a function has its own alone.
       env: {

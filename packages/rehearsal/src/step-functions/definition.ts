@@ -1,9 +1,10 @@
 import { UnsupportedError } from '../service-error.js';
+import { assertPath, assertResultPath, assertTemplate, type Place } from './paths.js';
 
 /** A states-language object of whatever kind, its fields checked. */
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
-interface Retrier {
+export interface Retrier {
   readonly ErrorEquals: readonly string[];
   readonly IntervalSeconds?: number;
   readonly MaxAttempts?: number;
@@ -54,10 +55,9 @@ const fieldsOf: Readonly<Record<string, readonly string[]>> = {
     'Label',
   ],
   Pass: [...flow, ...paths, 'Parameters', 'Result', 'ResultPath'],
-  Wait: [...flow, ...paths, 'Seconds', 'SecondsPath'],
-  Choice: ['Type', 'Comment', 'Choices', 'Default', ...paths],
+  Wait: [...flow, ...paths, 'Seconds'],
   Succeed: ['Type', 'Comment', ...paths],
-  Fail: ['Type', 'Comment', 'Error', 'Cause', 'ErrorPath', 'CausePath'],
+  Fail: ['Type', 'Comment', 'Error', 'Cause'],
 };
 
 const machineFields = [
@@ -68,76 +68,146 @@ const machineFields = [
   'Version',
   'QueryLanguage',
 ];
+const processorFields = ['ProcessorConfig', 'StartAt', 'States', 'Comment', 'QueryLanguage'];
+const retrierFields = [
+  'ErrorEquals',
+  'IntervalSeconds',
+  'MaxAttempts',
+  'BackoffRate',
+  'MaxDelaySeconds',
+  'JitterStrategy',
+  'Comment',
+];
+const catcherFields = ['ErrorEquals', 'ResultPath', 'Next', 'Comment'];
+/** Of `lambda:invoke`. */
+const invokeFields = ['FunctionName', 'FunctionName.$', 'Payload', 'Payload.$'];
 
 /**
  * Checks that a definition can be run as AWS would run it.
  * @throws UnsupportedError naming the state and the field
  */
 export function parseDefinition(definition: unknown): Definition {
-  checkMachine(definition as Fields, 'the state machine', machineFields);
+  checkMachine(asFields(definition, 'the state machine'), machineFields, {
+    name: 'the state machine',
+    isInline: false,
+  });
   return definition as Definition;
 }
 
-function checkMachine(machine: Fields, place: string, known: readonly string[]): void {
-  refuseOthers(machine, place, known);
-  if (machine.QueryLanguage !== undefined && machine.QueryLanguage !== 'JSONPath') {
-    throw new UnsupportedError(
-      `${place} uses ${JSON.stringify(machine.QueryLanguage)}; only JSONPath is rehearsed`,
-    );
-  }
-  for (const [name, state] of Object.entries(machine.States as Record<string, State>)) {
-    checkState(name, state);
+function checkMachine(machine: Fields, known: readonly string[], place: Place): void {
+  refuseOthers(machine, place.name, known);
+  refuseJsonata(machine, place.name);
+  const states = asFields(machine.States, `${place.name}’s States`);
+  assertTarget(machine.StartAt, 'StartAt', states, place.name);
+  for (const [name, state] of Object.entries(states)) {
+    checkState({ ...place, name: `state ${name}` }, state as State, states);
   }
 }
 
-function checkState(name: string, state: State): void {
-  const place = `state ${name}`;
+function checkState(place: Place, state: State, states: Fields): void {
   const known = fieldsOf[state.Type];
   if (known === undefined) {
-    throw new UnsupportedError(`${place} is of type ${state.Type}, which is not rehearsed`);
+    throw new UnsupportedError(`${place.name} is of type ${state.Type}, which is not rehearsed`);
   }
-  refuseOthers(state, place, known);
-  if (state.Type === 'Task') checkTask(place, state);
+  refuseJsonata(state, place.name);
+  refuseOthers(state, place.name, known);
+  if (known.includes('Next') && state.End !== true) {
+    assertTarget(state.Next, 'Next', states, place.name);
+  }
+  for (const field of ['InputPath', 'OutputPath', 'ItemsPath']) {
+    assertPath(state[field], place, field);
+  }
+  assertResultPath(state.ResultPath, place, 'ResultPath');
+  for (const field of ['Parameters', 'ResultSelector', 'ItemSelector']) {
+    assertTemplate(state[field], place, field);
+  }
+  for (const retrier of state.Retry ?? []) {
+    refuseOthers(retrier as unknown as Fields, `${place.name}’s Retry`, retrierFields);
+  }
+  for (const catcher of (state.Catch ?? []) as readonly Fields[]) {
+    refuseOthers(catcher, `${place.name}’s Catch`, catcherFields);
+    assertTarget(catcher.Next, 'Catch.Next', states, place.name);
+    assertResultPath(catcher.ResultPath, place, 'Catch.ResultPath');
+  }
+  if (state.Type === 'Task') checkTask(place.name, state);
   if (state.Type === 'Map') checkMap(place, state as MapState);
-}
-
-function checkTask(place: string, { Resource }: State): void {
-  const isLambda =
-    typeof Resource === 'string' &&
-    (/^arn:aws:states:::lambda:invoke$/.test(Resource) || /^arn:aws:lambda:[^.]*$/.test(Resource));
-  if (!isLambda) {
-    throw new UnsupportedError(`${place} calls ${String(Resource)}; only Lambda is rehearsed`);
+  if (state.Type === 'Wait' && typeof state.Seconds !== 'number') {
+    throw new UnsupportedError(`${place.name} has no Seconds, the one way to wait here`);
+  }
+  if (state.Type === 'Pass' && 'Result' in state && !state.Result) {
+    // The interpreter takes it for none.
+    throw new UnsupportedError(
+      `${place.name} has Result ${JSON.stringify(state.Result)}, which is not rehearsed`,
+    );
   }
 }
 
-function checkMap(place: string, state: MapState): void {
+function checkTask(place: string, { Resource, Parameters }: State): void {
+  const isOptimised = Resource === 'arn:aws:states:::lambda:invoke';
+  const isFunction =
+    typeof Resource === 'string' && /^arn:aws:lambda:[^:]*:\d*:function:[^.]+$/.test(Resource);
+  if (!isOptimised && !isFunction) {
+    throw new UnsupportedError(
+      `${place} has Resource ${JSON.stringify(Resource)}; only Lambda functions are rehearsed`,
+    );
+  }
+  if (isOptimised) {
+    refuseOthers(
+      asFields(Parameters, `${place}’s Parameters`),
+      `${place}’s Parameters`,
+      invokeFields,
+    );
+  }
+}
+
+function checkMap(place: Place, state: MapState): void {
+  const { name } = place;
   for (const field of ['ToleratedFailureCount', 'ToleratedFailurePercentage']) {
     if (state[field] !== undefined && state[field] !== 0) {
-      throw new UnsupportedError(`${place} tolerates failures (${field}), which is not rehearsed`);
+      throw new UnsupportedError(`${name} tolerates failures (${field}), which is not rehearsed`);
     }
   }
   const { ProcessorConfig = {} } = state.ItemProcessor as {
     ProcessorConfig?: { Mode?: string; ExecutionType?: string };
   };
-  const { Mode = 'INLINE', ExecutionType = 'STANDARD' } = ProcessorConfig;
+  const { Mode = 'INLINE', ExecutionType = 'STANDARD', ...others } = ProcessorConfig;
+  refuseOthers(others, `${name}’s ProcessorConfig`, []);
   if (!['INLINE', 'DISTRIBUTED'].includes(Mode)) {
-    throw new UnsupportedError(`${place} has the unknown mode ${Mode}`);
+    throw new UnsupportedError(`${name} has the unknown mode ${Mode}`);
   }
   if (ExecutionType !== 'STANDARD') {
-    throw new UnsupportedError(`${place} has ${ExecutionType} children, which are not rehearsed`);
+    throw new UnsupportedError(`${name} has ${ExecutionType} children, which are not rehearsed`);
   }
-  checkMachine(state.ItemProcessor as unknown as Fields, `${place}’s processor`, [
-    'ProcessorConfig',
-    'StartAt',
-    'States',
-    'Comment',
-  ]);
+  checkMachine(state.ItemProcessor as unknown as Fields, processorFields, {
+    name: `${name}’s ItemProcessor`,
+    isInline: Mode === 'INLINE',
+  });
+}
+
+function refuseJsonata({ QueryLanguage }: Fields, place: string): void {
+  if (QueryLanguage === undefined || QueryLanguage === 'JSONPath') return;
+  throw new UnsupportedError(
+    `${place} has QueryLanguage ${JSON.stringify(QueryLanguage)}; only JSONPath is rehearsed`,
+  );
 }
 
 function refuseOthers(value: Fields, place: string, known: readonly string[]): void {
   const other = Object.keys(value).find((key) => !known.includes(key));
-  if (other !== undefined)
+  if (other !== undefined) {
     throw new UnsupportedError(`${place} has ${other}, which is not rehearsed`);
+  }
+}
+
+function asFields(value: unknown, place: string): Fields {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
+  throw new UnsupportedError(`${place} must be an object; got ${JSON.stringify(value)}`);
+}
+
+function assertTarget(target: unknown, field: string, states: Fields, place: string): void {
+  if (typeof target === 'string' && Object.hasOwn(states, target)) return;
+  throw new UnsupportedError(
+    `${place} has ${field} ${JSON.stringify(target)}, which is none of its states`,
+  );
 }
 
 /** What the interpreter takes for a Map: a task that is given its items and runs them. */
@@ -155,26 +225,39 @@ export function toInterpreted(definition: Definition, timeScale: number): Defini
     name,
     interpretedState(state, timeScale),
   ]);
-  return { ...definition, States: Object.fromEntries(states) as Record<string, State> };
+  // How long an execution may take is kept by the execution itself.
+  return {
+    StartAt: definition.StartAt,
+    States: Object.fromEntries(states) as Record<string, State>,
+  };
 }
 
 function interpretedState(state: State, timeScale: number): State {
+  const { Seconds, Retry, Catch } = state;
   const scaled: State = {
-    ...state,
-    ...(typeof state.Seconds === 'number' && { Seconds: state.Seconds / timeScale }),
-    ...(state.Retry && { Retry: state.Retry.map((retrier) => scaledRetrier(retrier, timeScale)) }),
+    ...withoutWhole(state),
+    ...(typeof Seconds === 'number' && { Seconds: Seconds / timeScale }),
+    ...(Retry && { Retry: Retry.map((retrier) => scaledRetrier(retrier, timeScale)) }),
+    ...(Catch !== undefined && { Catch: (Catch as readonly Fields[]).map(withoutWhole) }),
   };
   if (state.Type === 'Task') return { TimeoutSeconds: longestTaskSeconds, ...scaled };
   if (state.Type !== 'Map') return scaled;
-  const ofMapAlone = ['ItemProcessor', 'ItemsPath', 'ItemSelector', 'MaxConcurrency', 'Label'];
-  const rest = Object.entries(scaled).filter(([field]) => !ofMapAlone.includes(field));
   return {
-    ...Object.fromEntries(rest),
+    ...Object.fromEntries(Object.entries(scaled).filter(([field]) => !mapFields.includes(field))),
     Type: 'Task',
     TimeoutSeconds: longestTaskSeconds,
     Resource: mapResource,
-    Parameters: { 'items.$': scaled.ItemsPath ?? '$', 'input.$': '$' },
+    Parameters: { 'items.$': state.ItemsPath ?? '$', 'input.$': '$' },
   };
+}
+
+/** What a Map has that a task has not. */
+const mapFields = ['ItemProcessor', 'ItemsPath', 'ItemSelector', 'MaxConcurrency', 'Label'];
+
+/** `$`, all of it, is what results replace anyway; the interpreter would make a member of that name. */
+function withoutWhole<T extends Fields>(fields: T): T {
+  if (fields.ResultPath !== '$') return fields;
+  return Object.fromEntries(Object.entries(fields).filter(([key]) => key !== 'ResultPath')) as T;
 }
 
 function scaledRetrier(retrier: Retrier, timeScale: number): Retrier {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import pLimit from 'p-limit';
-import type { Definition, MapState } from './definition.js';
+import type { Definition } from './definition.js';
 import { History } from './history.js';
-import { States } from './interpreter.js';
-import { mostPayloadBytes, StateError, type Task } from './state-error.js';
+import { States, type DistributedMap, type DistributedMapEnd } from './interpreter.js';
+import { assertPayload, StateError, type Task } from './state-error.js';
 
 export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
 
@@ -70,7 +70,7 @@ export class Execution {
   stop(error: string | undefined, cause: string | undefined): void {
     if (this.status !== 'RUNNING') return;
     this.#end('ABORTED', { error, cause });
-    this.history.add(this.history.events.length, 'ExecutionAborted', {
+    this.history.end(this.history.events.length, 'ExecutionAborted', {
       executionAbortedEventDetails: { error, cause },
     });
     this.#abort.abort();
@@ -89,7 +89,7 @@ export class Execution {
         signal: this.#abort.signal,
         context: this.#context(),
         invoke: machine.invoke,
-        runChildren: (...map) => this.#runChildren(...map),
+        runChildren: (map, signal) => this.#runChildren(map, signal),
       },
       started,
     );
@@ -99,14 +99,14 @@ export class Execution {
       if (this.status !== 'RUNNING') return;
       this.output = history.payload(output);
       this.#end('SUCCEEDED', {});
-      history.add(states.lastEvent, 'ExecutionSucceeded', {
+      history.end(states.lastEvent, 'ExecutionSucceeded', {
         executionSucceededEventDetails: { output: this.output },
       });
     } catch (thrown) {
       if (this.status !== 'RUNNING') return;
       const { name: error, message: cause } = thrown as Error;
       this.#end('FAILED', { error, cause });
-      history.add(states.lastEvent, 'ExecutionFailed', {
+      history.end(states.lastEvent, 'ExecutionFailed', {
         executionFailedEventDetails: { error, cause },
       });
     } finally {
@@ -122,7 +122,7 @@ export class Execution {
       () => {
         if (this.status !== 'RUNNING') return;
         this.#end('TIMED_OUT', { error: 'States.Timeout' });
-        this.history.add(this.history.events.length, 'ExecutionTimedOut', {
+        this.history.end(this.history.events.length, 'ExecutionTimedOut', {
           executionTimedOutEventDetails: { error: 'States.Timeout' },
         });
         this.#abort.abort();
@@ -150,11 +150,9 @@ export class Execution {
   }
 
   async #runChildren(
-    state: MapState,
-    name: string,
-    inputs: readonly unknown[],
-    previousEvent: number,
-  ): Promise<{ readonly outputs: readonly unknown[]; readonly lastEvent: number }> {
+    { name, state, inputs, previousEvent }: DistributedMap,
+    signal: AbortSignal,
+  ): Promise<DistributedMapEnd> {
     const { history, machine } = this;
     const label = state.Label ?? name;
     // 0 is AWS’s word for no limit of one's own.
@@ -171,56 +169,61 @@ export class Execution {
       total: inputs.length,
     };
     machine.onMapRun(mapRun);
-    let last = history.add(previousEvent, 'MapRunStarted', {
+    let lastEvent = history.add(previousEvent, 'MapRunStarted', {
       mapRunStartedEventDetails: { mapRunArn: mapRun.arn },
     });
-    const limit = pLimit(maxConcurrency);
     const finish = (status: ExecutionStatus): void => {
+      if (mapRun.status !== 'RUNNING') return;
       mapRun.status = status;
       mapRun.stopDate = Date.now() / 1000;
       for (const child of mapRun.children) child.stop(undefined, undefined);
     };
     const abort = (): void => finish('ABORTED');
-    this.#abort.signal.addEventListener('abort', abort, { once: true });
-    const prefix = `${machine.arn.replace(':stateMachine:', ':execution:')}/${label}`;
-    const runChild = async (input: unknown): Promise<unknown> => {
-      if (mapRun.status !== 'RUNNING') return undefined;
-      const childName = randomUUID();
-      const child = new Execution(
-        machine,
-        `${prefix}:${childName}`,
-        childName,
-        JSON.stringify(input),
-        state.ItemProcessor,
-        mapRun,
-      );
-      mapRun.children.push(child);
-      await child.ended;
-      if (child.status === 'SUCCEEDED') return JSON.parse(child.output ?? 'null') as unknown;
-      throw new StateError(
-        'States.ExceedToleratedFailureThreshold',
-        'The specified tolerated failure threshold was exceeded',
-      );
-    };
+    signal.addEventListener('abort', abort, { once: true });
+    const limit = pLimit(maxConcurrency);
+    const ends = inputs.map((input) =>
+      limit(async () => {
+        if (mapRun.status !== 'RUNNING') return undefined;
+        const child = this.#startChild(mapRun, label, state.ItemProcessor, input);
+        await child.ended;
+        if (child.status !== 'SUCCEEDED') finish('FAILED');
+        return JSON.parse(child.output ?? 'null') as unknown;
+      }),
+    );
     try {
-      const outputs = await Promise.all(inputs.map((input) => limit(() => runChild(input))));
+      const outputs = await Promise.all(ends);
       // AWS gathers them even where the state discards them.
-      if (Buffer.byteLength(history.payload(outputs)) > mostPayloadBytes) {
-        throw new StateError(
-          'States.DataLimitExceeded',
-          `The state/task ${name} returned a result with a size exceeding the maximum number of bytes service limit.`,
-        );
-      }
+      if (mapRun.status === 'RUNNING') assertPayload(history.payload(outputs), name);
       finish('SUCCEEDED');
-      last = history.add(last, 'MapRunSucceeded');
-      return { outputs, lastEvent: last };
+      if (mapRun.status !== 'SUCCEEDED') throw toleratedFailureThreshold();
+      lastEvent = history.add(lastEvent, 'MapRunSucceeded');
+      return { outputs, lastEvent, failure: undefined };
     } catch (thrown) {
-      const { name: error, message: cause } = thrown as Error;
-      if (mapRun.status === 'RUNNING') finish('FAILED');
-      history.add(last, 'MapRunFailed', { mapRunFailedEventDetails: { error, cause } });
-      throw thrown;
+      finish('FAILED');
+      const failure = thrown as Error;
+      lastEvent = history.add(lastEvent, 'MapRunFailed', {
+        mapRunFailedEventDetails: { error: failure.name, cause: failure.message },
+      });
+      return { outputs: [], lastEvent, failure };
     } finally {
-      this.#abort.signal.removeEventListener('abort', abort);
+      signal.removeEventListener('abort', abort);
     }
   }
+
+  #startChild(mapRun: MapRun, label: string, processor: Definition, input: unknown): Execution {
+    const name = randomUUID();
+    const prefix = this.machine.arn.replace(':stateMachine:', ':execution:');
+    const arn = `${prefix}/${label}:${name}`;
+    const text = JSON.stringify(input);
+    const child = new Execution(this.machine, arn, name, text, processor, mapRun);
+    mapRun.children.push(child);
+    return child;
+  }
+}
+
+function toleratedFailureThreshold(): StateError {
+  return new StateError(
+    'States.ExceedToleratedFailureThreshold',
+    'The specified tolerated failure threshold was exceeded',
+  );
 }

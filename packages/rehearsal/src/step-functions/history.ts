@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { StateError } from './state-error.js';
 
 /** An event as GetExecutionHistory tells it; the timestamp in seconds since 1970. */
 export interface HistoryEvent {
@@ -9,8 +10,8 @@ export interface HistoryEvent {
   readonly [details: `${string}EventDetails`]: object | undefined;
 }
 
-/** AWS ends an execution that comes to more events. */
-const mostEvents = 25_000;
+/** AWS ends an execution that would come to more; the last of them tells of the end. */
+export const mostEvents = 25_000;
 
 const start = Date.now() - performance.now();
 
@@ -21,26 +22,30 @@ export class History {
   transitions = 0;
   /** The largest input or output of a state or an execution, in bytes of JSON. */
   largestPayload = 0;
+  #hasEnded = false;
 
   /**
    * @param previous the event that led to this one
-   * @returns the event's id
-   * @throws an error as an execution fails with when its history is full
+   * @returns the event's id; after the end, when what was at work finishes in vain, `previous`
+   * @throws StateError when the history is full
    */
   add(previous: number, type: string, details: Readonly<Record<string, object>> = {}): number {
-    if (this.events.length >= mostEvents) {
-      throw Object.assign(
-        new Error('The execution reached the maximum number of history events.'),
-        {
-          name: 'States.Runtime',
-        },
+    if (this.#hasEnded) return previous;
+    if (this.events.length >= mostEvents - 1) {
+      throw new StateError(
+        'States.Runtime',
+        `The execution reached the maximum number of history events (${mostEvents}).`,
       );
     }
-    const id = this.events.length + 1;
-    const timestamp = (start + performance.now()) / 1000;
-    this.events.push({ id, previousEventId: previous, timestamp, type, ...details });
     if (type.endsWith('StateEntered')) this.transitions += 1;
-    return id;
+    return this.#push(previous, type, details);
+  }
+
+  /** Adds the last event, for which there is always room. */
+  end(previous: number, type: string, details: Readonly<Record<string, object>>): void {
+    if (this.#hasEnded) return;
+    this.#push(previous, type, details);
+    this.#hasEnded = true;
   }
 
   /** The JSON text of a payload, its size noted. */
@@ -48,5 +53,12 @@ export class History {
     const text = JSON.stringify(value === undefined ? null : value);
     this.largestPayload = Math.max(this.largestPayload, Buffer.byteLength(text));
     return text;
+  }
+
+  #push(previousEventId: number, type: string, details: Readonly<Record<string, object>>): number {
+    const id = this.events.length + 1;
+    const timestamp = (start + performance.now()) / 1000;
+    this.events.push({ id, previousEventId, timestamp, type, ...details });
+    return id;
   }
 }

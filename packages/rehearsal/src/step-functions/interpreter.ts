@@ -1,6 +1,6 @@
 import type * as Interpreter from 'aws-local-stepfunctions';
 import pLimit from 'p-limit';
-import { mostPayloadBytes, StateError, type Task } from './state-error.js';
+import { assertPayload, StateError, type Task } from './state-error.js';
 import { toInterpreted, type Definition, type MapState, type State } from './definition.js';
 import type { History } from './history.js';
 
@@ -30,12 +30,20 @@ export interface Surroundings {
   /** Calls a function: the task's `Resource` and what the state gives to it. */
   readonly invoke: Task;
   /** Runs the items of a Distributed Map as executions of their own. */
-  readonly runChildren: (
-    state: MapState,
-    name: string,
-    inputs: readonly unknown[],
-    previousEvent: number,
-  ) => Promise<{ readonly outputs: readonly unknown[]; readonly lastEvent: number }>;
+  readonly runChildren: (map: DistributedMap, signal: AbortSignal) => Promise<DistributedMapEnd>;
+}
+
+export interface DistributedMap {
+  readonly name: string;
+  readonly state: MapState;
+  readonly inputs: readonly unknown[];
+  readonly previousEvent: number;
+}
+
+export interface DistributedMapEnd {
+  readonly outputs: readonly unknown[];
+  readonly lastEvent: number;
+  readonly failure: Error | undefined;
 }
 
 /** AWS runs no more iterations of an inline Map at a time. */
@@ -46,6 +54,11 @@ export class States {
   #last: number;
   /** What the interpreter tells comes later than what it does: a task waits until its state is on record. */
   #entered: { readonly wait: Promise<void>; readonly open: () => void } = gate();
+  /** Which attempt of a task counts: an earlier one that timed out finishes in vain. */
+  #attempt = 0;
+  readonly #stop = new AbortController();
+  /** That the execution has ended, or that these states have. */
+  readonly #signal: AbortSignal;
 
   constructor(
     private readonly definition: Definition,
@@ -53,6 +66,7 @@ export class States {
     previousEvent: number,
   ) {
     this.#last = previousEvent;
+    this.#signal = AbortSignal.any([surroundings.signal, this.#stop.signal]);
   }
 
   /** The latest event on record. */
@@ -63,7 +77,7 @@ export class States {
   /** @throws an error whose name and message are the error and the cause that the states failed with */
   async run(input: unknown): Promise<unknown> {
     const { StateMachine } = await loadInterpreter();
-    const { timeScale, signal, context } = this.surroundings;
+    const { timeScale, context } = this.surroundings;
     const machine = new StateMachine(toInterpreted(this.definition, timeScale) as never, {
       validationOptions: { noValidate: true },
     });
@@ -79,80 +93,97 @@ export class States {
       // No event will come any more; whatever waits for one finds out that it is in vain.
       this.#entered.open();
     };
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
-    const told = this.#record(running.eventLogs as AsyncIterable<InterpreterEvent>);
+    this.#signal.addEventListener('abort', abort, { once: true });
+    if (this.#signal.aborted) abort();
+    let refused: unknown;
+    const told = this.#record(running.eventLogs as AsyncIterable<InterpreterEvent>).catch(
+      (error: unknown) => {
+        refused = error;
+        this.#stop.abort();
+      },
+    );
     try {
-      return await running.result;
-    } catch (error) {
-      throw causeOf(error);
-    } finally {
-      signal.removeEventListener('abort', abort);
+      const output: unknown = await running.result;
       await told;
+      if (refused === undefined) return output;
+    } catch (error) {
+      await told;
+      refused ??= causeOf(error);
+    } finally {
+      this.#signal.removeEventListener('abort', abort);
     }
+    throw refused;
   }
 
+  /** @throws StateError when a limit is passed that the interpreter knows nothing of */
   async #record(events: AsyncIterable<InterpreterEvent>): Promise<void> {
-    for await (const { type, state } of events) {
-      if (type === 'StateRetried') {
-        this.surroundings.history.transitions += 1;
-        this.#entered.open();
-      }
-      if (state === undefined || (type !== 'StateEntered' && type !== 'StateExited')) continue;
+    const { history } = this.surroundings;
+    for await (const { type, state, Error: error } of events) {
+      if (state === undefined) continue;
       const kind = this.definition.States[state.name]?.Type ?? state.type;
-      const { history } = this.surroundings;
       if (type === 'StateEntered') {
         this.#last = history.add(this.#last, `${kind}StateEntered`, {
           stateEnteredEventDetails: { name: state.name, input: history.payload(state.input) },
         });
         if (kind === 'Task' || kind === 'Map') this.#entered.open();
-      } else {
+      } else if (type === 'StateExited') {
+        const output = history.payload(state.output);
+        assertPayload(output, state.name);
         this.#last = history.add(this.#last, `${kind}StateExited`, {
-          stateExitedEventDetails: { name: state.name, output: history.payload(state.output) },
+          stateExitedEventDetails: { name: state.name, output },
         });
+      } else if (type === 'StateFailed' && kind === 'Task' && error === 'States.Timeout') {
+        this.#attempt += 1;
+        const { scheduled, details } = namesOf(this.definition.States[state.name]);
+        this.#last = history.add(this.#last, `${scheduled}TimedOut`, {
+          [`${details}TimedOutEventDetails`]: { error },
+        });
+      } else if (type === 'StateRetried') {
+        history.transitions += 1;
+        this.#entered.open();
       }
     }
   }
 
   async #task(name: string, state: State, given: unknown): Promise<unknown> {
     await this.#entered.wait;
-    if (this.surroundings.signal.aborted) throw new StateError('States.Runtime', 'aborted');
+    if (this.#signal.aborted) throw new StateError('States.Runtime', 'aborted');
     this.#entered = gate();
     const result =
       state.Type === 'Map'
         ? await this.#map(name, state as MapState, given as MapInput)
-        : await this.#invoke(state, given);
-    // The interpreter knows no limit.
-    if (Buffer.byteLength(JSON.stringify(result ?? null)) > mostPayloadBytes) {
-      throw new StateError(
-        'States.DataLimitExceeded',
-        `The state/task ${name} returned a result with a size exceeding the maximum number of bytes service limit.`,
-      );
-    }
+        : await this.#invoke(name, state, given);
+    assertPayload(JSON.stringify(result ?? null), name);
     return result;
   }
 
-  async #invoke(state: State, given: unknown): Promise<unknown> {
+  async #invoke(name: string, state: State, given: unknown): Promise<unknown> {
     const { history, invoke } = this.surroundings;
     const resource = String(state.Resource);
-    const names = resource.startsWith('arn:aws:lambda:')
-      ? { scheduled: 'LambdaFunction', details: 'lambdaFunction' }
-      : { scheduled: 'Task', details: 'task' };
-    this.#last = history.add(this.#last, `${names.scheduled}Scheduled`, {
-      [`${names.details}ScheduledEventDetails`]: { resource, parameters: history.payload(given) },
+    const { scheduled, details } = namesOf(state);
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    const parameters = history.payload(given);
+    assertPayload(parameters, name);
+    this.#last = history.add(this.#last, `${scheduled}Scheduled`, {
+      [`${details}ScheduledEventDetails`]: { resource, parameters },
     });
-    this.#last = history.add(this.#last, `${names.scheduled}Started`);
+    this.#last = history.add(this.#last, `${scheduled}Started`);
     try {
       const result = await invoke(resource, given);
-      this.#last = history.add(this.#last, `${names.scheduled}Succeeded`, {
-        [`${names.details}SucceededEventDetails`]: { resource, output: history.payload(result) },
-      });
+      if (attempt === this.#attempt) {
+        this.#last = history.add(this.#last, `${scheduled}Succeeded`, {
+          [`${details}SucceededEventDetails`]: { resource, output: history.payload(result) },
+        });
+      }
       return result;
     } catch (thrown) {
       const { name: error, message: cause } = thrown as Error;
-      this.#last = history.add(this.#last, `${names.scheduled}Failed`, {
-        [`${names.details}FailedEventDetails`]: { resource, error, cause },
-      });
+      if (attempt === this.#attempt) {
+        this.#last = history.add(this.#last, `${scheduled}Failed`, {
+          [`${details}FailedEventDetails`]: { resource, error, cause },
+        });
+      }
       throw thrown;
     }
   }
@@ -162,13 +193,29 @@ export class States {
       throw new StateError('States.Runtime', `the items of ${name} are no array`);
     }
     const inputs = await this.#select(state, items, input);
-    if (state.ItemProcessor.ProcessorConfig?.Mode === 'DISTRIBUTED') {
-      const { runChildren } = this.surroundings;
-      const { outputs, lastEvent } = await runChildren(state, name, inputs, this.#last);
-      this.#last = lastEvent;
+    const { history } = this.surroundings;
+    this.#last = history.add(this.#last, 'MapStateStarted', {
+      mapStateStartedEventDetails: { length: inputs.length },
+    });
+    try {
+      const outputs =
+        state.ItemProcessor.ProcessorConfig?.Mode === 'DISTRIBUTED'
+          ? await this.#distribute(name, state, inputs)
+          : await this.#inline(name, state, inputs, items);
+      this.#last = history.add(this.#last, 'MapStateSucceeded');
       return outputs;
+    } catch (error) {
+      this.#last = history.add(this.#last, 'MapStateFailed');
+      throw error;
     }
-    return this.#inline(name, state, inputs, items);
+  }
+
+  async #distribute(name: string, state: MapState, inputs: readonly unknown[]): Promise<unknown> {
+    const map = { name, state, inputs, previousEvent: this.#last };
+    const { outputs, lastEvent, failure } = await this.surroundings.runChildren(map, this.#signal);
+    this.#last = lastEvent;
+    if (failure !== undefined) throw failure;
+    return outputs;
   }
 
   async #inline(
@@ -177,16 +224,15 @@ export class States {
     inputs: readonly unknown[],
     items: readonly unknown[],
   ): Promise<unknown> {
-    const { history, signal } = this.surroundings;
-    const started = history.add(this.#last, 'MapStateStarted', {
-      mapStateStartedEventDetails: { length: inputs.length },
-    });
+    const { history } = this.surroundings;
+    const started = this.#last;
     // 0 is AWS’s word for no limit of one's own.
     const { MaxConcurrency = 0 } = state;
     const limit = pLimit(MaxConcurrency === 0 ? mostInline : Math.min(MaxConcurrency, mostInline));
+    const failures: unknown[] = [];
     const stop = new AbortController();
-    const isStopped = (): boolean => stop.signal.aborted || signal.aborted;
-    let last = started;
+    const signal = AbortSignal.any([this.#signal, stop.signal]);
+    const isStopped = (): boolean => signal.aborted;
     const iterate = async (itemInput: unknown, index: number): Promise<unknown> => {
       if (isStopped()) return undefined;
       const details = { name, index };
@@ -195,41 +241,38 @@ export class States {
       });
       const states = new States(
         state.ItemProcessor,
-        {
-          ...this.surroundings,
-          signal: AbortSignal.any([signal, stop.signal]),
-          context: this.#contextOf(index, items[index]),
-        },
+        { ...this.surroundings, signal, context: this.#contextOf(index, items[index]) },
         first,
       );
       try {
         const output = await states.run(itemInput);
-        last = history.add(states.lastEvent, 'MapIterationSucceeded', {
+        this.#last = history.add(states.lastEvent, 'MapIterationSucceeded', {
           mapIterationSucceededEventDetails: details,
         });
         return output;
       } catch (error) {
         // The first to fail ends the others, whose end is no failure of theirs.
-        if (!isStopped()) {
-          this.#last = history.add(states.lastEvent, 'MapIterationFailed', {
-            mapIterationFailedEventDetails: details,
-          });
-          stop.abort();
-        }
+        const hasFailed = !isStopped();
+        stop.abort();
+        const end = hasFailed ? 'Failed' : 'Aborted';
+        const id = history.add(states.lastEvent, `MapIteration${end}`, {
+          [`mapIteration${end}EventDetails`]: details,
+        });
+        if (hasFailed) this.#last = id;
         throw error;
       }
     };
-    try {
-      const outputs = await Promise.all(
-        inputs.map((itemInput, index) => limit(() => iterate(itemInput, index))),
-      );
-      this.#last = history.add(last, 'MapStateSucceeded');
-      return outputs;
-    } catch (error) {
-      stop.abort();
-      this.#last = history.add(this.#last, 'MapStateFailed');
-      throw error;
-    }
+    // All have ended when the Map has, whichever failed first.
+    const ends = await Promise.allSettled(
+      inputs.map((itemInput, index) =>
+        limit(() => iterate(itemInput, index)).catch((error: unknown) => {
+          failures.push(error);
+          throw error;
+        }),
+      ),
+    );
+    if (failures.length > 0) throw failures[0];
+    return ends.map((end) => (end.status === 'fulfilled' ? end.value : undefined));
   }
 
   /** Each item's input; where the state selects it, by the interpreter's own reading of the template. */
@@ -264,12 +307,24 @@ interface MapInput {
 /** What is read of the interpreter's events. */
 interface InterpreterEvent {
   readonly type: string;
+  /** The error's name, of a state that failed. */
+  readonly Error?: string;
   readonly state?: {
     readonly name: string;
     readonly type: string;
     readonly input: unknown;
     readonly output?: unknown;
   };
+}
+
+/** How AWS calls the events of a task, which depends on how it names its function. */
+function namesOf(state: State | undefined): {
+  readonly scheduled: string;
+  readonly details: string;
+} {
+  return String(state?.Resource).startsWith('arn:aws:lambda:')
+    ? { scheduled: 'LambdaFunction', details: 'lambdaFunction' }
+    : { scheduled: 'Task', details: 'task' };
 }
 
 function gate(): { readonly wait: Promise<void>; readonly open: () => void } {

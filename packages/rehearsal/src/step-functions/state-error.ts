@@ -6,10 +6,32 @@ export class StateError extends Error {
   ) {
     super(cause);
   }
+
+  /** Whether a retrier may name it. The interpreter asks, also for `States.ALL`. */
+  get isRetryable(): boolean {
+    return !terminal.includes(this.name);
+  }
+
+  /** Whether a catcher may name it. */
+  get isCatchable(): boolean {
+    return !terminal.includes(this.name);
+  }
 }
+
+/** What ends an execution whatever its states retry and catch. */
+const terminal = ['States.DataLimitExceeded', 'States.Runtime'];
 
 /** What a task calls: the `Resource`, with what the state gives to it. */
 export type Task = (resource: string, given: unknown) => Promise<unknown>;
 
 /** 256 KiB, for every input and output. */
 export const mostPayloadBytes = 262_144;
+
+/** @throws StateError when a payload's JSON text is longer than a state may take or give */
+export function assertPayload(text: string, stateName: string): void {
+  if (Buffer.byteLength(text) <= mostPayloadBytes) return;
+  throw new StateError(
+    'States.DataLimitExceeded',
+    `The state/task '${stateName}' returned a result with a size exceeding the maximum number of bytes service limit.`,
+  );
+}

@@ -1,0 +1,182 @@
+import { UnsupportedError } from '../src/index.js';
+import { parseDefinition } from '../src/step-functions/definition.js';
+
+const task = {
+  Type: 'Task',
+  Resource: 'arn:aws:states:::lambda:invoke',
+  Parameters: { FunctionName: 'f' },
+  End: true,
+};
+const map = {
+  Type: 'Map',
+  ItemProcessor: {
+    ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
+    StartAt: 'Work',
+    States: { Work: task },
+  },
+  End: true,
+};
+const machine = (state: object, fields: object = {}): object => ({
+  StartAt: 'Only',
+  States: { Only: state },
+  ...fields,
+});
+const within = (processor: object): object => ({
+  ...map,
+  ItemProcessor: { ...map.ItemProcessor, ...processor },
+});
+
+describe('a definition', () => {
+  it.each([
+    ['a task', task],
+    ['a Map', map],
+    ['a task of a plain function', { ...task, Resource: 'arn:aws:lambda:us-east-1:1:function:f' }],
+    [
+      'a template of paths',
+      {
+        ...task,
+        Parameters: { FunctionName: 'f', Payload: { 'a.$': '$$.Execution.Id', 'b.$': '$.c[0].d' } },
+      },
+    ],
+    ['a path in brackets', { ...task, OutputPath: "$['a b']" }],
+    [
+      'an intrinsic function',
+      {
+        ...task,
+        Parameters: { FunctionName: 'f', Payload: { 'a.$': "States.Format('{}', $.b)" } },
+      },
+    ],
+    [
+      'a jittered retrier',
+      {
+        ...task,
+        Retry: [
+          {
+            ErrorEquals: ['States.ALL'],
+            IntervalSeconds: 1,
+            MaxAttempts: 9,
+            BackoffRate: 2,
+            MaxDelaySeconds: 60,
+            JitterStrategy: 'FULL',
+          },
+        ],
+      },
+    ],
+  ])('may have %s', (_, state) => {
+    expect(parseDefinition(machine(state))).toEqual(machine(state));
+  });
+
+  it.each([
+    ['JSONata', machine(task, { QueryLanguage: 'JSONata' }), /QueryLanguage "JSONata"/],
+    [
+      'JSONata in a state',
+      machine({ ...task, QueryLanguage: 'JSONata' }),
+      /state Only has QueryLanguage/,
+    ],
+    ['Arguments', machine({ ...task, Arguments: {} }), /state Only has Arguments/],
+    ['Assign', machine({ ...task, Assign: {} }), /state Only has Assign/],
+    ['an unknown field', machine({ ...task, Retri: [] }), /state Only has Retri,/],
+    [
+      'an unknown field of the machine',
+      machine(task, { Processor: 1 }),
+      /the state machine has Processor/,
+    ],
+    [
+      'an unknown field of a retrier',
+      machine({ ...task, Retry: [{ ErrorEquals: ['A'], Max: 1 }] }),
+      /Only’s Retry has Max/,
+    ],
+    ['an ItemReader', machine({ ...map, ItemReader: {} }), /state Only has ItemReader/],
+    ['an ItemBatcher', machine({ ...map, ItemBatcher: {} }), /state Only has ItemBatcher/],
+    ['a ResultWriter', machine({ ...map, ResultWriter: {} }), /state Only has ResultWriter/],
+    [
+      'Express children',
+      machine(within({ ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'EXPRESS' } })),
+      /state Only has EXPRESS children/,
+    ],
+    [
+      'tolerated failures',
+      machine({ ...map, ToleratedFailureCount: 1 }),
+      /Only tolerates failures \(ToleratedFailureCount\)/,
+    ],
+    [
+      'a tolerated percentage',
+      machine({ ...map, ToleratedFailurePercentage: 5 }),
+      /\(ToleratedFailurePercentage\)/,
+    ],
+    [
+      'a fault within a Map',
+      machine(within({ States: { Work: { ...task, HeartbeatSeconds: 1 } } })),
+      /state Work has HeartbeatSeconds/,
+    ],
+    [
+      'an activity',
+      machine({ ...task, Resource: 'arn:aws:states:us-east-1:1:activity:a' }),
+      /state Only has Resource .*activity/,
+    ],
+    [
+      'a task token',
+      machine({ ...task, Resource: 'arn:aws:states:::lambda:invoke.waitForTaskToken' }),
+      /waitForTaskToken/,
+    ],
+    [
+      'another service',
+      machine({ ...task, Resource: 'arn:aws:states:::sqs:sendMessage' }),
+      /sqs:sendMessage/,
+    ],
+    [
+      '.sync',
+      machine({ ...task, Resource: 'arn:aws:states:::states:startExecution.sync:2' }),
+      /startExecution\.sync/,
+    ],
+    [
+      'an asynchronous invocation',
+      machine({ ...task, Parameters: { FunctionName: 'f', InvocationType: 'Event' } }),
+      /Only’s Parameters has InvocationType/,
+    ],
+    ['a Choice', machine({ Type: 'Choice', Choices: [] }), /of type Choice/],
+    ['a Parallel', machine({ Type: 'Parallel', Branches: [], End: true }), /of type Parallel/],
+    [
+      'a wait until a time',
+      machine({ Type: 'Wait', Timestamp: '2026-01-01T00:00:00Z', End: true }),
+      /state Only has Timestamp/,
+    ],
+    ['a path that searches', machine({ ...task, OutputPath: '$..a' }), /OutputPath "\$\.\.a"/],
+    ['a path that filters', machine({ ...map, ItemsPath: '$.a[?(@.b)]' }), /ItemsPath/],
+    [
+      'a task’s token in the context',
+      machine({ ...task, Parameters: { FunctionName: 'f', Payload: { 'a.$': '$$.Task.Token' } } }),
+      /Parameters\.Payload\.a\.\$ "\$\$\.Task\.Token"/,
+    ],
+    [
+      'the execution’s input in an inline iteration',
+      machine(
+        within({
+          ProcessorConfig: { Mode: 'INLINE' },
+          States: { Work: { ...task, InputPath: '$$.Execution.Input' } },
+        }),
+      ),
+      /state Work has InputPath/,
+    ],
+    [
+      'an intrinsic function that is computed otherwise',
+      machine({
+        ...task,
+        Parameters: { FunctionName: 'f', Payload: { 'a.$': 'States.JsonToString($.b)' } },
+      }),
+      /States\.JsonToString/,
+    ],
+    ['a state that leads nowhere', machine({ Type: 'Pass', Next: 'Nowhere' }), /Next "Nowhere"/],
+    ['no end', machine({ Type: 'Pass' }), /state Only has Next undefined/],
+    ['no such start', { StartAt: 'None', States: {} }, /StartAt "None"/],
+    ['no states', { StartAt: 'None' }, /States must be an object/],
+    [
+      'a result that the interpreter overlooks',
+      machine({ Type: 'Pass', Result: 0, End: true }),
+      /Result 0/,
+    ],
+  ])('is refused with %s, naming the place', (_, definition, message) => {
+    expect(() => parseDefinition(definition)).toThrow(UnsupportedError);
+    expect(() => parseDefinition(definition)).toThrow(message);
+  });
+});
