@@ -11,7 +11,7 @@ export interface HistoryEvent {
 }
 
 /** AWS ends an execution that would come to more; the last of them tells of the end. */
-export const mostEvents = 25_000;
+const mostEvents = 25_000;
 
 const start = Date.now() - performance.now();
 
