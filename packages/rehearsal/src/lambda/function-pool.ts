@@ -59,7 +59,7 @@ export class FunctionPool {
     const { timeoutMs, arn } = this.props.definition;
     if (this.#isClosed) throw new Error('the function is gone: its rehearsal was closed');
     const requestId = randomUUID();
-    const instance = this.#idle.pop() ?? this.#start();
+    const instance = this.#takeIdle() ?? this.#start();
     const start = performance.now();
     const late = new AbortController();
     const timeUp = setTimeout(() => {
@@ -107,6 +107,15 @@ export class FunctionPool {
       initMs: 0,
       hasCrashed: crash !== undefined && !late.signal.aborted,
     };
+  }
+
+  /** A kept instance, but for one whose process has ended since its last event. */
+  #takeIdle(): Instance | undefined {
+    for (let instance = this.#idle.pop(); instance !== undefined; instance = this.#idle.pop()) {
+      if (!instance.isGone) return instance;
+      this.#all.delete(instance);
+    }
+    return undefined;
   }
 
   #start(): Instance {
