@@ -11,7 +11,7 @@ const noDefaultExport = {
 };
 
 export default defineConfig(
-  { ignores: ['**/dist/', '**/coverage/', '**/.stepcompute/'] },
+  { ignores: ['**/cdk.out/', '**/dist/', '**/coverage/', '**/.stepcompute/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.{js,mjs,cjs}'],

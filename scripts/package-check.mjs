@@ -7,7 +7,15 @@ import { join, resolve } from 'node:path';
 const root = resolve(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'stepcompute-pack-'));
 try {
-  for (const name of ['core', 'inmemory-adapter', 'sql-store', 'cli']) {
+  for (const name of [
+    'core',
+    'inmemory-adapter',
+    'sql-store',
+    'aws-adapter',
+    'infra',
+    'rehearsal',
+    'cli',
+  ]) {
     const packed = execFileSync(
       'npm',
       ['pack', '--json', '--pack-destination', folder, '--workspace', `packages/${name}`],

@@ -58,25 +58,28 @@ export class DataApiSession {
     this.#transactionId = (await send(() => client.send(command), options)).transactionId;
   }
 
-  commitTransaction(): Promise<void> {
-    return this.#end((names) => new CommitTransactionCommand(names));
+  async commitTransaction(): Promise<void> {
+    const { client } = this.target;
+    const command = new CommitTransactionCommand(this.#endTransaction());
+    await this.#sendInTransaction(() => client.send(command));
   }
 
-  rollbackTransaction(): Promise<void> {
-    return this.#end((names) => new RollbackTransactionCommand(names));
+  async rollbackTransaction(): Promise<void> {
+    const { client } = this.target;
+    const command = new RollbackTransactionCommand(this.#endTransaction());
+    await this.#sendInTransaction(() => client.send(command));
   }
 
-  async #end(
-    commandFor: (names: TransactionNames) => CommitTransactionCommand | RollbackTransactionCommand,
-  ): Promise<void> {
-    const { client, resourceArn, secretArn, patienceMs } = this.target;
+  /** Whatever comes of it, nothing more can be done in the transaction. */
+  #endTransaction(): { resourceArn: string; secretArn: string; transactionId: string | undefined } {
+    const { resourceArn, secretArn } = this.target;
     const transactionId = this.#transactionId;
     this.#transactionId = undefined;
-    const command = commandFor({ resourceArn, secretArn, transactionId });
-    await send(() => client.send(command), {
-      inTransaction: true,
-      patienceMs,
-    });
+    return { resourceArn, secretArn, transactionId };
+  }
+
+  #sendInTransaction(call: () => Promise<unknown>): Promise<unknown> {
+    return send(call, { inTransaction: true, patienceMs: this.target.patienceMs });
   }
 
   /** TypeORM asks for both; what they are given needs no change. */
@@ -87,10 +90,4 @@ export class DataApiSession {
   prepareHydratedValue(value: unknown): unknown {
     return value;
   }
-}
-
-interface TransactionNames {
-  readonly resourceArn: string;
-  readonly secretArn: string;
-  readonly transactionId: string | undefined;
 }

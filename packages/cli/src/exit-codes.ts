@@ -1,4 +1,4 @@
-import { isStepComputeError, StepComputeError } from '@stepcompute/core';
+import { isError, isStepComputeError, messageOf, StepComputeError } from '@stepcompute/core';
 
 /** What the process's exit code says. */
 export const ExitCode = {
@@ -42,6 +42,15 @@ export function exitCodeOf(error: unknown): ExitCode {
   return isStepComputeError(error)
     ? (exitCodes[error.code] ?? ExitCode.unexpected)
     : ExitCode.unexpected;
+}
+
+/** An error as JSON has it. */
+export function describeError(error: unknown): object {
+  return {
+    name: isError(error) ? error.name : 'Error',
+    code: isStepComputeError(error) ? error.code : 'UNEXPECTED',
+    message: messageOf(error),
+  };
 }
 
 /** A simulation that went wrong outside of any one iteration's promise, or never settles. */

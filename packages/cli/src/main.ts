@@ -4,6 +4,7 @@ import { migrateDatabase } from './databases.js';
 import { ExitCode, exitCodeHelp, exitCodeOf } from './exit-codes.js';
 import { listCommand, showCommand, valuesCommand } from './inspect-commands.js';
 import { Interruption } from './interruption.js';
+import { rehearseCommand, type RehearseOptions } from './rehearse-command.js';
 import { replayCommand, type ReplayOptions } from './replay-command.js';
 import { runCommand, type RunCommandOptions } from './run-command.js';
 import { openTerminal } from './terminal.js';
@@ -93,6 +94,37 @@ my-simulation.js:
     )
     .action(async (options: RunCommandOptions) => {
       finish(await runCommand(options, openTerminal(options), interruption));
+    });
+
+  program
+    .command('rehearse')
+    .description('run the deployment on AWS, as CDK synthesizes it, on this machine')
+    .option('-n, --repetitions <count>', 'how many times', '200')
+    .option('--seed <integer>', '0 to 2^53 − 1; chosen at random and recorded when not given')
+    .option('--mode <mode>', 'inline (up to 2,854 repetitions) or distributed', 'inline')
+    .option('--generator <file>', 'the simulation to deploy, .ts, .js or .mjs')
+    .option('--faults <likelihood>', 'how likely a call meets a fault of AWS, 0 to 1', '0')
+    .option('--crashes <likelihood>', 'how likely a function’s process dies, 0 to 1', '0')
+    .option('--fault-seed <integer>', 'which faults: the same seed has the same ones', '0')
+    .option(
+      '--db <place>',
+      'what stands for the database: memory, a folder, a PostgreSQL URL',
+      'memory',
+    )
+    .option('--json', 'print one JSON object on the last line of standard output')
+    .option('--verbose', 'show the functions’ logs, and stack traces')
+    .addHelpText(
+      'after',
+      `
+Ten minutes of delay become ten milliseconds. The output says what it would have cost.
+
+Examples:
+  $ stepcompute rehearse --repetitions 200 --seed 42
+  $ stepcompute rehearse --mode distributed -n 100000 --json
+  $ stepcompute rehearse --faults 0.2 --fault-seed 7`,
+    )
+    .action(async (options: RehearseOptions) => {
+      finish(await rehearseCommand(options, openTerminal(options), interruption));
     });
 
   command('list', 'list the newest runs')

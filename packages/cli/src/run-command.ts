@@ -1,7 +1,5 @@
 import { performance } from 'node:perf_hooks';
 import {
-  describeValue,
-  isStepComputeError,
   parseRunRequest,
   readLedger,
   reportOf,
@@ -12,7 +10,7 @@ import {
 } from '@stepcompute/core';
 import { InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
 import { openDatabase, type Database } from './databases.js';
-import { ExitCode, exitCodeOf } from './exit-codes.js';
+import { describeError, ExitCode, exitCodeOf } from './exit-codes.js';
 import { averageRows, drawHistogram, formatCount, formatDuration, formatTable } from './format.js';
 import { builtInGenerator, loadGenerator, type NamedGenerator } from './generators.js';
 import type { Interruption } from './interruption.js';
@@ -182,11 +180,7 @@ async function reportFailure(
       JSON.stringify({
         ...(account === undefined ? {} : reportOf(account.run, account.ledger, undefined)),
         elapsedMs,
-        error: {
-          name: error instanceof Error ? error.name : 'Error',
-          code: isStepComputeError(error) ? error.code : 'UNEXPECTED',
-          message: error instanceof Error ? error.message : describeValue(error),
-        },
+        error: describeError(error),
       }),
     );
   }

@@ -15,6 +15,7 @@ import {
   PersistenceError,
   RunNotFoundError,
   StepComputeError,
+  StepFailedError,
 } from '../src/errors.js';
 import * as errors from '../src/errors.js';
 import { IterationId } from '../src/range.js';
@@ -105,6 +106,13 @@ const taxonomy: readonly {
     code: 'PERSISTENCE',
     message: 'the database is gone',
     details: { retryable: true, cause },
+  },
+  {
+    error: new StepFailedError('WriteToDb', 'Sandbox.Timedout', 'Task timed out', { cause }),
+    name: 'StepFailedError',
+    code: 'STEP_FAILED',
+    message: 'WriteToDb failed with Sandbox.Timedout: Task timed out',
+    details: { step: 'WriteToDb', errorName: 'Sandbox.Timedout', cause },
   },
   {
     error: new CancelledError(runId, ledger, { cause }),

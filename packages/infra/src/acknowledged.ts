@@ -1,15 +1,15 @@
 import { Stack, Validations, type CfnElement } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
-import type { Construct, IConstruct } from 'constructs';
+import type { IConstruct } from 'constructs';
 
 /** A finding of cdk-nag that stands, and why. */
-export function acknowledge(construct: Construct, id: string, reason: string): void {
+export function acknowledge(construct: IConstruct, id: string, reason: string): void {
   Validations.of(construct).acknowledge({ id, reason });
 }
 
 /** X-Ray knows no resources: what may send a trace may send any. */
-export function acknowledgeTracing(construct: Construct): void {
+export function acknowledgeTracing(construct: IConstruct): void {
   acknowledge(
     construct,
     'AwsSolutions-IAM5[Resource::*]',
@@ -18,7 +18,7 @@ export function acknowledgeTracing(construct: Construct): void {
 }
 
 /** CDK's task may invoke the function in each of its versions, whose ARNs are not known before they exist. */
-export function acknowledgeVersions(construct: Construct, invoked: IFunction): void {
+export function acknowledgeVersions(construct: IConstruct, invoked: IFunction): void {
   acknowledge(
     construct,
     `AwsSolutions-IAM5[Resource::<${logicalIdOf(invoked)}.Arn>:*]`,

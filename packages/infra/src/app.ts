@@ -14,7 +14,9 @@ Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 
 const context = (name: string): string | undefined => {
   const value: unknown = app.node.tryGetContext(name);
-  return value === undefined ? undefined : String(value);
+  if (value === undefined || typeof value === 'string') return value;
+  // What a file of context holds is JSON.
+  return JSON.stringify(value);
 };
 
 function oneOf<T extends string>(name: string, ...allowed: readonly T[]): T | undefined {

@@ -65,11 +65,6 @@ export class StepComputeDatabase extends Construct {
       'AwsSolutions-RDS10',
       'The removal policy keeps a last snapshot; deletion protection would make `destroy` fail half-way.',
     );
-    acknowledge(
-      this.cluster,
-      'AwsSolutions-RDS11',
-      'No port is reachable: there is no route into the VPC, and the functions come by the Data API.',
-    );
   }
 
   /** What a function needs to know, as environment variables that begin with `prefix`. */

@@ -1,5 +1,5 @@
-import { resolve } from 'node:path';
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { dirname, resolve } from 'node:path';
+import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
@@ -40,8 +40,13 @@ export class StepFunction extends NodejsFunction {
     const role = new Role(scope, `${id}Role`, {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     });
+    const entry = require.resolve(`@stepcompute/aws-adapter/handlers/${handler}`);
     super(scope, id, {
-      entry: require.resolve(`@stepcompute/aws-adapter/handlers/${handler}`),
+      entry,
+      // Nothing is installed for the bundle, so no lock file counts; CDK would look for one from the
+      // current folder upwards, and fail where there is none.
+      depsLockFilePath: entry,
+      projectRoot: dirname(entry),
       handler: 'handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,

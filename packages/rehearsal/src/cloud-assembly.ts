@@ -59,13 +59,15 @@ interface AssetManifest {
  * @throws UnsupportedError naming the resource and what of it can't be rehearsed
  */
 export function readCloudAssembly(folder: string): CloudAssembly {
-  const { artifacts = {} } = readJson<Manifest>(folder, 'manifest.json');
+  const { artifacts = {} } = readJson(folder, 'manifest.json') as Manifest;
   const stacks = Object.values(artifacts).filter(({ type }) => type === 'aws:cloudformation:stack');
   const parts = stacks.map(({ properties }) => {
     const templateFile = properties?.templateFile ?? '';
-    const { Resources: resources = {} } = readJson<{ Resources?: Resources }>(folder, templateFile);
+    const { Resources: resources = {} } = readJson(folder, templateFile) as {
+      Resources?: Resources;
+    };
     const assetsFile = templateFile.replace('.template.json', '.assets.json');
-    return new StackReader(folder, resources, readJson<AssetManifest>(folder, assetsFile)).read();
+    return new StackReader(folder, resources, readJson(folder, assetsFile) as AssetManifest).read();
   });
   return {
     functions: parts.flatMap(({ functions }) => functions),
@@ -75,8 +77,8 @@ export function readCloudAssembly(folder: string): CloudAssembly {
   };
 }
 
-function readJson<T>(folder: string, file: string): T {
-  return JSON.parse(readFileSync(join(folder, file), 'utf8')) as T;
+function readJson(folder: string, file: string): unknown {
+  return JSON.parse(readFileSync(join(folder, file), 'utf8'));
 }
 
 class StackReader {

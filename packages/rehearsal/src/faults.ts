@@ -32,9 +32,6 @@ const statementFaults: readonly StatementFault[] = [
   'droppedAnswer',
 ];
 
-/** The longest after its start that a process dies, in milliseconds. */
-const latestCrashMs = 200;
-
 /** Faults as a seed has them: call n of a kind meets the same one in every rehearsal. */
 export class Faults {
   readonly #counts = new Map<string, number>();
@@ -68,13 +65,13 @@ export class Faults {
     return fault;
   }
 
-  /** @returns how long after its start the next process is killed, in milliseconds, if it is */
+  /** @returns at which part of its time, 0 to 1, the next invocation's process is to die, if it is */
   nextCrash(): number | undefined {
     const { chance, choice } = this.#draw('crash');
-    return chance < this.#crashes ? choice * latestCrashMs : undefined;
+    return chance < this.#crashes ? choice : undefined;
   }
 
-  /** A process was killed at work. One that had answered before does not count. */
+  /** To be told of each process that did die: one that was quicker has ended well. */
   countCrash(): void {
     this.#count('crash');
   }

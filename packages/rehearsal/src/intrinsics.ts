@@ -9,7 +9,7 @@ export interface Resource {
   readonly DependsOn?: string | readonly string[];
 }
 
-export const account = '123456789012';
+const account = '123456789012';
 export const region = 'us-east-1';
 
 /** The pseudo parameters of a deployment at home. */
@@ -49,7 +49,7 @@ export class Intrinsics {
   resolve(value: unknown, place: string): unknown {
     if (Array.isArray(value)) return value.map((item) => this.resolve(item, place));
     if (typeof value !== 'object' || value === null) return value;
-    const entries = Object.entries(value);
+    const entries: [string, unknown][] = Object.entries(value);
     const [first] = entries;
     if (entries.length === 1 && first !== undefined) {
       const [key, argument] = first;

@@ -44,6 +44,8 @@ export interface RehearsalProps {
 export class Rehearsal {
   /** The state machines, by logical id. */
   readonly stateMachines: Readonly<Record<string, string>>;
+  /** The names of the functions, which are their logical ids. */
+  readonly functionNames: readonly string[];
   /** The clusters behind the Data API. */
   readonly clusters: readonly ClusterDefinition[];
 
@@ -55,6 +57,7 @@ export class Rehearsal {
     this.stateMachines = Object.fromEntries(
       assembly.stateMachines.map(({ logicalId, arn }) => [logicalId, arn]),
     );
+    this.functionNames = assembly.functions.map(({ logicalId }) => logicalId);
     this.clusters = assembly.clusters;
   }
 

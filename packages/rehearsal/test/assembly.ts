@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export interface FunctionSource {
+interface FunctionSource {
   /** What is in the bundle. */
   readonly code: string;
   /** The bundle's file. Default: `index.js`. */
@@ -89,7 +89,7 @@ function functionResource(name: string, source: FunctionSource): object {
   };
 }
 
-export function machineResource(definition: object): object {
+function machineResource(definition: object): object {
   return {
     Type: 'AWS::StepFunctions::StateMachine',
     Properties: {

@@ -2,7 +2,7 @@ import type { IterationValue } from '@stepcompute/core';
 import type { DataSource } from 'typeorm';
 
 /** A batch of values as one statement takes it. */
-export interface ValueBatch {
+interface ValueBatch {
   /** The FROM item that yields the batch as (iteration_id, value). */
   readonly rows: string;
   /** What `rows` refers to, from the given placeholder on. */

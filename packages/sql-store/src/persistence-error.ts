@@ -29,6 +29,10 @@ export function codeOf(error: unknown): string | undefined {
 /** What node-postgres says, without a code, of a connection that broke or that its pool could not give. */
 const lostConnection = /connection (terminated|ended)|timeout exceeded when trying to connect/i;
 
+const undefinedTable = '42P01';
+const migrateFirst =
+  'its tables are created by `stepcompute migrate`, and on AWS by the Migrate function on each deployment';
+
 /** Whether the same statement may succeed later: the trouble lies with the connection or the moment. */
 function isRetryable(error: unknown): boolean {
   const { errors } = (error ?? {}) as { errors?: unknown };
@@ -47,7 +51,8 @@ export function persistenceError(
   failed = 'the database could not do its work',
 ): Error {
   if (isStepComputeError(cause)) return cause;
-  return new PersistenceError(`${failed}: ${reasonOf(cause)}`, {
+  const remedy = codeOf(cause) === undefinedTable ? `; ${migrateFirst}` : '';
+  return new PersistenceError(`${failed}: ${reasonOf(cause)}${remedy}`, {
     cause,
     retryable: isRetryable(cause),
   });

@@ -1,5 +1,11 @@
-import { InvalidInputError, RunStore, ValueStore, WriteToDb } from '@stepcompute/core';
-import simulation from '@stepcompute/aws-adapter/simulation';
+import {
+  InvalidInputError,
+  RunStore,
+  ValueStore,
+  WriteToDb,
+  type ValueGenerator,
+} from '@stepcompute/core';
+import * as deployed from '@stepcompute/aws-adapter/simulation';
 import { functionContainer } from './container.js';
 import { delayFrom } from './environment.js';
 import { lambdaHandler } from './lambda-handler.js';
@@ -10,7 +16,7 @@ export const handler = lambdaHandler('write-to-db', async (event, _, log) => {
   const { runId, first, count } = parseAssignment(event);
   log({ runId, iterationId: first, count });
   const delayMs = delayFrom(process.env);
-  const container = await functionContainer(simulation);
+  const container = await functionContainer(simulationOf(deployed));
   const step = container.get(WriteToDb);
   const run = await container.get<RunStore>(RunStore).get(runId);
   if (first + count > run.repetitions) {
@@ -25,3 +31,15 @@ export const handler = lambdaHandler('write-to-db', async (event, _, log) => {
   await step.execute({ run: { ...run, delayMs }, missing });
   return event;
 });
+
+/**
+ * The simulation of the bundle: the default export of the user's module, which is one level further
+ * down where that was compiled from ESM to CommonJS, or the built-in one. Step 2 refuses what is no function.
+ */
+function simulationOf(module: {
+  readonly simulation: ValueGenerator;
+  readonly default?: ValueGenerator | { readonly default?: ValueGenerator };
+}): ValueGenerator {
+  const { default: exported = module.simulation } = module;
+  return typeof exported === 'object' ? (exported.default ?? module.simulation) : exported;
+}

@@ -12,7 +12,7 @@ export interface Invocation {
   readonly functionError: 'Unhandled' | undefined;
   readonly durationMs: number;
   readonly initMs: number;
-  /** Whether the process was killed at work, as it was asked to be. */
+  /** Whether the process was killed at work, as it was asked for. */
   readonly hasCrashed: boolean;
 }
 
@@ -31,6 +31,8 @@ export class FunctionPool {
   readonly #all = new Set<Instance>();
   readonly #limit: ReturnType<typeof pLimit>;
   #isClosed = false;
+  /** How long the latest invocation took; at first, about what a start does. */
+  #latestMs = 100;
 
   constructor(private readonly props: FunctionPoolProps) {
     this.#limit = pLimit(props.mostInstances);
@@ -40,9 +42,12 @@ export class FunctionPool {
     return this.props.definition;
   }
 
-  /** @param crashAfterMs kills the instance's process so long after the event was handed to it */
-  invoke(payload: string, crashAfterMs?: number): Promise<Invocation> {
-    return this.#limit(() => this.#invoke(payload, crashAfterMs));
+  /**
+   * @param crashAt kills the instance's process while it is at work: at which part of the time, 0 to 1,
+   *   that the invocation before this one took
+   */
+  invoke(payload: string, crashAt?: number): Promise<Invocation> {
+    return this.#limit(() => this.#invoke(payload, crashAt));
   }
 
   async close(): Promise<void> {
@@ -50,7 +55,7 @@ export class FunctionPool {
     await Promise.all([...this.#all].map((instance) => instance.close()));
   }
 
-  async #invoke(payload: string, crashAfterMs: number | undefined): Promise<Invocation> {
+  async #invoke(payload: string, crashAt: number | undefined): Promise<Invocation> {
     const { timeoutMs, arn } = this.props.definition;
     if (this.#isClosed) throw new Error('the function is gone: its rehearsal was closed');
     const requestId = randomUUID();
@@ -62,11 +67,14 @@ export class FunctionPool {
       instance.kill();
     };
     const timers = [setTimeout(() => kill('time'), timeoutMs)];
-    if (crashAfterMs !== undefined) timers.push(setTimeout(() => kill('crash'), crashAfterMs));
+    if (crashAt !== undefined) {
+      timers.push(setTimeout(() => kill('crash'), crashAt * this.#latestMs));
+    }
     const deadline = Date.now() + timeoutMs;
     const answer = await instance.invoke({ requestId, arn, deadline, payload });
     for (const timer of timers) clearTimeout(timer);
     const durationMs = performance.now() - start;
+    this.#latestMs = durationMs;
     if ('payload' in answer) {
       if (killedFor === undefined && !answer.isBroken) this.#idle.push(instance);
       else this.#drop(instance);

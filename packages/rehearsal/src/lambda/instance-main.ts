@@ -56,7 +56,7 @@ function call(handle: Handler, request: InstanceRequest): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const settle: Callback = (error, answer) => {
       if (error === null || error === undefined) resolve(answer);
-      else reject(error as Error);
+      else reject(error);
     };
     const promised = handle(JSON.parse(request.payload), contextOf(request), settle);
     if (promised instanceof Promise) promised.then(resolve, reject);

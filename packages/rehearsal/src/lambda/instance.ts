@@ -51,6 +51,8 @@ export class Instance {
         AWS_LAMBDA_LOG_STREAM_NAME: randomUUID(),
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(definition.memoryMegabytes),
         TZ: 'UTC',
+        // The process may be of an older Node.js than the function's runtime: that is known.
+        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
       },
       execArgv: [`--max-old-space-size=${definition.memoryMegabytes}`],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -24,7 +24,7 @@ export interface Engine {
 }
 
 /** The longest that a statement may run, as AWS has it. */
-export const statementTimeoutMs = 45_000;
+const statementTimeoutMs = 45_000;
 
 /** @param location `memory`, a PostgreSQL URL, or a folder for an embedded one */
 export async function openEngine(location: string): Promise<Engine> {

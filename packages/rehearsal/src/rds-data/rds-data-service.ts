@@ -13,7 +13,7 @@ export type StatementFault =
   'resuming' | 'timeoutAfterCommit' | 'droppedConnection' | 'droppedAnswer';
 
 /** One call as it was answered. */
-export interface DataApiCall {
+interface DataApiCall {
   readonly operation: string;
   readonly requestBytes: number;
   readonly responseBytes: number;
@@ -133,7 +133,7 @@ export class RdsDataService {
         throw badRequest('Request size is larger than the allowed 4 MiB');
       }
       const answer = JSON.stringify(await work(body));
-      if (fault === 'droppedAnswer') return drop();
+      if (fault === 'droppedAnswer') return await drop();
       if (fault === 'timeoutAfterCommit') {
         throw new ServiceError('StatementTimeoutException', 'Request timed out');
       }
@@ -174,7 +174,7 @@ export class RdsDataService {
     if (database !== undefined && cluster.database !== undefined && database !== cluster.database) {
       throw new ServiceError('DatabaseNotFoundException', `Database ${database} is not found`, 404);
     }
-    return this.#targets.get(cluster) as Target;
+    return this.#targets.get(cluster)!;
   }
 
   async #end(body: Body, statement: 'COMMIT' | 'ROLLBACK', status: string): Promise<object> {

@@ -2,9 +2,9 @@ import { UnsupportedError } from '../service-error.js';
 import { assertPath, assertResultPath, assertTemplate, type Place } from './paths.js';
 
 /** A states-language object of whatever kind, its fields checked. */
-export type Fields = Readonly<Record<string, unknown>>;
+type Fields = Readonly<Record<string, unknown>>;
 
-export interface Retrier {
+interface Retrier {
   readonly ErrorEquals: readonly string[];
   readonly IntervalSeconds?: number;
   readonly MaxAttempts?: number;

@@ -155,7 +155,9 @@ export class Execution {
   ): Promise<DistributedMapEnd> {
     const { history, machine } = this;
     const label = state.Label ?? name;
-    const maxConcurrency = state.MaxConcurrency || defaultChildren;
+    // 0 is AWS’s word for no limit of one's own.
+    const { MaxConcurrency = 0 } = state;
+    const maxConcurrency = MaxConcurrency === 0 ? defaultChildren : MaxConcurrency;
     const mapRun: MapRun = {
       arn: `${machine.arn.replace(':stateMachine:', ':mapRun:')}/${label}:${randomUUID()}`,
       executionArn: this.arn,

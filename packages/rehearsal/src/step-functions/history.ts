@@ -11,7 +11,7 @@ export interface HistoryEvent {
 }
 
 /** AWS ends an execution that would come to more; the last of them tells of the end. */
-export const mostEvents = 25_000;
+const mostEvents = 25_000;
 
 const start = Date.now() - performance.now();
 
@@ -50,7 +50,7 @@ export class History {
 
   /** The JSON text of a payload, its size noted. */
   payload(value: unknown): string {
-    const text = JSON.stringify(value) ?? 'null';
+    const text = JSON.stringify(value === undefined ? null : value);
     this.largestPayload = Math.max(this.largestPayload, Buffer.byteLength(text));
     return text;
   }

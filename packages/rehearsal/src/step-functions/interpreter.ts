@@ -1,3 +1,4 @@
+import type * as Interpreter from 'aws-local-stepfunctions';
 import pLimit from 'p-limit';
 import { assertPayload, StateError, type Task } from './state-error.js';
 import { toInterpreted, type Definition, type MapState, type State } from './definition.js';
@@ -14,7 +15,7 @@ function withResolvers(): { promise: Promise<unknown>; resolve: unknown; reject:
   return { promise, resolve, reject };
 }
 
-async function loadInterpreter(): Promise<typeof import('aws-local-stepfunctions')> {
+async function loadInterpreter(): Promise<typeof Interpreter> {
   (Promise as { withResolvers?: unknown }).withResolvers ??= withResolvers;
   return import('aws-local-stepfunctions');
 }
@@ -85,7 +86,7 @@ export class States {
       .map(([name, state]) => [name, (given: unknown) => this.#task(name, state, given)]);
     const running = machine.run(input as never, {
       overrides: { taskResourceLocalHandlers: Object.fromEntries(handlers) as never },
-      context: context as never,
+      context,
     });
     const abort = (): void => {
       running.abort();
@@ -152,7 +153,7 @@ export class States {
       state.Type === 'Map'
         ? await this.#map(name, state as MapState, given as MapInput)
         : await this.#invoke(name, state, given);
-    assertPayload(JSON.stringify(result) ?? '', name);
+    assertPayload(JSON.stringify(result ?? null), name);
     return result;
   }
 
@@ -225,12 +226,15 @@ export class States {
   ): Promise<unknown> {
     const { history } = this.surroundings;
     const started = this.#last;
-    const limit = pLimit(Math.min(state.MaxConcurrency || mostInline, mostInline));
+    // 0 is AWS’s word for no limit of one's own.
+    const { MaxConcurrency = 0 } = state;
+    const limit = pLimit(MaxConcurrency === 0 ? mostInline : Math.min(MaxConcurrency, mostInline));
     const failures: unknown[] = [];
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#signal, stop.signal]);
+    const isStopped = (): boolean => signal.aborted;
     const iterate = async (itemInput: unknown, index: number): Promise<unknown> => {
-      if (signal.aborted) return undefined;
+      if (isStopped()) return undefined;
       const details = { name, index };
       const first = history.add(started, 'MapIterationStarted', {
         mapIterationStartedEventDetails: details,
@@ -248,7 +252,7 @@ export class States {
         return output;
       } catch (error) {
         // The first to fail ends the others, whose end is no failure of theirs.
-        const hasFailed = !signal.aborted;
+        const hasFailed = !isStopped();
         stop.abort();
         const end = hasFailed ? 'Failed' : 'Aborted';
         const id = history.add(states.lastEvent, `MapIteration${end}`, {
@@ -285,7 +289,7 @@ export class States {
     const selected: unknown[] = [];
     for (const [index, item] of items.entries()) {
       const context = this.#contextOf(index, item);
-      selected.push(await selector.run(input as never, { context: context as never }).result);
+      selected.push(await selector.run(input as never, { context }).result);
     }
     return selected;
   }

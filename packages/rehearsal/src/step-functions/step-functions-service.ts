@@ -300,13 +300,16 @@ function describeMapRun(mapRun: MapRun): object {
   };
 }
 
+const data = ['input', 'output', 'parameters'];
+
 function withoutData(event: object): object {
   return Object.fromEntries(
-    Object.entries(event).map(([key, value]) => {
+    Object.entries(event).map(([key, value]: [string, unknown]) => {
       if (typeof value !== 'object' || value === null) return [key, value];
-      const { input, output, parameters, ...rest } = value as Record<string, unknown>;
-      void [input, output, parameters];
-      return [key, rest];
+      return [
+        key,
+        Object.fromEntries(Object.entries(value).filter(([name]) => !data.includes(name))),
+      ];
     }),
   );
 }
@@ -318,13 +321,13 @@ function pageOf<T>(
   const from = nextToken === undefined ? 0 : Number(nextToken);
   if (!Number.isInteger(from))
     throw new ServiceError('InvalidToken', `Invalid Token: '${nextToken}'`);
-  const size = Math.min(maxResults || defaultPage, largestPage);
+  const size =
+    maxResults === undefined || maxResults === 0 ? defaultPage : Math.min(maxResults, largestPage);
   const items = all.slice(from, from + size);
   return { items, nextToken: from + size < all.length ? String(from + size) : undefined };
 }
 
 function assertName(name: string): void {
-  // eslint-disable-next-line no-control-regex -- control characters are what it refuses
   if (
     name.length < 1 ||
     name.length > 80 ||

@@ -1,0 +1,52 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RDSDataClient } from '@aws-sdk/client-rds-data';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { simulate } from '@stepcompute/inmemory-adapter';
+import { Rehearsal } from '@stepcompute/rehearsal';
+import { deployedOrchestrator } from '../src/orchestrator.js';
+import projectDuration from '../src/project-duration.js';
+
+const request = { repetitions: 400, seed: 42 };
+
+it('takes as long as the estimates allow', async () => {
+  const { average } = await simulate(projectDuration, request);
+  expect(average.minimum).toBeGreaterThan(5 + 12 + 4);
+  expect(average.maximum).toBeLessThan(20 + 40 + 15);
+});
+
+it('comes to the same average on AWS as in process, to the last bit', async () => {
+  const assembly = mkdtempSync(join(tmpdir(), 'project-duration-'));
+  execFileSync(process.execPath, [join(__dirname, '../dist/app.js')], {
+    env: { ...process.env, CDK_OUTDIR: assembly },
+    stdio: 'ignore',
+  });
+  const rehearsal = await Rehearsal.start({ assembly, timeScale: 60_000 });
+  try {
+    const [cluster] = rehearsal.clusters;
+    const [stateMachineArn = ''] = Object.values(rehearsal.stateMachines);
+    const config = {
+      endpoint: rehearsal.endpoint,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'rehearsal', secretAccessKey: 'rehearsal' },
+    };
+    const orchestrator = await deployedOrchestrator(
+      {
+        stateMachineArn,
+        clusterArn: cluster?.arn ?? '',
+        secretArn: cluster?.secretArn ?? '',
+        databaseName: cluster?.database ?? '',
+      },
+      { sfn: new SFNClient(config), rdsData: new RDSDataClient(config) },
+    );
+    const { run, average } = await orchestrator.run(request);
+    expect(run.delayMs).toBe(600_000);
+    expect(average).toEqual((await simulate(projectDuration, request)).average);
+    expect(rehearsal.account().childExecutions).toBe(8);
+  } finally {
+    await rehearsal.close();
+    rmSync(assembly, { recursive: true, force: true });
+  }
+});

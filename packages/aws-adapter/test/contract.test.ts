@@ -1,0 +1,29 @@
+import { testOrchestrator, testStores, type ContractSimulation } from '@stepcompute/core/testing';
+import { deploy, type Deployment } from './deployment.js';
+
+describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode) => {
+  const deployments = new Map<ContractSimulation, Promise<Deployment>>();
+
+  /** One deployment of each simulation for all tests. One pair at a time makes the lowest failure fail first. */
+  function deploymentOf(simulation: ContractSimulation): Promise<Deployment> {
+    const known = deployments.get(simulation);
+    if (known !== undefined) return known;
+    const context = simulation === 'failing' ? { concurrency: '1' } : {};
+    const deployment = deploy({ mode, simulation, context });
+    deployments.set(simulation, deployment);
+    return deployment;
+  }
+
+  afterAll(async () => {
+    const opened = await Promise.all(deployments.values());
+    await Promise.all(opened.map(({ close }) => close()));
+  });
+
+  if (mode === 'inline') {
+    testStores(
+      { describe, it },
+      { name: 'the Data API', stores: async () => (await deploymentOf('uniform')).stores },
+    );
+  }
+  testOrchestrator({ describe, it }, { name: `state machine, ${mode}`, open: deploymentOf });
+});

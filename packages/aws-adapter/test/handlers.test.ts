@@ -1,0 +1,380 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { DescribeExecutionCommand } from '@aws-sdk/client-sfn';
+import { IterationId, RunId } from '@stepcompute/core';
+import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
+import { Container } from 'inversify';
+import { Clock, Orchestrator } from '@stepcompute/core';
+import { SystemClock } from '@stepcompute/inmemory-adapter';
+import { typeOrmStores } from '@stepcompute/sql-store';
+import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
+import { stepFunctionsModule } from '../src/inversify.js';
+import { deploy, type Deployment } from './deployment.js';
+
+type Step = 'RetrieveRunId' | 'WriteToDb' | 'AggregateAndStoreValue' | 'Migrate';
+
+let deployment: Deployment;
+let lambda: LambdaClient;
+const log: string[] = [];
+
+beforeAll(async () => {
+  deployment = await deploy({ mode: 'inline', onLog: (_, line) => log.push(line) });
+  lambda = new LambdaClient({
+    endpoint: deployment.rehearsal.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'x', secretAccessKey: 'x' },
+  });
+});
+afterAll(() => deployment.close());
+
+/** Calls a deployed step as Step Functions would. */
+async function call(
+  step: Step,
+  event: unknown,
+): Promise<{ failed: boolean; answer: Record<string, unknown> }> {
+  const name = deployment.rehearsal.functionNames.find((each) => each.startsWith(step));
+  const { FunctionError, Payload } = await lambda.send(
+    new InvokeCommand({ FunctionName: name, Payload: JSON.stringify(event) }),
+  );
+  const answer = JSON.parse(Buffer.from(Payload ?? []).toString()) as Record<string, unknown>;
+  return { failed: FunctionError !== undefined, answer };
+}
+
+async function errorOf(step: Step, event: unknown): Promise<unknown> {
+  const { failed, answer } = await call(step, event);
+  expect(failed).toBe(true);
+  expect(deployment.rehearsal.openTransactions).toBe(0);
+  return answer;
+}
+
+describe('retrieve run id', () => {
+  it('allocates a run and lists its pairs, the same for the same execution', async () => {
+    const event = { executionId: 'arn:1', input: { repetitions: 3 }, delayMs: 600_000 };
+    const { answer } = await call('RetrieveRunId', event);
+    const { runId } = answer;
+    expect(answer).toEqual({
+      runId,
+      seed: expect.any(Number) as number,
+      pairs: [0, 1, 2].map((iterationId) => ({ runId, iterationId })),
+    });
+    expect((await call('RetrieveRunId', event)).answer).toEqual(answer);
+    const other = await call('RetrieveRunId', { ...event, executionId: 'arn:2' });
+    expect(other.answer.runId).not.toBe(runId);
+  });
+
+  it('lists blocks for a billion repetitions within a payload', async () => {
+    const event = { executionId: 'arn:3', input: { repetitions: 1e9, seed: 1 }, rangeSize: 1000 };
+    const { answer } = await call('RetrieveRunId', event);
+    expect(JSON.stringify(answer).length).toBeLessThan(200 * 1024);
+  });
+
+  it.each([
+    [{}],
+    [{ repetitions: 0 }],
+    [{ repetitions: 1.5 }],
+    [{ repetitions: 1e10 }],
+    [{ repetitions: '5' }],
+    [{ repetitions: 2855 }],
+    [{ repetitions: 5, seed: -1 }],
+    [{ repetitions: 5, extra: true }],
+    [null],
+    [[]],
+  ])('refuses %j, and allocates nothing', async (event) => {
+    const before = await deployment.stores.runs.list(1);
+    expect(await errorOf('RetrieveRunId', event)).toMatchObject({ errorType: 'InvalidInputError' });
+    expect(await deployment.stores.runs.list(1)).toEqual(before);
+  });
+
+  it('lists what is missing of a run that was begun before', async () => {
+    const { answer } = await call('RetrieveRunId', { repetitions: 3, seed: 1 });
+    const runId = RunId.parse(answer.runId);
+    await deployment.stores.values.write(runId, [{ iterationId: IterationId.parse(1), value: 0 }]);
+    expect((await call('RetrieveRunId', { runId })).answer).toMatchObject({
+      runId,
+      pairs: [
+        { runId, iterationId: 0 },
+        { runId, iterationId: 2 },
+      ],
+    });
+    expect(await errorOf('RetrieveRunId', { runId: 999_999 })).toMatchObject({
+      errorType: 'RunNotFoundError',
+    });
+  });
+});
+
+describe('write to db', () => {
+  it('stores the value of a pair once, however often it is delivered, and a block’s as well', async () => {
+    const { answer } = await call('RetrieveRunId', { repetitions: 5, seed: 42 });
+    const runId = RunId.parse(answer.runId);
+    const pair = { runId, iterationId: 2 };
+    expect(await call('WriteToDb', pair)).toEqual({ failed: false, answer: pair });
+    await call('WriteToDb', pair);
+    await call('WriteToDb', { runId, first: 0, count: 5 });
+    const stored: number[] = [];
+    for await (const batch of deployment.stores.values.read(runId)) {
+      stored.push(...batch.map(({ value }) => value));
+    }
+    expect(stored).toEqual(expectedValues(42, 5));
+  });
+
+  it.each([
+    [{}, 'InvalidInputError'],
+    [{ runId: 1 }, 'InvalidInputError'],
+    [{ runId: 1, iterationId: 'x' }, 'InvalidInputError'],
+    [{ runId: 1, iterationId: 1, seed: 5 }, 'InvalidInputError'],
+    [{ runId: 999_999, iterationId: 0 }, 'RunNotFoundError'],
+    [{ runId: 1, iterationId: 3 }, 'InvalidInputError'],
+    [{ runId: 1, first: 2, count: 2 }, 'InvalidInputError'],
+  ])('refuses %j at once', async (event, errorType) => {
+    expect(await errorOf('WriteToDb', event)).toMatchObject({ errorType });
+  });
+});
+
+describe('aggregate and store value', () => {
+  it('averages a complete run, and answers with its report each time', async () => {
+    const { answer } = await call('RetrieveRunId', { repetitions: 5, seed: 42 });
+    const runId = RunId.parse(answer.runId);
+    expect(await errorOf('AggregateAndStoreValue', answer)).toMatchObject({
+      errorType: 'IncompleteRunError',
+    });
+    expect(await deployment.stores.averages.find(runId)).toBeUndefined();
+    await call('WriteToDb', { runId, first: 0, count: 5 });
+    const report = await call('AggregateAndStoreValue', answer);
+    expect(report.answer).toMatchObject({
+      runId,
+      seed: 42,
+      status: 'completed',
+      completed: 5,
+      missing: 0,
+      average: expectedAverage(42, 5).mean,
+    });
+    expect(await call('AggregateAndStoreValue', answer.pairs)).toEqual(report);
+    expect(await deployment.stores.averages.find(runId)).toEqual(expectedAverage(42, 5));
+  });
+
+  it.each([
+    [{}, 'InvalidInputError'],
+    [[], 'InvalidInputError'],
+    [{ runId: 999_999, pairs: [] }, 'RunNotFoundError'],
+  ])('refuses %j', async (event, errorType) => {
+    expect(await errorOf('AggregateAndStoreValue', event)).toMatchObject({ errorType });
+  });
+});
+
+it('logs have the ids, and neither payloads nor secrets', async () => {
+  log.length = 0;
+  const { answer } = await call('RetrieveRunId', { repetitions: 40, seed: 42 });
+  await call('WriteToDb', { runId: answer.runId, iterationId: 7 });
+  const lines = log
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as object);
+  expect(lines).toMatchObject([
+    { level: 'INFO', runId: answer.runId, function_request_id: expect.any(String) as string },
+    { level: 'INFO', runId: answer.runId, iterationId: 7 },
+  ]);
+  expect(log.join()).not.toContain('arn:aws:secretsmanager');
+  expect(log.join()).not.toContain('"pairs"');
+});
+
+it('tables that are not there are told with the remedy, and come with the migration', async () => {
+  await deployment.dataSource.query('ALTER TABLE stepcompute_run RENAME TO stepcompute_gone');
+  try {
+    expect(await errorOf('RetrieveRunId', { repetitions: 1 })).toMatchObject({
+      errorType: 'PersistenceError',
+      errorMessage: expect.stringContaining('the Migrate function') as string,
+    });
+  } finally {
+    await deployment.dataSource.query('ALTER TABLE stepcompute_gone RENAME TO stepcompute_run');
+  }
+  expect(await call('Migrate', {})).toEqual({ failed: false, answer: null });
+});
+
+it.each([
+  ['STEPCOMPUTE_CLUSTER_ARN', {}],
+  ['STEPCOMPUTE_SECRET_ARN', { STEPCOMPUTE_CLUSTER_ARN: 'c' }],
+  [
+    'STEPCOMPUTE_AVERAGES_SECRET_ARN',
+    {
+      STEPCOMPUTE_CLUSTER_ARN: 'c',
+      STEPCOMPUTE_SECRET_ARN: 's',
+      STEPCOMPUTE_DATABASE: 'd',
+      STEPCOMPUTE_AVERAGES_CLUSTER_ARN: 'a',
+    },
+  ],
+])('a function without %s says so', async (variable, environment) => {
+  const before = { ...process.env };
+  Object.assign(process.env, environment);
+  try {
+    const { handler } = await import('../src/handlers/aggregate-and-store-value.js');
+    const context = { awsRequestId: 'r', functionName: 'f' } as never;
+    const event = [{ runId: 1, iterationId: 0 }];
+    await expect(handler(event, context)).rejects.toMatchObject({
+      name: 'InvalidInputError',
+      message: expect.stringContaining(variable) as string,
+    });
+  } finally {
+    process.env = before;
+  }
+});
+
+describe('the orchestrator', () => {
+  it('comes out of a container by one binding', async () => {
+    const { dataSource, sfn, stateMachineArn } = deployment;
+    const container = new Container();
+    container.bind(Clock).toConstantValue(new SystemClock());
+    container.loadSync(
+      sqlStoresModule(dataSource),
+      stepFunctionsModule({ client: sfn, stateMachineArn, pollMs: 20 }),
+    );
+    const { average } = await container
+      .get<Orchestrator>(Orchestrator)
+      .run({ repetitions: 5, seed: 42 });
+    expect(average).toEqual(expectedAverage(42, 5));
+  });
+
+  it('has the report as its execution’s output', async () => {
+    const idempotencyKey = `report-${Date.now()}`;
+    await deployment.orchestrator.run({ repetitions: 4, seed: 42, idempotencyKey });
+    const executionArn = `${deployment.stateMachineArn.replace(':stateMachine:', ':execution:')}:${idempotencyKey}`;
+    const { output } = await deployment.sfn.send(new DescribeExecutionCommand({ executionArn }));
+    expect(JSON.parse(output ?? '')).toMatchObject({
+      average: expectedAverage(42, 4).mean,
+      completed: 4,
+    });
+  });
+
+  it('accepts any key as an execution’s name', async () => {
+    const idempotencyKey = `a key / with: everything * ${'x'.repeat(200)}`;
+    const first = await deployment.orchestrator.run({ repetitions: 2, idempotencyKey });
+    const second = await deployment.orchestrator.run({ repetitions: 2, idempotencyKey });
+    expect(second.run).toEqual(first.run);
+  });
+
+  it.each([
+    [{ delayMs: 5 }, 'delay'],
+    [{ generatorName: 'mine' }, 'generator name'],
+  ])('refuses %j, which is the deployment’s', async (request, field) => {
+    await expect(deployment.orchestrator.run({ repetitions: 1, ...request })).rejects.toMatchObject(
+      { name: 'InvalidInputError', field },
+    );
+  });
+
+  it('says which step refused a run, and why', async () => {
+    await expect(deployment.orchestrator.run({ repetitions: 5000 })).rejects.toMatchObject({
+      name: 'StepFailedError',
+      step: 'RetrieveRunId',
+      errorName: 'InvalidInputError',
+      message: expect.stringContaining('at most 2854 in inline mode') as string,
+    });
+  });
+
+  it('stops the run when its listener throws', async () => {
+    const error = new Error('enough');
+    await expect(
+      deployment.orchestrator.run(
+        { repetitions: 5 },
+        {
+          onProgress: () => {
+            throw error;
+          },
+        },
+      ),
+    ).rejects.toBe(error);
+  });
+
+  it('says so when the state machine is not there', async () => {
+    const { StepFunctionsOrchestrator } = await import('../src/step-functions-orchestrator.js');
+    const { sfn, stores, stateMachineArn } = deployment;
+    const orchestrator = new StepFunctionsOrchestrator({
+      client: sfn,
+      stateMachineArn: `${stateMachineArn}x`,
+      stores,
+      clock: new SystemClock(),
+    });
+    await expect(orchestrator.run({ repetitions: 1 })).rejects.toMatchObject({
+      name: 'StepFailedError',
+      errorName: 'StateMachineDoesNotExist',
+    });
+  });
+});
+
+describe.each(['inline', 'distributed'] as const)('a run that failed, %s', (mode) => {
+  it('is continued under its key by another execution, which does what is missing', async () => {
+    const flaky = await deploy({
+      mode,
+      simulation: 'flaky',
+      context: { concurrency: '1', rangeSize: '2' },
+    });
+    try {
+      const request = { repetitions: 10, seed: 42, idempotencyKey: 'k' };
+      const failed = await flaky.orchestrator.run(request).catch((error: unknown) => error);
+      expect(failed).toMatchObject({ name: 'IterationFailedError', iterationId: 5 });
+      writeFileSync(join(flaky.assembly, 'mended'), '');
+      const { run, average } = await flaky.orchestrator.run(request);
+      expect(run.id).toBe((failed as { runId: number }).runId);
+      expect(average).toEqual(expectedAverage(42, 10));
+      expect(await flaky.orchestrator.run(request)).toMatchObject({ run, average });
+    } finally {
+      await flaky.close();
+    }
+  });
+});
+
+it('averages go to another database where the deployment has one', async () => {
+  const two = await deploy({ mode: 'inline', app: 'two-databases.mjs' });
+  try {
+    const { run, average } = await two.orchestrator.run({ repetitions: 5, seed: 42 });
+    expect(average).toEqual(expectedAverage(42, 5));
+    expect(await typeOrmStores(two.dataSource).averages.find(run.id)).toBeUndefined();
+    expect(await two.stores.averages.find(run.id)).toEqual(average);
+  } finally {
+    await two.close();
+  }
+});
+
+describe('with the faults of AWS', () => {
+  it.each(['inline', 'distributed'] as const)('a run ends with the same bits, %s', async (mode) => {
+    const faulty = await deploy({
+      mode,
+      faults: { rate: 0.2, seed: 3 },
+      context: { rangeSize: '20' },
+    });
+    try {
+      const { ledger, average } = await faulty.orchestrator.run({ repetitions: 200, seed: 42 });
+      expect(average).toEqual(expectedAverage(42, 200));
+      expect(ledger.completed).toBe(200);
+      expect(Object.keys(faulty.rehearsal.account().faults).length).toBeGreaterThan(3);
+      expect(faulty.rehearsal.openTransactions).toBe(0);
+      const rows = await faulty.dataSource.query<object[]>(
+        'SELECT count(*)::integer AS n FROM stepcompute_average',
+      );
+      expect(rows[0]).toEqual({ n: 1 });
+    } finally {
+      await faulty.close();
+    }
+  });
+
+  it('a run whose functions crash succeeds or says what failed; nothing is lost or doubled', async () => {
+    const crashing = await deploy({ mode: 'inline', faults: { crashes: 0.05, seed: 1 } });
+    try {
+      const request = { repetitions: 60, seed: 42 };
+      const outcome = await crashing.orchestrator.run(request).catch((error: unknown) => error);
+      const [run] = await crashing.stores.runs.list(1);
+      const stored = new Map<number, number>();
+      for await (const batch of crashing.stores.values.read(run?.id ?? RunId.parse(1))) {
+        for (const { iterationId, value } of batch) stored.set(iterationId, value);
+      }
+      const expected = expectedValues(42, 60);
+      for (const [iteration, value] of stored) expect(value).toBe(expected[iteration]);
+      if (outcome instanceof Error) {
+        expect(outcome).toMatchObject({ name: 'StepFailedError', errorName: 'Runtime.ExitError' });
+        expect(await crashing.stores.averages.find(run?.id ?? RunId.parse(1))).toBeUndefined();
+      } else {
+        expect(stored.size).toBe(60);
+      }
+    } finally {
+      await crashing.close();
+    }
+  });
+});

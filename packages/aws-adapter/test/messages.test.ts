@@ -1,0 +1,189 @@
+import {
+  IterationRange,
+  iterationsOf,
+  Repetitions,
+  RunId,
+  Seed,
+  type Run,
+} from '@stepcompute/core';
+import fc from 'fast-check';
+import {
+  assignmentsOf,
+  mostPairs,
+  parseAssignment,
+  parseProcessed,
+  parseRetrieveRunIdEvent,
+  refuseTooManyPairs,
+} from '../src/handlers/messages.js';
+
+/** What the largest payload may be by our own rule; AWS's limit is 256 KiB. */
+const headroomBytes = 200 * 1024;
+
+function runOf(repetitions: number, id = 1): Run {
+  return {
+    id: RunId.parse(id),
+    repetitions: Repetitions.parse(repetitions),
+    seed: Seed.parse(Number.MAX_SAFE_INTEGER),
+    delayMs: 0 as Run['delayMs'],
+    generatorName: 'g',
+    idempotencyKey: undefined,
+    status: 'started',
+    startedAt: new Date(0),
+    finishedAt: undefined,
+  };
+}
+
+const whole = ({ repetitions }: Run) => [IterationRange.whole(repetitions)];
+
+describe('assignments', () => {
+  it('are one pair for each missing iteration, with the seed once', () => {
+    const run = runOf(5);
+    const missing = [
+      { first: 1, count: 1 },
+      { first: 3, count: 2 },
+    ] as IterationRange[];
+    expect(assignmentsOf({ run, missing }, undefined)).toEqual({
+      runId: 1,
+      seed: run.seed,
+      pairs: [1, 3, 4].map((iterationId) => ({ runId: 1, iterationId })),
+    });
+  });
+
+  it('fit a payload with headroom for any number of repetitions', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: Repetitions.maximum }),
+        fc.integer({ min: 1, max: 1_000_000 }),
+        (repetitions, rangeSize) => {
+          const run = runOf(repetitions, RunId.maximum);
+          const assignments = assignmentsOf({ run, missing: whole(run) }, rangeSize);
+          expect(JSON.stringify(assignments).length).toBeLessThan(headroomBytes);
+          const covered = (assignments.ranges ?? []).reduce((sum, { count }) => sum + count, 0);
+          expect(covered).toBe(repetitions);
+        },
+      ),
+      { numRuns: 50, examples: [[Repetitions.maximum, 1]] },
+    );
+    const largest = runOf(mostPairs, RunId.maximum);
+    const pairs = assignmentsOf({ run: largest, missing: whole(largest) }, undefined);
+    expect(JSON.stringify(pairs).length).toBeLessThan(headroomBytes);
+  });
+
+  it('are the blocks in which anything is missing, whole and aligned', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.nat({ max: 199 })),
+        fc.integer({ min: 1, max: 60 }),
+        (lost, rangeSize) => {
+          const run = runOf(200);
+          const missing = lost
+            .sort((a, b) => a - b)
+            .map((first) => ({ first, count: 1 }) as IterationRange);
+          const { ranges = [] } = assignmentsOf({ run, missing }, rangeSize);
+          const handedOut = new Set([...iterationsOf(ranges)]);
+          for (const iteration of lost) expect(handedOut).toContain(iteration);
+          for (const { first, count } of ranges) {
+            expect(first % rangeSize).toBe(0);
+            expect(count).toBe(Math.min(rangeSize, 200 - first));
+            expect(lost.some((one) => one >= first && one < first + count)).toBe(true);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe('events', () => {
+  it('of step 1 are its input, alone or in the state machine’s envelope', () => {
+    const input = { repetitions: 5, seed: 1 };
+    expect(parseRetrieveRunIdEvent(input)).toMatchObject({ input, executionId: undefined });
+    const envelope = { executionId: 'e', input, delayMs: 600_000, rangeSize: 1000 };
+    expect(parseRetrieveRunIdEvent(envelope)).toEqual(envelope);
+    expect(parseRetrieveRunIdEvent({ executionId: 'e', input: { runId: 3 } })).toMatchObject({
+      input: { runId: 3 },
+    });
+  });
+
+  it.each([
+    [undefined],
+    [null],
+    [[]],
+    ['{"repetitions":5}'],
+    [{ repetitions: 5, extra: 1 }],
+    [{ executionId: 'e' }],
+    [{ executionId: 'e', input: [] }],
+    [{ executionId: 'e', input: { repetitions: 5 }, more: 1 }],
+    [{ runId: 0 }],
+    [{ runId: 1, repetitions: 5 }],
+  ])('of step 1 are refused: %j', (event) => {
+    expect(() => parseRetrieveRunIdEvent(event)).toThrow(
+      expect.objectContaining({ name: 'InvalidInputError' }) as Error,
+    );
+  });
+
+  it('of step 2 are a pair or a block', () => {
+    expect(parseAssignment({ runId: 1, iterationId: 4 })).toEqual({ runId: 1, first: 4, count: 1 });
+    expect(parseAssignment({ runId: 1, first: 4, count: 2 })).toEqual({
+      runId: 1,
+      first: 4,
+      count: 2,
+    });
+  });
+
+  it.each([
+    [null],
+    [{}],
+    [{ runId: 1 }],
+    [{ iterationId: 1 }],
+    [{ runId: 1, iterationId: -1 }],
+    [{ runId: 1, iterationId: 0.5 }],
+    [{ runId: '1', iterationId: 1 }],
+    [{ runId: 1, iterationId: 1, first: 0 }],
+    [{ runId: 1, first: 0, count: 0 }],
+    [{ runId: 1, first: 999_999_999, count: 2 }],
+    [{ runId: 1, first: 0, count: 1, seed: 5 }],
+  ])('of step 2 are refused: %j', (event) => {
+    expect(() => parseAssignment(event)).toThrow(
+      expect.objectContaining({ name: 'InvalidInputError' }) as Error,
+    );
+  });
+
+  it('of step 3 name one run', () => {
+    const pairs = [
+      { runId: 7, iterationId: 0 },
+      { runId: 7, iterationId: 1 },
+    ];
+    expect(parseProcessed(pairs)).toBe(7);
+    expect(parseProcessed({ runId: 7, seed: 1, pairs })).toBe(7);
+    expect(parseProcessed({ runId: 7, seed: 1, ranges: [{ runId: 7, first: 0, count: 2 }] })).toBe(
+      7,
+    );
+    expect(parseProcessed({ runId: 7, seed: 1, pairs: [] })).toBe(7);
+  });
+
+  it.each([
+    [[]],
+    [{}],
+    [{ runId: 7 }],
+    [{ runId: 7, pairs: 'all' }],
+    [{ runId: 7, pairs: [{ runId: 8, iterationId: 0 }] }],
+    [
+      [
+        { runId: 7, iterationId: 0 },
+        { runId: 8, iterationId: 0 },
+      ],
+    ],
+    [[{ runId: 7 }]],
+  ])('of step 3 are refused: %j', (event) => {
+    expect(() => parseProcessed(event)).toThrow(
+      expect.objectContaining({ name: 'InvalidInputError' }) as Error,
+    );
+  });
+
+  it('that ask for too much inline say what would fit, and which mode to use', () => {
+    expect(() => refuseTooManyPairs(mostPairs)).not.toThrow();
+    expect(() => refuseTooManyPairs(mostPairs + 1)).toThrow(
+      'repetitions must be at most 2854 in inline mode (deploy with mode "distributed" for more); got 2855',
+    );
+  });
+});

@@ -1,0 +1,8 @@
+/** What of the package is used; it has no types of its own. */
+declare module 'asl-validator' {
+  const validate: (
+    definition: object,
+    options: { readonly checkPaths?: boolean; readonly checkArn?: boolean },
+  ) => { readonly isValid: boolean; readonly errorsText: () => string };
+  export = validate;
+}

@@ -1,0 +1,315 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import aslValidator from 'asl-validator';
+import { App, Duration, Stack } from 'aws-cdk-lib';
+import { StepCompute } from '@stepcompute/infra';
+import { readCloudAssembly } from '@stepcompute/rehearsal';
+import { synthesize, type TestAssembly } from '../../../testing/assembly.js';
+
+interface Template {
+  readonly Resources: Readonly<
+    Record<
+      string,
+      { readonly Type: string; readonly Properties: Readonly<Record<string, unknown>> }
+    >
+  >;
+  readonly Outputs: Readonly<Record<string, unknown>>;
+}
+
+interface Statement {
+  readonly Action: string | readonly string[];
+  readonly Resource: unknown;
+}
+
+const assemblies: TestAssembly[] = [];
+afterAll(() => {
+  for (const { remove } of assemblies) remove();
+});
+
+function synthesized(context: Readonly<Record<string, string>>): {
+  readonly folder: string;
+  readonly template: Template;
+  readonly definition: Definition;
+} {
+  const assembly = synthesize(context);
+  assemblies.push(assembly);
+  const { folder } = assembly;
+  const template = JSON.parse(
+    readFileSync(join(folder, 'StepCompute.template.json'), 'utf8'),
+  ) as Template;
+  const [machine] = readCloudAssembly(folder).stateMachines;
+  return { folder, template, definition: machine?.definition as Definition };
+}
+
+interface Definition {
+  readonly States: Readonly<Record<string, Record<string, unknown>>>;
+}
+
+const documentRetry = {
+  ErrorEquals: [
+    'Lambda.ServiceException',
+    'Lambda.AWSLambdaException',
+    'Lambda.SdkClientException',
+    'Lambda.TooManyRequestsException',
+  ],
+  IntervalSeconds: 2,
+  MaxAttempts: 6,
+  BackoffRate: 2,
+};
+
+function ofType(template: Template, type: string): [string, Readonly<Record<string, unknown>>][] {
+  return Object.entries(template.Resources)
+    .filter(([, { Type }]) => Type === type)
+    .map(([id, { Properties }]) => [id, Properties]);
+}
+
+describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
+  let made: ReturnType<typeof synthesized>;
+  beforeAll(() => {
+    made = synthesized({ mode });
+  });
+
+  it('has a valid state machine: the source document’s states, one after the other', () => {
+    const { isValid, errorsText } = aslValidator(made.definition, {
+      checkPaths: true,
+      checkArn: true,
+    });
+    expect(errorsText()).toBe('');
+    expect(isValid).toBe(true);
+    const { States } = made.definition;
+    const order = ['RetrieveRunId'];
+    for (
+      let next = States.RetrieveRunId?.Next;
+      typeof next === 'string';
+      next = States[next]?.Next
+    ) {
+      order.push(next);
+    }
+    expect(order).toEqual(['RetrieveRunId', 'Map', 'Pass', 'AggregateAndStoreValue', 'Success']);
+    const { ItemProcessor } = States.Map as { ItemProcessor: Definition };
+    expect(Object.keys(ItemProcessor.States)).toEqual(
+      mode === 'inline' ? ['WriteToDb'] : ['Delay', 'WriteToDb'],
+    );
+  });
+
+  it('retries the invocations as the document says, and a Map not at all', () => {
+    const { States } = made.definition;
+    const { ItemProcessor } = States.Map as { ItemProcessor: Definition };
+    for (const task of [
+      States.RetrieveRunId,
+      ItemProcessor.States.WriteToDb,
+      States.AggregateAndStoreValue,
+    ]) {
+      expect(task?.Retry).toEqual([documentRetry]);
+    }
+    expect(States.Map).not.toHaveProperty('Retry');
+    expect(JSON.stringify(made.definition)).not.toMatch(/JSONata|ItemBatcher|EXPRESS|Tolerated/);
+  });
+
+  it('waits the ten minutes in the function inline, in a state distributed', () => {
+    const [[, writeToDb] = ['', {}]] = ofType(made.template, 'AWS::Lambda::Function').filter(
+      ([id]) => id.startsWith('WriteToDb'),
+    );
+    const { Environment, Timeout } = writeToDb as {
+      Environment: { Variables: Record<string, unknown> };
+      Timeout: number;
+    };
+    const { ItemProcessor } = made.definition.States.Map as { ItemProcessor: Definition };
+    if (mode === 'inline') {
+      expect(Environment.Variables.STEPCOMPUTE_DELAY_MS).toBe('600000');
+      expect(Timeout).toBe(780);
+    } else {
+      expect(Environment.Variables.STEPCOMPUTE_DELAY_MS).toBe('0');
+      expect(ItemProcessor.States.Delay).toMatchObject({ Type: 'Wait', Seconds: 600 });
+    }
+  });
+
+  it('has its functions under their steps’ names, for Node.js 24 on arm64, with logs that end', () => {
+    const functions = ofType(made.template, 'AWS::Lambda::Function').filter(
+      ([id]) => !id.startsWith('AWSCDK'),
+    );
+    expect(functions.map(([id]) => id.replace(/[0-9A-F]{8}$/, ''))).toEqual([
+      'RetrieveRunId',
+      'WriteToDb',
+      'AggregateAndStoreValue',
+      'Migrate',
+    ]);
+    for (const [, properties] of functions) {
+      expect(properties).toMatchObject({
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        TracingConfig: { Mode: 'Active' },
+      });
+      expect(JSON.stringify(properties.Environment)).not.toMatch(/password/i);
+    }
+    for (const [, properties] of ofType(made.template, 'AWS::Logs::LogGroup')) {
+      expect(properties.RetentionInDays).toBe(30);
+    }
+  });
+
+  it('allows each function its own database and nothing else', () => {
+    for (const step of ['RetrieveRunId', 'WriteToDb', 'AggregateAndStoreValue', 'Migrate']) {
+      const statements = statementsOf(made.template, `${step}Role`);
+      const actions = statements.flatMap(({ Action }) => Action);
+      const transactions = ['BeginTransaction', 'CommitTransaction', 'RollbackTransaction'];
+      expect(actions.filter((action) => action.startsWith('rds-data:')).sort()).toEqual(
+        ['ExecuteStatement', ...(step === 'Migrate' ? transactions : [])]
+          .map((action) => `rds-data:${action}`)
+          .sort(),
+      );
+      expect(
+        actions.filter((action) =>
+          /^(?!rds-data|logs|xray|secretsmanager:GetSecretValue)/.test(action),
+        ),
+      ).toEqual([]);
+    }
+  });
+
+  it('has no wildcard in its rights but those with a written reason', () => {
+    const wildcards = ofType(made.template, 'AWS::IAM::Policy').flatMap(
+      ([id, { PolicyDocument }]) =>
+        (PolicyDocument as { Statement: Statement[] }).Statement.filter(({ Action, Resource }) =>
+          JSON.stringify([Action, Resource]).includes('*'),
+        ).map(({ Action }) => `${id.replace(/[0-9A-F]{8}$/, '')} ${[Action].flat()[0]}`),
+    );
+    // X-Ray and log delivery know no resources; a function's versions and a Map's children have no names yet.
+    expect(wildcards.sort()).toEqual(
+      [
+        'RetrieveRunIdRoleDefaultPolicy xray:PutTraceSegments',
+        'WriteToDbRoleDefaultPolicy xray:PutTraceSegments',
+        'AggregateAndStoreValueRoleDefaultPolicy xray:PutTraceSegments',
+        'MigrateRoleDefaultPolicy xray:PutTraceSegments',
+        'StateMachineRoleDefaultPolicy lambda:InvokeFunction',
+        'StateMachineRoleDefaultPolicy lambda:InvokeFunction',
+        'StateMachineRoleDefaultPolicy lambda:InvokeFunction',
+        'StateMachineRoleDefaultPolicy logs:CreateLogDelivery',
+        'StateMachineRoleDefaultPolicy xray:PutTraceSegments',
+        ...(mode === 'distributed'
+          ? [
+              'StateMachineDistributedMapPolicy states:DescribeExecution',
+              'StateMachineDistributedMapPolicy states:RedriveExecution',
+            ]
+          : []),
+      ].sort(),
+    );
+    const reasons = readFileSync(join(__dirname, '../src/acknowledged.ts'), 'utf8');
+    for (const word of ['xray', 'versions', 'executions of this one state machine']) {
+      expect(reasons).toContain(word);
+    }
+  });
+
+  it('keeps its data encrypted, behind the Data API alone, with a last snapshot', () => {
+    const [[, cluster] = ['', {}]] = ofType(made.template, 'AWS::RDS::DBCluster');
+    expect(cluster).toMatchObject({
+      StorageEncrypted: true,
+      EnableHttpEndpoint: true,
+      EnableIAMDatabaseAuthentication: true,
+      ServerlessV2ScalingConfiguration: { MinCapacity: 0, MaxCapacity: 8 },
+    });
+    expect(
+      Object.values(made.template.Resources).find(({ Type }) => Type === 'AWS::RDS::DBCluster'),
+    ).toMatchObject({
+      DeletionPolicy: 'Snapshot',
+    });
+    expect(ofType(made.template, 'AWS::EC2::NatGateway')).toEqual([]);
+    expect(ofType(made.template, 'AWS::EC2::InternetGateway')).toEqual([]);
+  });
+
+  it('migrates before the state machine is there to be started', () => {
+    const { Resources } = made.template as unknown as {
+      Resources: Record<string, { Type: string; DependsOn?: string[] }>;
+    };
+    const machine = Object.values(Resources).find(
+      ({ Type }) => Type === 'AWS::StepFunctions::StateMachine',
+    );
+    expect(machine?.DependsOn).toContain('MigrateTrigger');
+    const dependencies = Resources.MigrateTrigger?.DependsOn ?? [];
+    expect(dependencies.some((id) => id.startsWith('DatabaseClusterWriter'))).toBe(true);
+  });
+
+  it('raises an alarm on failed executions, and tells its clients what they need', () => {
+    const [[, alarm] = ['', {}]] = ofType(made.template, 'AWS::CloudWatch::Alarm');
+    expect(alarm).toMatchObject({ MetricName: 'ExecutionsFailed', Threshold: 1 });
+    expect(Object.keys(made.template.Outputs).sort()).toEqual([
+      'ClusterArn',
+      'DatabaseName',
+      'SecretArn',
+      'StateMachineArn',
+    ]);
+  });
+});
+
+function statementsOf(template: Template, role: string): Statement[] {
+  return ofType(template, 'AWS::IAM::Policy')
+    .filter(([id]) => id.startsWith(role))
+    .flatMap(([, { PolicyDocument }]) => (PolicyDocument as { Statement: Statement[] }).Statement);
+}
+
+it('is not synthesized with a finding of cdk-nag that nobody has acknowledged', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stepcompute-nag-'));
+  const forgetful = join(folder, 'forgetful.js');
+  writeFileSync(
+    forgetful,
+    `require(${JSON.stringify(require.resolve('aws-cdk-lib'))}).Validations.prototype.acknowledge = () => {};`,
+  );
+  const { status } = spawnSync(
+    process.execPath,
+    ['--require', forgetful, join(__dirname, '../dist/app.js')],
+    { env: { ...process.env, CDK_OUTDIR: join(folder, 'out') }, stdio: 'ignore' },
+  );
+  expect(status).toBe(1);
+  const report = readFileSync(join(folder, 'out', 'validation-report.json'), 'utf8');
+  for (const rule of ['IAM5', 'RDS10', 'SMG4', 'VPC7']) {
+    expect(report).toContain(`AwsSolutions-${rule}`);
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('the construct’s properties', () => {
+  const inStack = (props: ConstructorParameters<typeof StepCompute>[2]): StepCompute =>
+    new StepCompute(
+      new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'S'),
+      'C',
+      props,
+    );
+
+  it('refuse a delay that no function can wait, and name the way out', () => {
+    expect(() => inStack({ delay: Duration.minutes(13) })).toThrow(
+      /15 minutes in all: use delayIn: 'state'/,
+    );
+    expect(() => inStack({ delay: Duration.hours(3), delayIn: 'state' })).not.toThrow();
+  });
+
+  it('put a retrier for throttles before the document’s', () => {
+    const { definition } = synthesized({ mode: 'inline', retryThrottles: 'true' });
+    const [first, second] = definition.States.RetrieveRunId?.Retry as object[];
+    expect(first).toMatchObject({
+      ErrorEquals: ['Lambda.TooManyRequestsException'],
+      JitterStrategy: 'FULL',
+      MaxDelaySeconds: 60,
+    });
+    expect(second).toEqual(documentRetry);
+  });
+
+  it('bundle the user’s simulation into step 2, and into no other', () => {
+    const generator = join(__dirname, '../../aws-adapter/test/simulations/flaky.ts');
+    const { folder } = synthesized({ mode: 'inline', generator });
+    const holding = readCloudAssembly(folder)
+      .functions.filter(({ code }) =>
+        readFileSync(join(code, 'index.js'), 'utf8').includes('not mended yet'),
+      )
+      .map(({ logicalId }) => logicalId);
+    expect(holding).toEqual([expect.stringMatching(/^WriteToDb/)]);
+  });
+
+  it.each([
+    { mode: 'both' },
+    { delaySeconds: '-1' },
+    { concurrency: '0' },
+    { retryThrottles: 'perhaps' },
+  ])('are refused when the context says %j', (context) => {
+    expect(() => synthesize(context)).toThrow(/must be/);
+  });
+});
