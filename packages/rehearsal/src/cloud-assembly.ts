@@ -60,6 +60,10 @@ interface AssetManifest {
  */
 export function readCloudAssembly(folder: string): CloudAssembly {
   const { artifacts = {} } = readJson(folder, 'manifest.json') as Manifest;
+  const stage = Object.entries(artifacts).find(([, { type }]) => type === 'cdk:cloud-assembly');
+  if (stage !== undefined) {
+    throw new UnsupportedError(`${stage[0]} is a stage: rehearse its own folder of the assembly`);
+  }
   const stacks = Object.values(artifacts).filter(({ type }) => type === 'aws:cloudformation:stack');
   const parts = stacks.map(({ properties }) => {
     const templateFile = properties?.templateFile ?? '';
@@ -81,6 +85,9 @@ function readJson(folder: string, file: string): unknown {
   return JSON.parse(readFileSync(join(folder, file), 'utf8'));
 }
 
+/** The custom resources that a rehearsal calls, or that have nothing to do in it. */
+const customResources = ['Custom::Trigger', 'Custom::VpcRestrictDefaultSG', 'Custom::LogRetention'];
+
 class StackReader {
   readonly #intrinsics: Intrinsics;
 
@@ -93,14 +100,15 @@ class StackReader {
   }
 
   read(): CloudAssembly {
-    const triggers = this.#ofType('Custom::Trigger').map(([id, { Properties = {} }]) =>
+    const providers = this.#readProviders();
+    const triggers = this.#triggersInOrder().map(([id, { Properties = {} }]) =>
       // A trigger names a version, whose number is of no meaning here.
       this.#intrinsics.text(Properties.HandlerArn, `${id}.HandlerArn`).replace(/:\d+$/, ''),
     );
     return {
-      // CDK's own functions serve its custom resources, of which triggers alone are rehearsed.
+      // Those that serve custom resources are never called: of these, triggers alone are rehearsed.
       functions: this.#ofType('AWS::Lambda::Function')
-        .filter(([id]) => !id.startsWith('AWSCDK') && !id.startsWith('Custom'))
+        .filter(([id]) => !providers.includes(id))
         .map(([id, resource]) => this.#readFunction(id, resource)),
       stateMachines: this.#ofType('AWS::StepFunctions::StateMachine').map(([id, resource]) =>
         this.#readStateMachine(id, resource),
@@ -110,6 +118,37 @@ class StackReader {
       ),
       triggered: triggers,
     };
+  }
+
+  /**
+   * The functions behind the template's custom resources.
+   * @throws UnsupportedError for a custom resource whose work would be left out in silence
+   */
+  #readProviders(): readonly string[] {
+    return Object.entries(this.resources).flatMap(([id, { Type, Properties = {} }]) => {
+      if (!Type.startsWith('Custom::') && Type !== 'AWS::CloudFormation::CustomResource') return [];
+      if (!customResources.includes(Type)) {
+        throw new UnsupportedError(`${id} is a custom resource, ${Type}, which is not rehearsed`);
+      }
+      const { 'Fn::GetAtt': attribute } = Properties.ServiceToken as { 'Fn::GetAtt'?: string[] };
+      return attribute?.slice(0, 1) ?? [];
+    });
+  }
+
+  /** Each after those that it depends on, directly or by way of other resources. */
+  #triggersInOrder(): [string, Resource][] {
+    const ordered = new Map<string, Resource>();
+    const seen = new Set<string>();
+    const visit = (id: string): void => {
+      if (seen.has(id)) return;
+      seen.add(id);
+      const resource = this.resources[id];
+      if (resource === undefined) return;
+      for (const other of [resource.DependsOn ?? []].flat()) visit(other);
+      if (resource.Type === 'Custom::Trigger') ordered.set(id, resource);
+    };
+    for (const id of Object.keys(this.resources)) visit(id);
+    return [...ordered];
   }
 
   #ofType(type: string): [string, Resource][] {
@@ -149,16 +188,23 @@ class StackReader {
   }
 
   #readStateMachine(logicalId: string, resource: Resource): StateMachineResource {
-    const { DefinitionString, StateMachineType, RoleArn } = resource.Properties ?? {};
+    const { DefinitionString, DefinitionSubstitutions, StateMachineType, RoleArn } =
+      resource.Properties ?? {};
     if (StateMachineType === 'EXPRESS') {
       throw new UnsupportedError(`${logicalId} is an Express state machine`);
     }
     const text = this.#intrinsics.text(DefinitionString, `${logicalId}.DefinitionString`);
+    const substitutions = Object.entries(DefinitionSubstitutions ?? {});
     return {
       logicalId,
       arn: arnOf(logicalId, resource) ?? '',
       roleArn: this.#intrinsics.text(RoleArn, `${logicalId}.RoleArn`),
-      definition: JSON.parse(text) as unknown,
+      definition: JSON.parse(
+        substitutions.reduce((replaced, [name, value]) => {
+          const by = this.#intrinsics.text(value, `${logicalId}.DefinitionSubstitutions.${name}`);
+          return replaced.replaceAll(`\${${name}}`, () => by);
+        }, text),
+      ) as unknown,
     };
   }
 

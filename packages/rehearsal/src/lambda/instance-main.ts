@@ -8,7 +8,8 @@ import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import type { InstanceAnswer, InstanceRequest } from './instance.js';
 
-type Callback = (error: unknown, answer?: unknown) => void;
+/** The error is what the function gives as one, of whatever type it really is. */
+type Callback = (error: Error | null | undefined, answer?: unknown) => void;
 type Handler = (event: unknown, context: object, callback: Callback) => unknown;
 
 /** What Lambda takes for an answer, in bytes. */
