@@ -154,7 +154,33 @@ export class ConflictingValueError extends StepComputeError {
   }
 }
 
-/** A run was to be averaged before each of its iterations had a value. */
+/** More iterations failed than the run tolerates; `cause` is the lowest one's {@link IterationFailedError}. */
+export class ToleranceExceededError extends StepComputeError {
+  declare readonly name: 'ToleranceExceededError';
+  readonly code = 'TOLERANCE_EXCEEDED';
+  static {
+    setName(this, 'ToleranceExceededError');
+  }
+
+  /**
+   * @param failed how many had failed when the run was stopped
+   * @param tolerated how many might have
+   */
+  constructor(
+    readonly runId: RunId,
+    readonly failed: number,
+    readonly tolerated: number,
+    options?: ErrorOptions,
+  ) {
+    const lowest = options?.cause === undefined ? '' : `; ${messageOf(options.cause)}`;
+    super(
+      `run ${runId} was stopped: ${failed} of its iterations failed, and ${tolerated} may${lowest}`,
+      options,
+    );
+  }
+}
+
+/** A run was to be averaged while an iteration was missing, more had failed than it tolerates, or none had a value. */
 export class IncompleteRunError extends StepComputeError {
   declare readonly name: 'IncompleteRunError';
   readonly code = 'INCOMPLETE_RUN';
@@ -162,14 +188,18 @@ export class IncompleteRunError extends StepComputeError {
     setName(this, 'IncompleteRunError');
   }
 
+  /** @param tolerated how many of the run's iterations may fail */
   constructor(
     readonly runId: RunId,
-    readonly requested: number,
-    readonly completed: number,
+    readonly ledger: Ledger,
+    readonly tolerated = 0,
   ) {
+    const { requested, completed, failed, missing } = ledger;
     super(
-      `run ${runId} has ${completed} of ${requested} values: ` +
-        `an average is taken over a complete run or not at all`,
+      `run ${runId} has ${completed} of ${requested} values, ${failed} failed and ${missing} are missing: ` +
+        (tolerated === 0
+          ? `an average is taken over a complete run or not at all`
+          : `an average is taken when none is missing and at most ${tolerated} failed`),
     );
   }
 }

@@ -1,16 +1,15 @@
 import type { Clock } from './clock.js';
-import type { IterationValue } from './value.js';
 
 /** How long generation may keep the process from its other work, in milliseconds. */
 const longestTurnMs = 10;
 
 /**
- * Gathers completed values and writes them in one statement. While one batch is being written the
- * next one gathers, so batches grow with the store's latency and a lone value is written at once:
- * no timer, no minimum. A slow store holds its producers back, so memory stays bounded.
+ * Gathers what iterations have come to, and writes it in one statement. While one batch is being
+ * written the next one gathers, so batches grow with the store's latency and a lone one is written at
+ * once: no timer, no minimum. A slow store holds its producers back, so memory stays bounded.
  */
-export class GroupCommit {
-  #gathered: IterationValue[] = [];
+export class GroupCommit<T> {
+  #gathered: T[] = [];
   /** How many of those gathered have gone to a batch; the rest moves up when it is the lesser half. */
   #taken = 0;
   #writing: Promise<void> | undefined;
@@ -22,10 +21,10 @@ export class GroupCommit {
   /**
    * @param write makes a batch durable; never called while an earlier call is pending
    * @param onFailure told once if a write rejects; what was gathered by then is dropped
-   * @param largestBatch the most values that one write gets
+   * @param largestBatch the most that one write gets
    */
   constructor(
-    private readonly write: (batch: readonly IterationValue[]) => Promise<void>,
+    private readonly write: (batch: readonly T[]) => Promise<void>,
     private readonly onFailure: (error: unknown) => void,
     private readonly clock: Clock,
     private readonly largestBatch = 1000,
@@ -33,17 +32,17 @@ export class GroupCommit {
     this.#turnStart = clock.now();
   }
 
-  /** Accepts a value. When a promise comes back, its giver waits for it before generating the next. */
-  add(value: IterationValue): Promise<void> | undefined {
+  /** Accepts an item. When a promise comes back, its giver waits for it before generating the next. */
+  add(item: T): Promise<void> | undefined {
     if (this.#failed) return undefined;
-    this.#gathered.push(value);
+    this.#gathered.push(item);
     this.#writing ??= this.#writeAll();
     if (this.#waiting >= this.largestBatch) return this.#waitForRoom();
     if (this.clock.now() - this.#turnStart >= longestTurnMs) return this.#takeTurn();
     return undefined;
   }
 
-  /** Resolves when every accepted value is durable, or a write has failed. */
+  /** Resolves when everything accepted is durable, or a write has failed. */
   async flush(): Promise<void> {
     await this.#writing;
   }
@@ -71,7 +70,7 @@ export class GroupCommit {
     return this.#gathered.length - this.#taken;
   }
 
-  #nextBatch(): readonly IterationValue[] {
+  #nextBatch(): readonly T[] {
     const end = this.#taken + this.largestBatch;
     const batch = this.#gathered.slice(this.#taken, end);
     this.#taken += batch.length;

@@ -26,8 +26,10 @@ export {
   RunNotFoundError,
   StepComputeError,
   StepFailedError,
+  ToleranceExceededError,
 } from './errors.js';
 export { Orchestrator, type Progress, type RunOptions, type RunResult } from './orchestrator.js';
+export { type RetryPolicy } from './retry-policy.js';
 export { RandomStream, randomStreamVersion } from './random-stream.js';
 export {
   alignedBlocks,
@@ -39,25 +41,29 @@ export {
 } from './range.js';
 export {
   Milliseconds,
+  parseRunChange,
   parseRunRequest,
   Repetitions,
   RunId,
   Seed,
   type Ledger,
+  Tolerance,
   type NewRun,
+  type ParsedRunChange,
   type Run,
+  type RunChange,
   type RunRequest,
   type RunStatus,
 } from './run.js';
-export { reportOf, type RunReport } from './report.js';
+export { reportOf, warningOf, type RunReport } from './report.js';
 export { AggregateAndStoreValue } from './steps/aggregate-and-store-value.js';
+export { RecordFailure } from './steps/record-failure.js';
 export { RetrieveRunId } from './steps/retrieve-run-id.js';
 export { WriteToDb, WriteToDbSettings } from './steps/write-to-db.js';
 export {
   assertSameAverage,
   AverageStore,
   FailureStore,
-  readLedger,
   RunStore,
   ValueStore,
   type IterationFailure,

@@ -1,5 +1,5 @@
 import type { Average } from './average.js';
-import type { Ledger, Run, RunRequest } from './run.js';
+import type { Ledger, Run, RunChange, RunRequest } from './run.js';
 
 /** How far a run is, told whenever values have become durable. */
 export interface Progress {
@@ -7,6 +7,7 @@ export interface Progress {
   readonly total: number;
   /** Stored durably, by this attempt or an earlier one. */
   readonly completed: number;
+  /** In this attempt. */
   readonly failed: number;
   readonly elapsedMs: number;
   /** Values that this attempt stored per second; 0 before the first. */
@@ -32,6 +33,7 @@ export interface RunOptions {
 
 export interface RunResult {
   readonly run: Run;
+  /** Completed is the average's count; failed is within what the run tolerates. */
   readonly ledger: Ledger;
   readonly average: Average;
 }
@@ -43,10 +45,22 @@ export interface Orchestrator {
    * what is missing, and answers with the same run and the same average.
    * @throws InvalidInputError, ConflictingRunError before anything is done
    * @throws IterationFailedError for the lowest failed iteration on record
+   * @throws ToleranceExceededError when the run tolerates failures, but not so many
    * @throws CancelledError when the signal was aborted
    * @throws AverageOverflowError, PersistenceError
    */
   run(request: RunRequest, options?: RunOptions): Promise<RunResult>;
+  /**
+   * Takes a run that ended early, or was killed, to its average: only what is missing or failed is
+   * done again, and the result is that of a run which was never interrupted, to the bit. A complete
+   * run answers with its average. With more repetitions the run is extended: its values are kept.
+   * Several processes may resume the same run at the same time.
+   * @param id the run's
+   * @param change what is to be different from now on
+   * @throws RunNotFoundError
+   * @throws as {@link Orchestrator.run} does
+   */
+  resume(id: number, change?: RunChange, options?: RunOptions): Promise<RunResult>;
 }
 
 /** The key under which a container binds the {@link Orchestrator}. */

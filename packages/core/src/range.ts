@@ -50,6 +50,14 @@ export interface RunPlan {
   readonly missing: readonly IterationRange[];
 }
 
+/** The smallest range that covers all of these, which ascend; undefined when there are none. */
+export function hullOf(ranges: readonly IterationRange[]): IterationRange | undefined {
+  const [first] = ranges;
+  const last = ranges.at(-1);
+  if (first === undefined || last === undefined) return undefined;
+  return { first: first.first, count: last.first + last.count - first.first };
+}
+
 /** The ids of the ranges' iterations, one by one, in the ranges' order; holds nothing in memory. */
 export function* iterationsOf(ranges: Iterable<IterationRange>): Generator<IterationId, void> {
   for (const { first, count } of ranges) {

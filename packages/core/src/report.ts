@@ -8,11 +8,15 @@ export interface RunReport {
   readonly repetitions: number;
   readonly generator: string;
   readonly delayMs: number;
+  /** How many iterations may fail: a count, or a share such as `1%`. */
+  readonly tolerance: string;
   readonly status: RunStatus;
   readonly completed: number;
   readonly failed: number;
   readonly missing: number;
-  /** The mean; null, like all that follows, while there is no average. */
+  /** How many values the average was taken over; null, like all that follows, while there is none. */
+  readonly count: number | null;
+  /** The mean. */
   readonly average: number | null;
   /** Null, too, for a single value; so are the two after it. */
   readonly standardDeviation: number | null;
@@ -21,6 +25,22 @@ export interface RunReport {
   readonly confidenceInterval: readonly [number, number] | null;
   readonly min: number | null;
   readonly max: number | null;
+  /** What to bear in mind about the average. */
+  readonly warning: string | null;
+}
+
+/**
+ * What is to be said of an average that was not taken over all of the run's iterations, or no longer
+ * is; undefined when there is nothing to say.
+ */
+export function warningOf(ledger: Ledger, average: Average): string | undefined {
+  const { requested, completed } = ledger;
+  const { count } = average;
+  if (count === requested) return undefined;
+  const over = `the average is over ${count} of ${requested} values`;
+  return count < completed
+    ? `${over}, and ${completed} are stored by now: resume the run to average it again`
+    : `${over}: if what made the others fail depends on what they would have been, it is biased`;
 }
 
 export function reportOf(run: Run, ledger: Ledger, average: Average | undefined): RunReport {
@@ -30,15 +50,18 @@ export function reportOf(run: Run, ledger: Ledger, average: Average | undefined)
     repetitions: run.repetitions,
     generator: run.generatorName,
     delayMs: run.delayMs,
+    tolerance: run.tolerance,
     status: run.status,
     completed: ledger.completed,
     failed: ledger.failed,
     missing: ledger.missing,
+    count: average?.count ?? null,
     average: average?.mean ?? null,
     standardDeviation: average?.standardDeviation ?? null,
     standardError: average?.standardError ?? null,
     confidenceInterval: average?.confidenceInterval ?? null,
     min: average?.minimum ?? null,
     max: average?.maximum ?? null,
+    warning: (average && warningOf(ledger, average)) ?? null,
   };
 }

@@ -69,6 +69,38 @@ export const Milliseconds = {
   },
 } as const;
 
+/** How many of a run's iterations may fail: a count such as `5`, or a share of them such as `1%`. */
+export type Tolerance = string & { readonly [brand]: 'Tolerance' };
+
+export const Tolerance = {
+  none: '0' as Tolerance,
+  /**
+   * @param value an integer from 0 to {@link Repetitions.maximum}, the same as text, or a text of 0 to
+   *   100 with a percent sign
+   * @throws InvalidInputError
+   */
+  parse: (value: unknown): Tolerance => {
+    const text = typeof value === 'number' ? String(value) : value;
+    const [, digits, percent] =
+      (typeof text === 'string' && /^(?:(\d{1,10})|(\d{1,3}(?:\.\d{1,6})?)%)$/.exec(text)) || [];
+    const count = Number(digits ?? NaN);
+    const share = Number(percent ?? NaN);
+    if (count <= Repetitions.maximum) return String(count) as Tolerance;
+    if (share <= 100) return `${share}%` as Tolerance;
+    throw new InvalidInputError(
+      'tolerance',
+      `a number of failures from 0 to ${Repetitions.maximum}, or a share from 0% to 100%`,
+      value,
+    );
+  },
+  /** The most failures that a run of so many repetitions may end with: of a share, what is whole of it. */
+  failures: (tolerance: Tolerance, repetitions: number): number => {
+    if (!tolerance.endsWith('%')) return Number(tolerance);
+    // A ten-thousandth of a percent is the smallest share, so no whole number is missed by rounding.
+    return Math.floor((repetitions * Number(tolerance.slice(0, -1))) / 100 + 1e-7);
+  },
+} as const;
+
 /** What its asker says of a run; numbers are validated when the run is allocated. */
 export interface RunRequest {
   /** Integer, 1 … {@link Repetitions.maximum}. */
@@ -79,6 +111,11 @@ export interface RunRequest {
   readonly delayMs?: number | undefined;
   /** What generated the values, for the record. Default: the orchestrator's generator's own name. */
   readonly generatorName?: string | undefined;
+  /**
+   * How many iterations may fail without failing the run: a count, or a share such as `'1%'`. The
+   * average is then taken over the others. Default: 0.
+   */
+  readonly tolerance?: number | string | undefined;
   /**
    * Makes the request safe to repeat: the same key with the same input answers with the same run,
    * with another input is an error. 1 … 256 characters. Default: none, every request is a new run.
@@ -92,12 +129,29 @@ export interface NewRun {
   readonly seed: Seed;
   readonly delayMs: Milliseconds;
   readonly generatorName: string;
+  readonly tolerance: Tolerance;
   readonly idempotencyKey: string | undefined;
+}
+
+/** What may be changed of a run that is resumed; what is left out stays. */
+export interface RunChange {
+  /** At least as many as the run has: the values that it has are kept, and its seed goes on. */
+  readonly repetitions?: number | undefined;
+  /** In milliseconds. */
+  readonly delayMs?: number | undefined;
+  readonly tolerance?: number | string | undefined;
+}
+
+/** A {@link RunChange} whose fields are valid. */
+export interface ParsedRunChange {
+  readonly repetitions: Repetitions | undefined;
+  readonly delayMs: Milliseconds | undefined;
+  readonly tolerance: Tolerance | undefined;
 }
 
 /**
  * `started` until the run is known to have ended: a process that was killed leaves its runs so.
- * `completed` is final; `failed` and `cancelled` stand until another attempt has ended.
+ * `completed` is final unless the run is resumed; `failed` and `cancelled` may still become `completed`.
  */
 export type RunStatus = 'started' | 'completed' | 'failed' | 'cancelled';
 
@@ -146,9 +200,24 @@ export function parseRunRequest(request: RunRequest, generatorName = 'anonymous'
         ? (0 as Milliseconds)
         : Milliseconds.parse(request.delayMs, 'delay'),
     generatorName: parseText(name, 'generator name', 4096),
+    tolerance:
+      request.tolerance === undefined ? Tolerance.none : Tolerance.parse(request.tolerance),
     idempotencyKey:
       request.idempotencyKey === undefined
         ? undefined
         : parseText(request.idempotencyKey, 'idempotency key', 256),
+  };
+}
+
+/** @throws InvalidInputError naming the first field that is wrong */
+export function parseRunChange(change: RunChange): ParsedRunChange {
+  if (typeof change !== 'object' || (change as unknown) === null) {
+    throw new InvalidInputError('change', 'an object', change);
+  }
+  const { repetitions, delayMs, tolerance } = change;
+  return {
+    repetitions: repetitions === undefined ? undefined : Repetitions.parse(repetitions),
+    delayMs: delayMs === undefined ? undefined : Milliseconds.parse(delayMs, 'delay'),
+    tolerance: tolerance === undefined ? undefined : Tolerance.parse(tolerance),
   };
 }

@@ -1,7 +1,7 @@
 import type { Average, AverageFigures } from './average.js';
 import { PersistenceError } from './errors.js';
 import type { IterationId, IterationRange } from './range.js';
-import type { Ledger, NewRun, Run, RunId, RunStatus } from './run.js';
+import type { Ledger, NewRun, ParsedRunChange, Run, RunId, RunStatus } from './run.js';
 import type { IterationValue } from './value.js';
 
 /** Allocates runs and remembers them. */
@@ -17,10 +17,20 @@ export interface RunStore {
   /** The newest runs first, at most `limit` of them. */
   list(limit: number): Promise<readonly Run[]>;
   /**
-   * Records how the run ended, and when. `completed` is final: what comes after it changes nothing.
+   * Records how the run ended, and when. Nothing changes when it is completed already, or when it has
+   * been extended since: the end of what it was before is not its end.
    * @throws RunNotFoundError
    */
-  finish(id: RunId, status: Exclude<RunStatus, 'started'>): Promise<void>;
+  finish(
+    run: Pick<Run, 'id' | 'repetitions'>,
+    status: Exclude<RunStatus, 'started'>,
+  ): Promise<void>;
+  /**
+   * Has the run started again, with what is to be changed of it.
+   * @throws RunNotFoundError
+   * @throws InvalidInputError when it has more repetitions than asked for; nothing is changed
+   */
+  reopen(id: RunId, change: ParsedRunChange): Promise<Run>;
 }
 
 /** Keeps each run's values: one per iteration, the first one written. */
@@ -48,9 +58,10 @@ export interface ValueStore {
    */
   missing(id: RunId, within?: IterationRange): Promise<readonly IterationRange[]>;
   /**
-   * Averages the run, in one atomic step with the check that each iteration has its value.
+   * Averages the run, in one atomic step with the check that each iteration has its value, or is on
+   * record as failed and all that failed are within the run's tolerance.
    * @throws RunNotFoundError
-   * @throws IncompleteRunError
+   * @throws IncompleteRunError also when no iteration has a value
    * @throws AverageOverflowError
    */
   average(id: RunId): Promise<Average>;
@@ -59,17 +70,32 @@ export interface ValueStore {
 /** An iteration that produced no value, and why. */
 export interface IterationFailure {
   readonly iterationId: IterationId;
-  /** The `name` of what the generator threw, or `Error`. */
+  /** The `name` of what the generator threw at last, or `Error`. */
   readonly errorName: string;
   readonly message: string;
+  /** How often the generator was called; at least 1. */
+  readonly attempts: number;
 }
 
-/** Remembers which iterations failed; the latest failure of an iteration replaces the one before. */
+/** Remembers which iterations failed, one failure each; it stands until the iteration has its value. */
 export interface FailureStore {
-  /** Any number of failures; of two of the same iteration, the later counts. */
-  record(id: RunId, failures: readonly IterationFailure[]): Promise<void>;
-  /** In ascending iteration order. A failed iteration may have got its value later. */
-  list(id: RunId): Promise<readonly IterationFailure[]>;
+  /**
+   * Records any number of failures; of two of the same iteration, the later counts.
+   * @returns how many failures of the run stand now
+   */
+  record(id: RunId, failures: readonly IterationFailure[]): Promise<number>;
+  /** The failures that stand, in ascending iteration order, in batches. */
+  read(id: RunId): AsyncIterable<readonly IterationFailure[]>;
+  /**
+   * Forgets failures, since their iterations are about to be done again.
+   * @param within those of which iterations; default: the whole run
+   */
+  clear(id: RunId, within?: IterationRange): Promise<void>;
+  /**
+   * The run's account at this moment, from one snapshot.
+   * @throws RunNotFoundError
+   */
+  ledger(id: RunId): Promise<Ledger>;
 }
 
 /** Keeps averages, one per run and count, possibly in another database than the values. */
@@ -79,8 +105,11 @@ export interface AverageStore {
    * @throws PersistenceError when there is one and it differs: the store does not hold what was written
    */
   save(id: RunId, average: Average): Promise<void>;
-  /** The run's average with the highest count, or undefined. */
-  find(id: RunId): Promise<Average | undefined>;
+  /**
+   * Every average that the run has had, in ascending count: it gains one when it is resumed and more
+   * values are there. The last is the one that counts.
+   */
+  history(id: RunId): Promise<readonly Average[]>;
 }
 
 /** A full set of stores over one place. */
@@ -96,44 +125,6 @@ export const RunStore = Symbol.for('@stepcompute/core/RunStore');
 export const ValueStore = Symbol.for('@stepcompute/core/ValueStore');
 export const FailureStore = Symbol.for('@stepcompute/core/FailureStore');
 export const AverageStore = Symbol.for('@stepcompute/core/AverageStore');
-
-/**
- * The run's account at this moment. A failure counts only while its iteration has no value.
- * @throws RunNotFoundError
- */
-export async function readLedger(
-  run: Run,
-  stores: Pick<Stores, 'values' | 'failures'>,
-): Promise<Ledger> {
-  const missing = await stores.values.missing(run.id);
-  const failures = await stores.failures.list(run.id);
-  const withoutValue = missing.reduce((total, { count }) => total + count, 0);
-  const failed = countWithin(missing, failures);
-  return {
-    requested: run.repetitions,
-    completed: run.repetitions - withoutValue,
-    failed,
-    missing: withoutValue - failed,
-  };
-}
-
-/** How many of the failures lie in one of the ranges; both ascend, so one pass over each will do. */
-function countWithin(
-  ranges: readonly IterationRange[],
-  failures: readonly IterationFailure[],
-): number {
-  let within = 0;
-  let next = 0;
-  for (const { iterationId } of failures) {
-    let range = ranges[next];
-    while (range !== undefined && range.first + range.count <= iterationId) {
-      next += 1;
-      range = ranges[next];
-    }
-    if (range !== undefined && range.first <= iterationId) within += 1;
-  }
-  return within;
-}
 
 /**
  * For average stores: the average offered for a run and count must be the one that is kept.

@@ -2,13 +2,14 @@ import {
   AggregateAndStoreValue,
   CancelledError,
   isStepComputeError,
-  readLedger,
   RetrieveRunId,
   WriteToDb,
   type Clock,
   type Orchestrator,
   type Run,
+  type RunChange,
   type RunOptions,
+  type RunPlan,
   type RunRequest,
   type RunResult,
   type Stores,
@@ -25,31 +26,40 @@ export interface InProcessOrchestratorProps extends WriteToDbSettings {
 
 /** Runs the three steps in this process: iterations side by side under `Promise.all`. */
 export class InProcessOrchestrator implements Orchestrator {
-  readonly #props: InProcessOrchestratorProps;
+  readonly #stores: Stores;
   readonly #retrieveRunId: RetrieveRunId;
   readonly #writeToDb: WriteToDb;
   readonly #aggregateAndStoreValue: AggregateAndStoreValue;
 
   /** @throws InvalidInputError when the generator is no function or a setting is out of range */
   constructor(props: InProcessOrchestratorProps) {
-    this.#props = props;
+    this.#stores = props.stores;
     this.#writeToDb = new WriteToDb(props.generator, props.stores, props.clock, props);
     this.#retrieveRunId = new RetrieveRunId(props.stores, props.generator.name || undefined);
     this.#aggregateAndStoreValue = new AggregateAndStoreValue(props.stores);
   }
 
   async run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
-    const { stores } = this.#props;
-    if (options.signal?.aborted === true) {
-      throw new CancelledError(undefined, undefined, { cause: options.signal.reason });
-    }
-    const plan = await this.#retrieveRunId.execute(request);
+    refuseIfAborted(options);
+    return this.#toTheEnd(await this.#retrieveRunId.execute(request), options);
+  }
+
+  async resume(
+    id: number,
+    change: RunChange = {},
+    options: RunOptions = {},
+  ): Promise<RunResult> {
+    refuseIfAborted(options);
+    return this.#toTheEnd(await this.#retrieveRunId.resume(id, change), options);
+  }
+
+  async #toTheEnd(plan: RunPlan, options: RunOptions): Promise<RunResult> {
+    const { runs, failures } = this.#stores;
     const { id } = plan.run;
     try {
       await this.#writeToDb.execute(plan, options);
       const average = await this.#aggregateAndStoreValue.execute(id);
-      const run = await stores.runs.get(id);
-      return { run, ledger: await readLedger(run, stores), average };
+      return { run: await runs.get(id), ledger: await failures.ledger(id), average };
     } catch (error) {
       await this.#recordEnd(plan.run, error);
       throw error;
@@ -58,11 +68,17 @@ export class InProcessOrchestrator implements Orchestrator {
 
   async #recordEnd(run: Run, error: unknown): Promise<void> {
     try {
-      await this.#props.stores.runs.finish(run.id, isCancellation(error) ? 'cancelled' : 'failed');
+      await this.#stores.runs.finish(run, isCancellation(error) ? 'cancelled' : 'failed');
     } catch {
       // The store is out of reach as well. The run stays `started`, which claims nothing, and the
       // error that led here says more than this one.
     }
+  }
+}
+
+function refuseIfAborted({ signal }: RunOptions): void {
+  if (signal?.aborted === true) {
+    throw new CancelledError(undefined, undefined, { cause: signal.reason });
   }
 }
 

@@ -4,6 +4,7 @@ export {
 } from './in-process-orchestrator.js';
 export {
   InMemoryAverageStore,
+  InMemoryDatabase,
   InMemoryFailureStore,
   InMemoryRunStore,
   inMemoryStores,

@@ -7,120 +7,127 @@ import {
   IterationId,
   IterationRange,
   parseValue,
-  PersistenceError,
   RunId,
   RunNotFoundError,
+  Tolerance,
   type Average,
   type AverageStore,
   type FailureStore,
   type IterationFailure,
   type IterationValue,
+  type Ledger,
   type NewRun,
-  type Repetitions,
+  type ParsedRunChange,
   type Run,
   type RunStatus,
   type RunStore,
   type Stores,
   type ValueStore,
 } from '@stepcompute/core';
+import { RunValues } from './run-values.js';
+
+interface RunRecord {
+  run: Run;
+  readonly values: RunValues;
+  /** Of iterations without a value alone. */
+  readonly failures: Map<IterationId, IterationFailure>;
+  readonly averages: Map<number, Average>;
+}
+
+/** What the in-memory stores share: everything about every run, in this process's memory. */
+export class InMemoryDatabase {
+  readonly #records: RunRecord[] = [];
+  readonly #byKey = new Map<string, RunRecord>();
+
+  /** Ids are given from 1 on. */
+  allocate(asked: NewRun): Run {
+    const { idempotencyKey: key } = asked;
+    const known = key === undefined ? undefined : this.#byKey.get(key);
+    if (known !== undefined) return known.run;
+    const id = RunId.parse(this.#records.length + 1);
+    const record: RunRecord = {
+      run: { ...asked, id, status: 'started', startedAt: new Date(), finishedAt: undefined },
+      values: new RunValues(),
+      failures: new Map(),
+      averages: new Map(),
+    };
+    this.#records.push(record);
+    if (key !== undefined) this.#byKey.set(key, record);
+    return record.run;
+  }
+
+  /** @throws RunNotFoundError */
+  find(id: RunId): RunRecord {
+    const record = this.#records[id - 1];
+    if (record === undefined) throw new RunNotFoundError(id);
+    return record;
+  }
+
+  newest(limit: number): Run[] {
+    return this.#records
+      .slice(-limit)
+      .reverse()
+      .map(({ run }) => run);
+  }
+}
 
 /** Runs in this process's memory. */
 export class InMemoryRunStore implements RunStore {
-  readonly #runs = new Map<RunId, Run>();
-  readonly #byKey = new Map<string, RunId>();
+  constructor(private readonly database: InMemoryDatabase) {}
 
   async allocate(run: NewRun): Promise<Run> {
-    const { idempotencyKey } = run;
-    const known = idempotencyKey === undefined ? undefined : this.#byKey.get(idempotencyKey);
-    if (known !== undefined) return this.#find(known);
-    const id = RunId.parse(this.#runs.size + 1);
-    const allocated: Run = {
-      ...run,
-      id,
-      status: 'started',
-      startedAt: new Date(),
-      finishedAt: undefined,
-    };
-    this.#runs.set(id, allocated);
-    if (idempotencyKey !== undefined) this.#byKey.set(idempotencyKey, id);
-    return allocated;
+    return this.database.allocate(run);
   }
 
   async get(id: RunId): Promise<Run> {
-    return this.#find(id);
+    return this.database.find(id).run;
   }
 
   async list(limit: number): Promise<readonly Run[]> {
-    return [...this.#runs.values()].reverse().slice(0, limit);
+    return this.database.newest(limit);
   }
 
-  async finish(id: RunId, status: Exclude<RunStatus, 'started'>): Promise<void> {
-    const run = this.#find(id);
-    if (run.status === 'completed') return;
-    this.#runs.set(id, { ...run, status, finishedAt: new Date() });
+  async finish(
+    { id, repetitions }: Pick<Run, 'id' | 'repetitions'>,
+    status: Exclude<RunStatus, 'started'>,
+  ): Promise<void> {
+    const record = this.database.find(id);
+    const { run } = record;
+    if (run.status === 'completed' || run.repetitions !== repetitions) return;
+    record.run = { ...run, status, finishedAt: new Date() };
   }
 
-  #find(id: RunId): Run {
-    const run = this.#runs.get(id);
-    if (run === undefined) throw new RunNotFoundError(id);
-    return run;
-  }
-}
-
-/** Values are kept in pieces of this many, made when their first value comes. */
-const chunkLength = 65_536;
-
-/** One run's values: eight bytes each, NaN where there is none. */
-class RunValues {
-  readonly #chunks: (Float64Array | undefined)[] = [];
-  completed = 0;
-
-  constructor(readonly repetitions: Repetitions) {}
-
-  get(iteration: number): number {
-    return this.#chunks[Math.floor(iteration / chunkLength)]?.[iteration % chunkLength] ?? NaN;
-  }
-
-  /** Keeps the value unless there is one; answers with the one that is kept. */
-  keep(iteration: number, value: number): number {
-    const index = Math.floor(iteration / chunkLength);
-    const chunk = (this.#chunks[index] ??= this.#newChunk(index));
-    const kept = chunk[iteration % chunkLength] ?? NaN;
-    if (!Number.isNaN(kept)) return kept;
-    chunk[iteration % chunkLength] = value;
-    this.completed += 1;
-    return value;
-  }
-
-  #newChunk(index: number): Float64Array {
-    const length = Math.min(chunkLength, this.repetitions - index * chunkLength);
-    try {
-      return new Float64Array(length).fill(NaN);
-    } catch (cause) {
-      throw new PersistenceError('there is no memory left for more values', {
-        cause,
-        retryable: false,
-      });
-    }
-  }
-
-  *[Symbol.iterator](): Generator<number, void> {
-    for (let iteration = 0; iteration < this.repetitions; iteration += 1) yield this.get(iteration);
+  async reopen(id: RunId, change: ParsedRunChange): Promise<Run> {
+    const record = this.database.find(id);
+    const { run } = record;
+    const { repetitions = run.repetitions, delayMs = run.delayMs } = change;
+    const { tolerance = run.tolerance } = change;
+    if (repetitions < run.repetitions) throw fewerRepetitionsError(run, repetitions);
+    record.run = {
+      ...run,
+      repetitions,
+      delayMs,
+      tolerance,
+      status: 'started',
+      finishedAt: undefined,
+    };
+    return record.run;
   }
 }
+
+function fewerRepetitionsError({ id, repetitions }: Run, asked: number): InvalidInputError {
+  return new InvalidInputError('repetitions', `at least run ${id}'s ${repetitions}`, asked);
+}
+
+/** How many values are read at a time. */
+const batchLength = 65_536;
 
 /** Values in this process's memory, eight bytes each. */
 export class InMemoryValueStore implements ValueStore {
-  readonly #runs: RunStore;
-  readonly #values = new Map<RunId, RunValues>();
-
-  /** @param runs where the values' runs are allocated */
-  constructor(runs: RunStore) {
-    this.#runs = runs;
-  }
+  constructor(private readonly database: InMemoryDatabase) {}
 
   async write(id: RunId, values: readonly IterationValue[]): Promise<void> {
-    const run = await this.#of(id);
+    const { run, values: kept, failures } = this.database.find(id);
     const parsed = values.map(({ iterationId: offered, value }) => {
       const iterationId = IterationId.parse(offered);
       if (iterationId >= run.repetitions) {
@@ -134,20 +141,21 @@ export class InMemoryValueStore implements ValueStore {
     });
     let conflict: ConflictingValueError | undefined;
     for (const { iterationId, value } of parsed) {
-      const kept = run.keep(iterationId, value);
-      if (kept !== value) conflict ??= new ConflictingValueError(id, iterationId, kept, value);
+      const first = kept.keep(iterationId, value);
+      failures.delete(iterationId);
+      if (first !== value) conflict ??= new ConflictingValueError(id, iterationId, first, value);
     }
     if (conflict !== undefined) throw conflict;
   }
 
   async *read(id: RunId, from = 0 as IterationId): AsyncGenerator<readonly IterationValue[], void> {
-    const run = await this.#of(id);
+    const { run, values } = this.database.find(id);
     let batch: IterationValue[] = [];
     for (let iteration: number = from; iteration < run.repetitions; iteration += 1) {
-      const value = run.get(iteration);
-      if (Number.isNaN(value)) continue;
+      const value = values.get(iteration);
+      if (value === undefined) continue;
       batch.push({ iterationId: iteration as IterationId, value });
-      if (batch.length === chunkLength) {
+      if (batch.length === batchLength) {
         yield batch;
         batch = [];
       }
@@ -156,15 +164,15 @@ export class InMemoryValueStore implements ValueStore {
   }
 
   async missing(id: RunId, within?: IterationRange): Promise<readonly IterationRange[]> {
-    const run = await this.#of(id);
+    const { run, values } = this.database.find(id);
     const { first: start, count } = within ?? IterationRange.whole(run.repetitions);
     const end = Math.min(start + count, run.repetitions);
-    if (start >= end || run.completed === run.repetitions) return [];
-    if (run.completed === 0) return [{ first: start, count: end - start }];
+    if (start >= end || values.count === run.repetitions) return [];
+    if (values.count === 0) return [{ first: start, count: end - start }];
     const ranges: IterationRange[] = [];
     let first: IterationId | undefined;
     for (let iteration: number = start; iteration <= end; iteration += 1) {
-      const isMissing = iteration < end && Number.isNaN(run.get(iteration));
+      const isMissing = iteration < end && values.get(iteration) === undefined;
       if (isMissing) first ??= iteration as IterationId;
       else if (first !== undefined) {
         ranges.push({ first, count: iteration - first });
@@ -175,65 +183,78 @@ export class InMemoryValueStore implements ValueStore {
   }
 
   async average(id: RunId): Promise<Average> {
-    const run = await this.#of(id);
-    if (run.completed < run.repetitions) {
-      throw new IncompleteRunError(id, run.repetitions, run.completed);
+    const record = this.database.find(id);
+    const { run, values } = record;
+    const ledger = ledgerOf(record);
+    const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
+    if (ledger.missing > 0 || ledger.failed > tolerated || ledger.completed === 0) {
+      throw new IncompleteRunError(id, ledger, tolerated);
     }
-    return averageOf(run);
+    return averageOf(values);
   }
+}
 
-  async #of(id: RunId): Promise<RunValues> {
-    const known = this.#values.get(id);
-    if (known !== undefined) return known;
-    const { repetitions } = await this.#runs.get(id);
-    const values = this.#values.get(id) ?? new RunValues(repetitions);
-    this.#values.set(id, values);
-    return values;
-  }
+function ledgerOf({ run, values, failures }: RunRecord): Ledger {
+  const { repetitions: requested } = run;
+  const { count: completed } = values;
+  const { size: failed } = failures;
+  return { requested, completed, failed, missing: requested - completed - failed };
 }
 
 /** Failures in this process's memory. */
 export class InMemoryFailureStore implements FailureStore {
-  readonly #failures = new Map<RunId, Map<IterationId, IterationFailure>>();
+  constructor(private readonly database: InMemoryDatabase) {}
 
-  async record(id: RunId, failures: readonly IterationFailure[]): Promise<void> {
-    const known = this.#failures.get(id) ?? new Map<IterationId, IterationFailure>();
-    for (const failure of failures) known.set(failure.iterationId, failure);
-    this.#failures.set(id, known);
+  async record(id: RunId, failures: readonly IterationFailure[]): Promise<number> {
+    const { values, failures: standing } = this.database.find(id);
+    for (const failure of failures) {
+      const { iterationId } = failure;
+      if (values.get(iterationId) === undefined) standing.set(iterationId, failure);
+    }
+    return standing.size;
   }
 
-  async list(id: RunId): Promise<readonly IterationFailure[]> {
-    return [...(this.#failures.get(id)?.values() ?? [])].sort(
-      (a, b) => a.iterationId - b.iterationId,
-    );
+  async *read(id: RunId): AsyncGenerator<readonly IterationFailure[], void> {
+    const failures = [...this.database.find(id).failures.values()];
+    if (failures.length > 0) yield failures.sort((a, b) => a.iterationId - b.iterationId);
+  }
+
+  async clear(id: RunId, within?: IterationRange): Promise<void> {
+    const { run, failures } = this.database.find(id);
+    const { first, count } = within ?? IterationRange.whole(run.repetitions);
+    for (const iterationId of failures.keys()) {
+      if (iterationId >= first && iterationId < first + count) failures.delete(iterationId);
+    }
+  }
+
+  async ledger(id: RunId): Promise<Ledger> {
+    return ledgerOf(this.database.find(id));
   }
 }
 
 /** Averages in this process's memory. */
 export class InMemoryAverageStore implements AverageStore {
-  readonly #averages = new Map<RunId, Map<number, Average>>();
+  constructor(private readonly database: InMemoryDatabase) {}
 
   async save(id: RunId, average: Average): Promise<void> {
-    const ofRun = this.#averages.get(id) ?? new Map<number, Average>();
-    this.#averages.set(id, ofRun);
-    const kept = ofRun.get(average.count);
-    if (kept === undefined) ofRun.set(average.count, average);
+    const { averages } = this.database.find(id);
+    const kept = averages.get(average.count);
+    if (kept === undefined) averages.set(average.count, average);
     else assertSameAverage(id, kept, average);
   }
 
-  async find(id: RunId): Promise<Average | undefined> {
-    const ofRun = this.#averages.get(id);
-    return ofRun?.get(Math.max(...ofRun.keys()));
+  async history(id: RunId): Promise<readonly Average[]> {
+    return [...this.database.find(id).averages.values()].sort((a, b) => a.count - b.count);
   }
 }
 
 /** A new, empty set of in-memory stores. */
 export function inMemoryStores(): Stores {
-  const runs = new InMemoryRunStore();
+  const database = new InMemoryDatabase();
   return {
-    runs,
-    values: new InMemoryValueStore(runs),
-    failures: new InMemoryFailureStore(),
-    averages: new InMemoryAverageStore(),
+    runs: new InMemoryRunStore(database),
+    values: new InMemoryValueStore(database),
+    failures: new InMemoryFailureStore(database),
+    averages: new InMemoryAverageStore(database),
   };
 }

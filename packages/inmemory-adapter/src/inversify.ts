@@ -13,6 +13,7 @@ import { ContainerModule } from 'inversify';
 import { InProcessOrchestrator } from './in-process-orchestrator.js';
 import {
   InMemoryAverageStore,
+  InMemoryDatabase,
   InMemoryFailureStore,
   InMemoryRunStore,
   InMemoryValueStore,
@@ -22,18 +23,11 @@ import { SystemClock } from './system-clock.js';
 /** Binds the four stores to new in-memory ones, shared within the container. */
 export function inMemoryStoresModule(): ContainerModule {
   return new ContainerModule(({ bind }) => {
-    bind(RunStore)
-      .toResolvedValue(() => new InMemoryRunStore())
-      .inSingletonScope();
-    bind(ValueStore)
-      .toResolvedValue((runs: RunStore) => new InMemoryValueStore(runs), [RunStore])
-      .inSingletonScope();
-    bind(FailureStore)
-      .toResolvedValue(() => new InMemoryFailureStore())
-      .inSingletonScope();
-    bind(AverageStore)
-      .toResolvedValue(() => new InMemoryAverageStore())
-      .inSingletonScope();
+    const database = new InMemoryDatabase();
+    bind(RunStore).toConstantValue(new InMemoryRunStore(database));
+    bind(ValueStore).toConstantValue(new InMemoryValueStore(database));
+    bind(FailureStore).toConstantValue(new InMemoryFailureStore(database));
+    bind(AverageStore).toConstantValue(new InMemoryAverageStore(database));
   });
 }
 

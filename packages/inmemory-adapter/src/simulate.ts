@@ -17,7 +17,7 @@ export interface SimulateOptions extends RunRequest, RunOptions, WriteToDbSettin
 }
 
 export interface SimulationResult extends RunResult {
-  /** Every value, in iteration order. */
+  /** Every value, in iteration order; NaN where the iteration failed, which needs a tolerance. */
   readonly values: Float64Array;
 }
 
@@ -37,6 +37,7 @@ export async function simulate(
   const {
     concurrency,
     timeoutMs,
+    retry,
     clock = new SystemClock(),
     signal,
     onProgress,
@@ -49,9 +50,10 @@ export async function simulate(
     clock,
     concurrency,
     timeoutMs,
+    retry,
   });
   const result = await orchestrator.run(request, { signal, onProgress });
-  const values = new Float64Array(result.run.repetitions);
+  const values = new Float64Array(result.run.repetitions).fill(NaN);
   for await (const batch of stores.values.read(result.run.id)) {
     for (const { iterationId, value } of batch) values[iterationId] = value;
   }

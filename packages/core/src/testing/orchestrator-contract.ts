@@ -1,6 +1,8 @@
+import { averageOf } from '../average.js';
 import type { Orchestrator, Progress } from '../orchestrator.js';
-import { type IterationId } from '../range.js';
-import type { Stores } from '../stores.js';
+import { IterationId } from '../range.js';
+import { parseRunRequest, RunId } from '../run.js';
+import type { IterationFailure, Stores } from '../stores.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
 import {
   expectedAverage,
@@ -33,12 +35,8 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
       assertEqual(average, expectedAverage(42, 200), 'the average');
       assertEqual(ledger, { requested: 200, completed: 200, failed: 0, missing: 0 }, 'the ledger');
       assertEqual(run.status, 'completed', 'status');
-      const stored: number[] = [];
-      for await (const batch of stores.values.read(run.id)) {
-        stored.push(...batch.map(({ value }) => value));
-      }
-      assertEqual(stored, expectedValues(42, 200), 'the stored values');
-      assertEqual(await stores.averages.find(run.id), average, 'the stored average');
+      assertEqual(await valuesOf(stores, run.id), expectedValues(42, 200), 'the stored values');
+      assertEqual(await stores.averages.history(run.id), [average], 'the stored averages');
       assertEqual((await stores.runs.get(run.id)).status, 'completed', 'the stored status');
     });
 
@@ -131,12 +129,12 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
         runId: Parameters<Stores['runs']['get']>[0];
         iterationId: IterationId;
       };
-      const [lowest] = await stores.failures.list(runId);
+      const [lowest] = await failuresOf(stores, runId);
       assertEqual(iterationId, lowest?.iterationId, 'the iteration reported');
       assert(failingIterations.includes(iterationId), `iteration ${iterationId} does not fail`);
       assertEqual(lowest?.message, `no value at ${iterationId}`, 'the recorded message');
       assertEqual((await stores.runs.get(runId)).status, 'failed', 'the stored status');
-      assertEqual(await stores.averages.find(runId), undefined, 'the stored average');
+      assertEqual(await stores.averages.history(runId), [], 'the stored averages');
     });
 
     it('stops when the signal is aborted, and says what is stored', async () => {
@@ -166,6 +164,100 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
       assertEqual(await stores.runs.list(1), before, 'the newest run');
     });
 
+    it('does of a resumed run only what is missing or failed, and averages it to the bit', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const id = await interruptedRun(stores);
+      const { run, ledger, average } = await orchestrator.resume(id);
+      assertEqual(average, expectedAverage(42, 60), 'the average');
+      assertEqual(ledger, { requested: 60, completed: 60, failed: 0, missing: 0 }, 'the ledger');
+      assertEqual(run.status, 'completed', 'status');
+      assertEqual(await valuesOf(stores, id), expectedValues(42, 60), 'the stored values');
+      assertEqual(await failuresOf(stores, id), [], 'the failures');
+    });
+
+    it('lets several resume the same run at the same time', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const id = await interruptedRun(stores);
+      const results = await Promise.all([1, 2, 3].map(() => orchestrator.resume(id)));
+      for (const { average } of results) {
+        assertEqual(average, expectedAverage(42, 60), 'the average');
+      }
+      assertEqual(await valuesOf(stores, id), expectedValues(42, 60), 'the stored values');
+    });
+
+    it('answers with its average when a complete run is resumed', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const { run, average } = await orchestrator.run({ repetitions: 20, seed: 5 });
+      const again = await orchestrator.resume(run.id);
+      assertEqual(again.average, average, 'the average');
+      assertEqual(await stores.runs.get(run.id), run, 'the run');
+    });
+
+    it('extends a run: its values stay, its seed goes on, its old average is kept', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const { run, average } = await orchestrator.run({ repetitions: 20, seed: 5 });
+      const extended = await orchestrator.resume(run.id, { repetitions: 70 });
+      assertEqual(extended.run.repetitions, 70, 'repetitions');
+      assertEqual(extended.average, expectedAverage(5, 70), 'the average');
+      assertEqual(
+        await stores.averages.history(run.id),
+        [average, extended.average],
+        'the averages',
+      );
+      await assertRejects(orchestrator.resume(run.id, { repetitions: 69 }), 'InvalidInputError', {
+        field: 'repetitions',
+      });
+    });
+
+    it('refuses to resume what is no run', async () => {
+      const { orchestrator } = await subject.open('uniform');
+      await assertRejects(orchestrator.resume(RunId.maximum), 'RunNotFoundError', {
+        runId: RunId.maximum,
+      });
+      for (const id of [0, -1, 1.5, NaN, '1']) {
+        await assertRejects(orchestrator.resume(id as number), 'InvalidInputError', {
+          field: 'run id',
+        });
+      }
+    });
+
+    it('averages the others when failures are within the tolerance', async () => {
+      const { orchestrator, stores } = await subject.open('failing');
+      const expected = averageOf(
+        expectedValues(42, 200).filter((_, iteration) => !failingIterations.includes(iteration)),
+      );
+      for (const tolerance of [2, '1%']) {
+        const { run, ledger, average } = await orchestrator.run({
+          repetitions: 200,
+          seed: 42,
+          tolerance,
+        });
+        assertEqual(average, expected, 'the average');
+        assertEqual(ledger, { requested: 200, completed: 198, failed: 2, missing: 0 }, 'the ledger');
+        assertEqual(run.status, 'completed', 'status');
+        const failures = await failuresOf(stores, run.id);
+        assertEqual(
+          failures.map(({ iterationId, message }) => [iterationId, message]),
+          failingIterations.map((iteration) => [iteration, `no value at ${iteration}`]),
+          'the failures',
+        );
+      }
+    });
+
+    it('stops when more fail than are tolerated, and says so', async () => {
+      const { orchestrator, stores } = await subject.open('failing');
+      const error = await assertRejects(
+        orchestrator.run({ repetitions: 50, seed: 1, tolerance: 1 }),
+        'ToleranceExceededError',
+        { failed: 2, tolerated: 1 },
+      );
+      const { runId } = error as Error & { runId: RunId };
+      assertEqual((await stores.runs.get(runId)).status, 'failed', 'the stored status');
+      assertEqual(await stores.averages.history(runId), [], 'the stored averages');
+      const { ledger } = await orchestrator.resume(runId, { tolerance: 2 });
+      assertEqual(ledger, { requested: 50, completed: 48, failed: 2, missing: 0 }, 'the ledger');
+    });
+
     it('reports progress that only grows and ends complete', async () => {
       const { orchestrator } = await subject.open('uniform');
       const reports: Progress[] = [];
@@ -186,6 +278,35 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
       assertEqual(last?.remainingMs, 0, 'time left in the last report');
     });
   });
+}
+
+/** A run of 60 repetitions whose process was killed after some were stored, and one had failed. */
+async function interruptedRun({ runs, values, failures }: Stores): Promise<RunId> {
+  const request = { repetitions: 60, seed: 42, delayMs: deployedDelayMs };
+  const { id } = await runs.allocate(parseRunRequest(request, 'uniformInteger'));
+  const stored = expectedValues(42, 60)
+    .map((value, index) => ({ iterationId: IterationId.parse(index), value }))
+    .filter(({ iterationId }) => iterationId < 10 || iterationId % 7 === 0);
+  await values.write(id, stored);
+  await failures.record(id, [
+    { iterationId: IterationId.parse(12), errorName: 'Error', message: 'lost', attempts: 1 },
+  ]);
+  return id;
+}
+
+/** What deployed orchestrators are deployed with; the others take what the run says. */
+const deployedDelayMs = 600_000;
+
+async function valuesOf(stores: Stores, id: RunId): Promise<number[]> {
+  const values: number[] = [];
+  for await (const batch of stores.values.read(id)) values.push(...batch.map(({ value }) => value));
+  return values;
+}
+
+async function failuresOf(stores: Stores, id: RunId): Promise<IterationFailure[]> {
+  const failures: IterationFailure[] = [];
+  for await (const batch of stores.failures.read(id)) failures.push(...batch);
+  return failures;
 }
 
 function uniqueKey(): string {

@@ -1,7 +1,7 @@
 import { averageOf, type Average } from '../average.js';
 import { IterationId, IterationRange } from '../range.js';
-import { parseRunRequest, RunId, type Run, type RunRequest } from '../run.js';
-import { readLedger, type Stores } from '../stores.js';
+import { parseRunChange, parseRunRequest, RunId, type Run, type RunRequest } from '../run.js';
+import type { IterationFailure, Stores } from '../stores.js';
 import type { IterationValue } from '../value.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
 
@@ -102,30 +102,70 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       );
     });
 
-    it('records how a run ended, and lets a later attempt end it otherwise', async () => {
+    it('records how a run ended, and lets it end otherwise later', async () => {
       const { stores, run } = await allocate({ repetitions: 1 });
-      await stores.runs.finish(run.id, 'failed');
+      await stores.runs.finish(run, 'failed');
       const failed = await stores.runs.get(run.id);
       assertEqual(failed.status, 'failed', 'status');
       assert(failed.finishedAt instanceof Date, 'finished at must be a Date');
-      await stores.runs.finish(run.id, 'completed');
+      await stores.runs.finish(run, 'completed');
       assertEqual((await stores.runs.get(run.id)).status, 'completed', 'status');
     });
 
     it('keeps a completed run completed', async () => {
       const { stores, run } = await allocate({ repetitions: 1 });
-      await stores.runs.finish(run.id, 'completed');
+      await stores.runs.finish(run, 'completed');
       const completed = await stores.runs.get(run.id);
-      await stores.runs.finish(run.id, 'cancelled');
-      await stores.runs.finish(run.id, 'completed');
+      await stores.runs.finish(run, 'cancelled');
+      await stores.runs.finish(run, 'completed');
       assertEqual(await stores.runs.get(run.id), completed, 'the completed run');
+    });
+
+    it('starts a run again, as it was but for what is changed', async () => {
+      const { stores, run } = await allocate({ repetitions: 10, seed: 3, delayMs: 5, tolerance: 1 });
+      for (const status of ['failed', 'cancelled', 'completed'] as const) {
+        await stores.runs.finish(run, status);
+        const reopened = await stores.runs.reopen(run.id, parseRunChange({}));
+        assertEqual(reopened, run, `the run that was ${status}`);
+        assertEqual(await stores.runs.get(run.id), run, 'the run read back');
+      }
+      const change = { repetitions: 20, delayMs: 7, tolerance: '2.5%' };
+      const changed = await stores.runs.reopen(run.id, parseRunChange(change));
+      assertEqual({ ...changed, ...change }, changed, 'the changed run');
+      assertEqual(changed.seed, 3, 'seed');
+      assertEqual(await stores.runs.get(run.id), changed, 'the run read back');
+    });
+
+    it('refuses to have fewer repetitions, and changes nothing', async () => {
+      const { stores, run } = await allocate({ repetitions: 10 });
+      await assertRejects(
+        stores.runs.reopen(run.id, parseRunChange({ repetitions: 9, delayMs: 1 })),
+        'InvalidInputError',
+        { field: 'repetitions', received: 9 },
+      );
+      assertEqual(await stores.runs.get(run.id), run, 'the run read back');
+    });
+
+    it('ignores the end of what a run was before it was extended', async () => {
+      const { stores, run } = await allocate({ repetitions: 10 });
+      const extended = await stores.runs.reopen(run.id, parseRunChange({ repetitions: 20 }));
+      await stores.runs.finish(run, 'completed');
+      assertEqual(await stores.runs.get(run.id), extended, 'the run read back');
+      await stores.runs.finish(extended, 'completed');
+      assertEqual((await stores.runs.get(run.id)).status, 'completed', 'status');
     });
 
     it('says when a run does not exist', async () => {
       const { runs } = await subject.stores();
       const properties = { runId: unknownRun };
+      const unknown = { ...parseRunRequest({ repetitions: 1 }), id: unknownRun };
       await assertRejects(runs.get(unknownRun), 'RunNotFoundError', properties);
-      await assertRejects(runs.finish(unknownRun, 'failed'), 'RunNotFoundError', properties);
+      await assertRejects(runs.finish(unknown, 'failed'), 'RunNotFoundError', properties);
+      await assertRejects(
+        runs.reopen(unknownRun, parseRunChange({})),
+        'RunNotFoundError',
+        properties,
+      );
     });
   });
 
@@ -297,17 +337,65 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
 
     it('refuses to average an incomplete run', async () => {
       const { stores, run } = await allocate({ repetitions: 3 });
-      const expected = { runId: run.id, requested: 3 };
       const average = async (): Promise<unknown> => stores.values.average(run.id);
-      await assertRejects(average(), 'IncompleteRunError', { ...expected, completed: 0 });
+      const incomplete = (completed: number): object => ({
+        runId: run.id,
+        ledger: { requested: 3, completed, failed: 0, missing: 3 - completed },
+        tolerated: 0,
+      });
+      await assertRejects(average(), 'IncompleteRunError', { ...incomplete(0) });
       await stores.values.write(run.id, at([0, 2]));
-      await assertRejects(average(), 'IncompleteRunError', { ...expected, completed: 2 });
+      await assertRejects(average(), 'IncompleteRunError', { ...incomplete(2) });
     });
 
     it('calls an incomplete run incomplete even when its values overflow', async () => {
       const { stores, run } = await allocate({ repetitions: 3 });
       await stores.values.write(run.id, numbered([Number.MAX_VALUE, Number.MAX_VALUE]));
-      await assertRejects(stores.values.average(run.id), 'IncompleteRunError', { completed: 2 });
+      await assertRejects(stores.values.average(run.id), 'IncompleteRunError', {
+        ledger: { requested: 3, completed: 2, failed: 0, missing: 1 },
+      });
+    });
+
+    it('averages what has a value when the others failed within the tolerance', async () => {
+      const { stores, run } = await allocate({ repetitions: 5, tolerance: '40%' });
+      await stores.values.write(run.id, [...numbered([0.1, 0.2]), ...at([4])]);
+      await stores.failures.record(run.id, failing([2, 3]));
+      assertEqualAverage(await stores.values.average(run.id), averageOf([0.1, 0.2, 4]));
+    });
+
+    it('refuses to average while one is missing, or more failed than the run tolerates', async () => {
+      const { stores, run } = await allocate({ repetitions: 5, tolerance: 2 });
+      const average = async (): Promise<unknown> => stores.values.average(run.id);
+      await stores.values.write(run.id, at([0]));
+      await stores.failures.record(run.id, failing([2, 3]));
+      await assertRejects(average(), 'IncompleteRunError', {
+        ledger: { requested: 5, completed: 1, failed: 2, missing: 2 },
+        tolerated: 2,
+      });
+      await stores.values.write(run.id, at([1]));
+      await stores.failures.record(run.id, failing([4]));
+      await assertRejects(average(), 'IncompleteRunError', {
+        ledger: { requested: 5, completed: 2, failed: 3, missing: 0 },
+      });
+      await stores.values.write(run.id, at([3]));
+      assertEqualAverage(await stores.values.average(run.id), averageOf([0, 1, 3]));
+    });
+
+    it('refuses to average no values at all', async () => {
+      const { stores, run } = await allocate({ repetitions: 2, tolerance: '100%' });
+      await stores.failures.record(run.id, failing([0, 1]));
+      await assertRejects(stores.values.average(run.id), 'IncompleteRunError', {
+        ledger: { requested: 2, completed: 0, failed: 2, missing: 0 },
+      });
+    });
+
+    it('keeps the values of a run that is extended, and misses the others', async () => {
+      const { stores, run } = await filled([1, 2]);
+      await stores.runs.reopen(run.id, parseRunChange({ repetitions: 4 }));
+      assertEqual(await stores.values.missing(run.id), [{ first: 2, count: 2 }], 'missing');
+      await assertRejects(stores.values.average(run.id), 'IncompleteRunError');
+      await stores.values.write(run.id, at([2, 3]));
+      assertEqualAverage(await stores.values.average(run.id), averageOf([1, 2, 2, 3]));
     });
 
     it('says when a sum leaves the range of a double', async () => {
@@ -332,20 +420,48 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
   });
 
   describe(`${subject.name}: failure store`, () => {
-    it('lists failures in iteration order, the latest of each iteration', async () => {
+    it('reads failures in iteration order, the latest of each iteration', async () => {
       const { stores, run } = await allocate({ repetitions: 10 });
-      const failure = (iteration: number, message: string) => ({
-        iterationId: IterationId.parse(iteration),
-        errorName: 'RangeError',
-        message,
-      });
-      await stores.failures.record(run.id, [failure(7, 'first'), failure(3, "it's")]);
-      await stores.failures.record(run.id, [failure(7, 'second')]);
-      assertEqual(
-        await stores.failures.list(run.id),
-        [failure(3, "it's"), failure(7, 'second')],
-        'the failures',
-      );
+      const [first, second, third] = failing([7, 3, 7]);
+      const latest = { ...third!, message: "it's", errorName: 'RangeError', attempts: 5 };
+      await stores.failures.record(run.id, [first!, second!]);
+      await stores.failures.record(run.id, [latest]);
+      assertEqual(await failuresOf(stores, run.id), [second, latest], 'the failures');
+    });
+
+    it('says how many failures stand', async () => {
+      const { stores, run } = await allocate({ repetitions: 10 });
+      assertEqual(await stores.failures.record(run.id, failing([7, 3])), 2, 'after two');
+      assertEqual(await stores.failures.record(run.id, failing([7, 4, 5])), 4, 'after two others');
+      await stores.values.write(run.id, at([3, 4]));
+      assertEqual(await stores.failures.record(run.id, failing([4])), 2, 'after two got values');
+      assertEqual(await stores.failures.record(run.id, []), 2, 'after none');
+    });
+
+    it('lets a value take its failure’s place', async () => {
+      const { stores, run } = await allocate({ repetitions: 10 });
+      await stores.failures.record(run.id, failing([3, 5, 7]));
+      await stores.values.write(run.id, at([5]));
+      assertEqual(await failuresOf(stores, run.id), failing([3, 7]), 'the failures');
+    });
+
+    it('forgets failures, all or within a range', async () => {
+      const { stores, run } = await allocate({ repetitions: 10 });
+      await stores.failures.record(run.id, failing([3, 5, 7, 9]));
+      await stores.failures.clear(run.id, IterationRange.parse({ first: 4, count: 4 }));
+      assertEqual(await failuresOf(stores, run.id), failing([3, 9]), 'those outside the range');
+      await stores.failures.clear(run.id);
+      assertEqual(await failuresOf(stores, run.id), [], 'after all are forgotten');
+      await stores.failures.clear(run.id);
+    });
+
+    it('keeps the failures of runs apart', async () => {
+      const { stores, run: first } = await allocate({ repetitions: 10 });
+      const second = await stores.runs.allocate(parseRunRequest({ repetitions: 10 }));
+      await stores.failures.record(first.id, failing([1]));
+      assertEqual(await stores.failures.record(second.id, failing([2])), 1, 'how many stand');
+      await stores.failures.clear(second.id);
+      assertEqual(await failuresOf(stores, first.id), failing([1]), 'the first run’s');
     });
 
     it('records many failures at once, whatever their messages hold', async () => {
@@ -354,11 +470,12 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
         iterationId: IterationId.parse(iteration),
         errorName: 'RangeError',
         message: `no value at "${iteration}", it's \\ {“odd”}\n`,
+        attempts: 1,
       }));
-      await stores.failures.record(run.id, failures);
-      assertEqual(await stores.failures.list(run.id), failures, 'the failures');
+      assertEqual(await stores.failures.record(run.id, failures), 20_000, 'how many stand');
+      assertEqual(await failuresOf(stores, run.id), failures, 'the failures');
       assertEqual(
-        await readLedger(run, stores),
+        await stores.failures.ledger(run.id),
         { requested: 20_000, completed: 0, failed: 20_000, missing: 0 },
         'the ledger',
       );
@@ -366,30 +483,29 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
 
     it('records a failure whose message is no proper text', async () => {
       const { stores, run } = await allocate({ repetitions: 1 });
-      const iterationId = IterationId.parse(0);
-      const failure = { iterationId, errorName: 'E\0', message: 'a\0b\ud800c' };
-      await stores.failures.record(run.id, [{ ...failure, message: 'first' }, failure]);
-      const [recorded, ...others] = await stores.failures.list(run.id);
+      const [failure] = failing([0]);
+      const odd = { ...failure!, errorName: 'E\0', message: 'a\0b\ud800c' };
+      await stores.failures.record(run.id, [failure!, odd]);
+      const [recorded, ...others] = await failuresOf(stores, run.id);
       assertEqual(others, [], 'other failures');
       assert(/^a.b.c$/u.test(recorded?.message ?? ''), 'what can be kept must be kept');
     });
 
     it('keeps the ledger’s identity, counting a failure only while its value is missing', async () => {
       const { stores, run } = await allocate({ repetitions: 10 });
+      const ledger = async (): Promise<unknown> => stores.failures.ledger(run.id);
+      assertEqual(await ledger(), { requested: 10, completed: 0, failed: 0, missing: 10 }, 'new');
       await stores.values.write(run.id, at([0, 1, 2, 3]));
-      await stores.failures.record(
-        run.id,
-        [3, 5].map((id) => ({
-          iterationId: IterationId.parse(id),
-          errorName: 'Error',
-          message: '',
-        })),
-      );
-      assertEqual(
-        await readLedger(run, stores),
-        { requested: 10, completed: 4, failed: 1, missing: 5 },
-        'the ledger',
-      );
+      await stores.failures.record(run.id, failing([3, 5]));
+      assertEqual(await ledger(), { requested: 10, completed: 4, failed: 1, missing: 5 }, 'half');
+      await stores.runs.reopen(run.id, parseRunChange({ repetitions: 12 }));
+      assertEqual(await ledger(), { requested: 12, completed: 4, failed: 1, missing: 7 }, 'longer');
+    });
+
+    it('keeps no account of a run that does not exist', async () => {
+      const { failures } = await subject.stores();
+      const properties = { runId: unknownRun };
+      await assertRejects(failures.ledger(unknownRun), 'RunNotFoundError', properties);
     });
   });
 
@@ -397,18 +513,29 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     it('stores a run’s average once', async () => {
       const { stores, run } = await filled([1, 2, 4]);
       const average = averageOf([1, 2, 4]);
-      assertEqual(await stores.averages.find(run.id), undefined, 'before it is stored');
+      assertEqual(await stores.averages.history(run.id), [], 'before it is stored');
       await Promise.all([
         stores.averages.save(run.id, average),
         stores.averages.save(run.id, average),
       ]);
-      assertEqualAverage(await stores.averages.find(run.id), average);
+      assertEqual(await stores.averages.history(run.id), [average], 'the averages');
     });
 
     it('stores the average of a single value', async () => {
       const { stores, run } = await filled([4]);
       await stores.averages.save(run.id, averageOf([4]));
-      assertEqualAverage(await stores.averages.find(run.id), averageOf([4]));
+      assertEqual(await stores.averages.history(run.id), [averageOf([4])], 'the averages');
+    });
+
+    it('keeps the averages over fewer values', async () => {
+      const { stores, run } = await filled([1, 2, 4, 0.1]);
+      await stores.averages.save(run.id, averageOf([1, 2, 4, 0.1]));
+      await stores.averages.save(run.id, averageOf([1, 2, 4]));
+      assertEqual(
+        await stores.averages.history(run.id),
+        [averageOf([1, 2, 4]), averageOf([1, 2, 4, 0.1])],
+        'the averages',
+      );
     });
 
     it('refuses a second, different average over the same count', async () => {
@@ -417,7 +544,7 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       await assertRejects(stores.averages.save(run.id, averageOf([1, 2, 5])), 'PersistenceError', {
         retryable: false,
       });
-      assertEqualAverage(await stores.averages.find(run.id), averageOf([1, 2, 4]));
+      assertEqual(await stores.averages.history(run.id), [averageOf([1, 2, 4])], 'the averages');
     });
   });
 }
@@ -428,6 +555,21 @@ function numbered(values: readonly number[]): IterationValue[] {
 
 function at(iterations: readonly number[]): IterationValue[] {
   return iterations.map((id) => ({ iterationId: IterationId.parse(id), value: id }));
+}
+
+function failing(iterations: readonly number[]): IterationFailure[] {
+  return iterations.map((id) => ({
+    iterationId: IterationId.parse(id),
+    errorName: 'Error',
+    message: 'no value',
+    attempts: 1,
+  }));
+}
+
+async function failuresOf(stores: Stores, id: RunId): Promise<IterationFailure[]> {
+  const failures: IterationFailure[] = [];
+  for await (const batch of stores.failures.read(id)) failures.push(...batch);
+  return failures;
 }
 
 async function collect(stores: Stores, id: RunId, from?: number): Promise<IterationValue[]> {

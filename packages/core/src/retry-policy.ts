@@ -1,0 +1,74 @@
+import { InvalidInputError, isError } from './errors.js';
+import type { RandomStream } from './random-stream.js';
+import { Milliseconds, parseInteger } from './run.js';
+
+/** Whether, and when, an iteration whose generator failed is tried again. */
+export interface RetryPolicy {
+  /**
+   * The most calls of the generator for one iteration, 1 … 1,000. Each gets the same random numbers.
+   * @default 1
+   */
+  readonly attempts?: number | undefined;
+  /**
+   * The longest wait before the second attempt, in milliseconds; before each further one it doubles.
+   * The wait itself is a random part of it, so that those which failed together do not come back together.
+   * @default 100
+   */
+  readonly backoffMs?: number | undefined;
+  /**
+   * What the doubling stops at, in milliseconds.
+   * @default 30000
+   */
+  readonly maximumBackoffMs?: number | undefined;
+  /**
+   * The `name`s of the errors to try again after. `IterationTimeoutError` is a time-out's.
+   * @default every error
+   */
+  readonly errors?: readonly string[] | undefined;
+}
+
+const mostAttempts = 1000;
+const defaultBackoffMs = 100;
+const defaultMaximumBackoffMs = 30_000;
+
+/** A {@link RetryPolicy} with its defaults filled in. */
+export class Retries {
+  readonly #attempts: number;
+  readonly #backoffMs: number;
+  readonly #maximumBackoffMs: number;
+  readonly #errors: readonly string[] | undefined;
+
+  /** @throws InvalidInputError when a field is out of range */
+  constructor(policy: RetryPolicy = {}) {
+    if (typeof policy !== 'object' || (policy as unknown) === null) {
+      throw new InvalidInputError('retry', 'an object with attempts', policy);
+    }
+    const { attempts = 1, backoffMs = defaultBackoffMs, errors } = policy;
+    const { maximumBackoffMs = defaultMaximumBackoffMs } = policy;
+    this.#attempts = parseInteger(attempts, 'retry attempts', 1, mostAttempts);
+    this.#backoffMs = Milliseconds.parse(backoffMs, 'retry backoff');
+    this.#maximumBackoffMs = Milliseconds.parse(maximumBackoffMs, 'retry maximum backoff');
+    if (errors !== undefined && !isListOfTexts(errors)) {
+      throw new InvalidInputError('retry errors', 'a list of error names', errors);
+    }
+    this.#errors = errors;
+  }
+
+  /**
+   * How long to wait before the next attempt, in milliseconds; undefined when there is to be none.
+   * Full jitter. Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+   * @param attempts how many there have been
+   * @param random of these waits alone: they must not take numbers from the generator
+   */
+  backoff(attempts: number, thrown: unknown, random: RandomStream): number | undefined {
+    if (attempts >= this.#attempts) return undefined;
+    const name = isError(thrown) ? thrown.name : 'Error';
+    if (this.#errors?.includes(name) === false) return undefined;
+    const longest = Math.min(this.#maximumBackoffMs, this.#backoffMs * 2 ** (attempts - 1));
+    return random.uniform() * longest;
+  }
+}
+
+function isListOfTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}

@@ -1,0 +1,41 @@
+import { IterationFailedError, ToleranceExceededError } from '../errors.js';
+import { iterationsOf, type IterationRange } from '../range.js';
+import { Tolerance, type RunId } from '../run.js';
+import type { IterationFailure, Stores } from '../stores.js';
+import { describeFailure } from './plan-execution.js';
+
+/** So many failures are recorded at a time. */
+const batchLength = 10_000;
+
+/** What becomes of a range whose worker was lost, so that step 2 could not say so itself. */
+export class RecordFailure {
+  constructor(private readonly stores: Stores) {}
+
+  /**
+   * Puts every iteration of the range that has no value on record as failed. Idempotent.
+   * @param error what is known of the loss, with its `name`
+   * @throws IterationFailedError for the range's lowest iteration without a value, when the run tolerates no failure
+   * @throws ToleranceExceededError when more of the run's iterations have failed by now than it tolerates
+   * @throws RunNotFoundError
+   */
+  async execute(id: RunId, range: IterationRange, error: Error): Promise<void> {
+    const { runs, values, failures } = this.stores;
+    const run = await runs.get(id);
+    const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
+    const missing = await values.missing(id, range);
+    const [lowest] = missing;
+    if (lowest === undefined) return;
+    let standing = 0;
+    let batch: IterationFailure[] = [];
+    for (const iterationId of iterationsOf(missing)) {
+      batch.push(describeFailure(iterationId, error, 1));
+      if (batch.length < batchLength) continue;
+      standing = await failures.record(id, batch);
+      batch = [];
+    }
+    if (batch.length > 0) standing = await failures.record(id, batch);
+    if (standing <= tolerated) return;
+    const cause = new IterationFailedError(id, lowest.first, error);
+    throw tolerated === 0 ? cause : new ToleranceExceededError(id, standing, tolerated, { cause });
+  }
+}

@@ -1,0 +1,56 @@
+import { PersistenceError } from '@stepcompute/core';
+
+/** Values are kept in pieces of at most this many, made when their first value comes. */
+const chunkLength = 65_536;
+const smallestChunk = 256;
+
+/** One run's values, eight bytes each, in pieces; NaN where there is none. */
+export class RunValues {
+  readonly #chunks: (Float64Array | undefined)[] = [];
+  count = 0;
+
+  get(iteration: number): number | undefined {
+    const value = this.#chunks[Math.floor(iteration / chunkLength)]?.[iteration % chunkLength];
+    return value === undefined || Number.isNaN(value) ? undefined : value;
+  }
+
+  /** Keeps the value unless there is one; answers with the one that is kept. */
+  keep(iteration: number, value: number): number {
+    const place = iteration % chunkLength;
+    const chunk = this.#chunkFor(Math.floor(iteration / chunkLength), place);
+    const kept = chunk[place] ?? NaN;
+    if (!Number.isNaN(kept)) return kept;
+    chunk[place] = value;
+    this.count += 1;
+    return value;
+  }
+
+  /** The values that are there, in iteration order. */
+  *[Symbol.iterator](): Generator<number, void> {
+    for (const chunk of this.#chunks) {
+      for (const value of chunk ?? []) if (!Number.isNaN(value)) yield value;
+    }
+  }
+
+  /** The chunk, long enough to have the place. */
+  #chunkFor(index: number, place: number): Float64Array {
+    const chunk = this.#chunks[index];
+    if (chunk !== undefined && place < chunk.length) return chunk;
+    const length = Math.max(smallestChunk, 2 ** Math.ceil(Math.log2(place + 1)));
+    const longer = newChunk(length);
+    if (chunk !== undefined) longer.set(chunk);
+    this.#chunks[index] = longer;
+    return longer;
+  }
+}
+
+function newChunk(length: number): Float64Array {
+  try {
+    return new Float64Array(length).fill(NaN);
+  } catch (cause) {
+    throw new PersistenceError('there is no memory left for more values', {
+      cause,
+      retryable: false,
+    });
+  }
+}
