@@ -16,6 +16,7 @@ import {
   RunNotFoundError,
   StepComputeError,
   StepFailedError,
+  ToleranceExceededError,
 } from '../src/errors.js';
 import * as errors from '../src/errors.js';
 import { IterationId } from '../src/range.js';
@@ -85,11 +86,20 @@ const taxonomy: readonly {
     details: { runId: 12, iterationId: 5, kept: 0.5, offered: -2 },
   },
   {
-    error: new IncompleteRunError(runId, 10, 9),
+    error: new IncompleteRunError(runId, { requested: 10, completed: 7, failed: 1, missing: 2 }),
     name: 'IncompleteRunError',
     code: 'INCOMPLETE_RUN',
-    message: 'run 12 has 9 of 10 values: an average is taken over a complete run or not at all',
-    details: { runId: 12, requested: 10, completed: 9 },
+    message:
+      'run 12 has 7 of 10 values, 1 failed and 2 are missing: ' +
+      'an average is taken over a complete run or not at all',
+    details: { runId: 12, tolerated: 0 },
+  },
+  {
+    error: new ToleranceExceededError(runId, 3, 2, { cause }),
+    name: 'ToleranceExceededError',
+    code: 'TOLERANCE_EXCEEDED',
+    message: 'run 12 was stopped: 3 of its iterations failed, and 2 may; the cause',
+    details: { runId: 12, failed: 3, tolerated: 2, cause },
   },
   {
     error: new AverageOverflowError({ cause }),
@@ -145,6 +155,14 @@ describe.each(taxonomy)('$name', ({ error, name, code, message, details }) => {
     expect(error).toBeInstanceOf(errors[name]);
     expect(isStepComputeError(error)).toBe(true);
   });
+});
+
+it('an incomplete run says how many failures it tolerates, if any', () => {
+  const ledger = { requested: 10, completed: 7, failed: 3, missing: 0 };
+  expect(new IncompleteRunError(runId, ledger, 2).message).toBe(
+    'run 12 has 7 of 10 values, 3 failed and 0 are missing: ' +
+      'an average is taken when none is missing and at most 2 failed',
+  );
 });
 
 describe('the taxonomy', () => {

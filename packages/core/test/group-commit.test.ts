@@ -69,7 +69,7 @@ const value = (id: number): IterationValue => ({
 });
 
 function subject(largestBatch?: number): {
-  commit: GroupCommit;
+  commit: GroupCommit<IterationValue>;
   store: SlowStore;
   clock: TurnClock;
   failures: unknown[];
@@ -77,7 +77,7 @@ function subject(largestBatch?: number): {
   const store = new SlowStore();
   const clock = new TurnClock();
   const failures: unknown[] = [];
-  const commit = new GroupCommit(
+  const commit = new GroupCommit<IterationValue>(
     store.write,
     (error) => failures.push(error),
     clock,
@@ -298,7 +298,7 @@ describe('group commit', () => {
     it('takes a write that throws for one that rejects', async () => {
       const failures: unknown[] = [];
       const error = new Error('no connection');
-      const commit = new GroupCommit(
+      const commit = new GroupCommit<IterationValue>(
         () => {
           throw error;
         },

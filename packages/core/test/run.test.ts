@@ -159,6 +159,7 @@ describe('a run request', () => {
       repetitions: 3,
       delayMs: 0,
       generatorName: 'anonymous',
+      tolerance: '0',
       idempotencyKey: undefined,
     });
     expect(Seed.parse(seed)).toBe(seed);
@@ -179,6 +180,10 @@ describe('a run request', () => {
       seed: fc.maxSafeNat(),
       delayMs: fc.nat({ max: 31_536_000_000 }),
       generatorName: texts(4096),
+      tolerance: fc.oneof(
+        fc.nat({ max: 1e9 }).map(String),
+        fc.nat({ max: 100 }).map((percent) => `${percent}%`),
+      ),
       idempotencyKey: texts(256),
     });
     fc.assert(

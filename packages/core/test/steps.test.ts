@@ -2,20 +2,13 @@ import { getEventListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import fc from 'fast-check';
 import { averageOf, type Average } from '../src/average.js';
-import type { Clock } from '../src/clock.js';
-import {
-  ConflictingValueError,
-  IncompleteRunError,
-  PersistenceError,
-  RunNotFoundError,
-} from '../src/errors.js';
+import { ConflictingValueError, PersistenceError } from '../src/errors.js';
 import type { Progress, RunOptions } from '../src/orchestrator.js';
 import { IterationId, IterationRange, iterationsOf, type RunPlan } from '../src/range.js';
-import { Repetitions, RunId, Seed, type Run, type RunRequest } from '../src/run.js';
+import { Repetitions, RunId, Seed, type RunRequest } from '../src/run.js';
 import { AggregateAndStoreValue } from '../src/steps/aggregate-and-store-value.js';
 import { RetrieveRunId } from '../src/steps/retrieve-run-id.js';
 import { WriteToDb, type WriteToDbSettings } from '../src/steps/write-to-db.js';
-import type { IterationFailure, Stores } from '../src/stores.js';
 import {
   SeededIteration,
   uniformInteger,
@@ -23,167 +16,7 @@ import {
   type IterationValue,
   type ValueGenerator,
 } from '../src/value.js';
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
-}
-
-/** Enough turns for whatever is ready to have run. */
-async function settle(): Promise<void> {
-  for (let left = 10; left > 0; left -= 1) await turn();
-}
-
-interface Sleeper {
-  readonly moment: number;
-  readonly wake: () => void;
-}
-
-/** Time that moves when a test says so. A sleep of 0 ends with the event loop's turn. */
-class ManualClock implements Clock {
-  readonly #sleepers = new Set<Sleeper>();
-  #now = 1000;
-  /** How many sleeps have ended in their time. */
-  woken = 0;
-
-  now(): number {
-    return this.#now;
-  }
-
-  /** How many sleeps are pending; of 0 after a step has returned, or it left a timer behind. */
-  get pending(): number {
-    return this.#sleepers.size;
-  }
-
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
-    if (ms === 0) return turn();
-    return new Promise((resolve, reject) => {
-      const cancel = (): void => {
-        this.#sleepers.delete(sleeper);
-        reject(signal?.reason as Error);
-      };
-      const sleeper = {
-        moment: this.#now + ms,
-        wake: () => {
-          signal?.removeEventListener('abort', cancel);
-          resolve();
-        },
-      };
-      this.#sleepers.add(sleeper);
-      signal?.addEventListener('abort', cancel, { once: true });
-    });
-  }
-
-  async advance(ms: number): Promise<void> {
-    await settle();
-    this.#now += ms;
-    for (const sleeper of this.#sleepers) {
-      if (sleeper.moment > this.#now) continue;
-      this.#sleepers.delete(sleeper);
-      this.woken += 1;
-      sleeper.wake();
-    }
-    await settle();
-  }
-}
-
-/** Stores that keep what they are given in memory, and note each write. */
-class FakeStores implements Stores {
-  readonly allocated: Run[] = [];
-  readonly kept = new Map<number, number>();
-  readonly batches: (readonly IterationValue[])[] = [];
-  readonly recorded: IterationFailure[] = [];
-  readonly saved: Average[] = [];
-  /** Comes before each write of values. */
-  beforeWrite: (batch: readonly IterationValue[]) => Promise<void> = () => Promise.resolve();
-
-  /** Comes before failures are recorded. */
-  beforeRecord: () => Promise<void> = () => Promise.resolve();
-
-  readonly runs: Stores['runs'] = {
-    allocate: (asked) => {
-      const known = this.allocated.find(
-        ({ idempotencyKey }) =>
-          idempotencyKey !== undefined && idempotencyKey === asked.idempotencyKey,
-      );
-      if (known !== undefined) return Promise.resolve(known);
-      const run: Run = {
-        ...asked,
-        id: RunId.parse(this.allocated.length + 1),
-        status: 'started',
-        startedAt: new Date(0),
-        finishedAt: undefined,
-      };
-      this.allocated.push(run);
-      return Promise.resolve(run);
-    },
-    get: (id) => Promise.resolve(this.#run(id)),
-    list: (limit) => Promise.resolve(this.allocated.toReversed().slice(0, limit)),
-    finish: (id, status) => {
-      this.allocated[id - 1] = { ...this.#run(id), status, finishedAt: new Date(0) };
-      return Promise.resolve();
-    },
-  };
-
-  readonly values: Stores['values'] = {
-    write: async (_, batch) => {
-      this.batches.push(batch);
-      await this.beforeWrite(batch);
-      for (const { iterationId, value } of batch) this.kept.set(iterationId, value);
-    },
-    read: async function* (this: FakeStores) {
-      yield await Promise.resolve(
-        [...this.kept].map(([id, value]) => ({ iterationId: IterationId.parse(id), value })),
-      );
-    }.bind(this),
-    missing: (id) =>
-      Promise.resolve(
-        Array.from({ length: this.#run(id).repetitions }, (_, first) => first)
-          .filter((first) => !this.kept.has(first))
-          .map((first) => IterationRange.parse({ first, count: 1 })),
-      ),
-    average: (id) => {
-      const { repetitions } = this.#run(id);
-      if (this.kept.size < repetitions) {
-        return Promise.reject(new IncompleteRunError(id, repetitions, this.kept.size));
-      }
-      return Promise.resolve(averageOf(this.inOrder));
-    },
-  };
-
-  readonly failures: Stores['failures'] = {
-    record: async (_, failures) => {
-      await this.beforeRecord();
-      this.recorded.push(...failures);
-    },
-    list: () => Promise.resolve(this.recorded),
-  };
-
-  readonly averages: Stores['averages'] = {
-    save: (_, average) => {
-      this.saved.push(average);
-      return Promise.resolve();
-    },
-    find: () => Promise.resolve(this.saved.at(-1)),
-  };
-
-  /** The values in iteration order. */
-  get inOrder(): number[] {
-    return [...this.kept].sort(([a], [b]) => a - b).map(([, value]) => value);
-  }
-
-  get recordedIds(): number[] {
-    return this.recorded.map(({ iterationId }) => iterationId).sort((a, b) => a - b);
-  }
-
-  #run(id: RunId): Run {
-    const run = this.allocated[id - 1];
-    if (run === undefined) throw new RunNotFoundError(id);
-    return run;
-  }
-}
+import { FakeStores, ManualClock, settle, turn } from './fakes.js';
 
 /** A promise that a test settles, which heeds no signal. */
 function deferred(): {
@@ -287,6 +120,7 @@ describe('retrieve run id', () => {
     ['seed', { seed: 6 }, 5, 6],
     ['delayMs', { delayMs: 1 }, 0, 1],
     ['generatorName', { generatorName: 'other' }, '"anonymous"', '"other"'],
+    ['tolerance', { tolerance: '1%' }, '"0"', '"1%"'],
   ])(
     'refuses a repeated key with another %s, and names both',
     async (field, other, kept, offered) => {
@@ -484,7 +318,7 @@ describe('write to db', () => {
         cause: new RangeError('no value at 3'),
       });
       expect(stores.recorded).toEqual([
-        { iterationId: 3, errorName: 'RangeError', message: 'no value at 3' },
+        { iterationId: 3, errorName: 'RangeError', message: 'no value at 3', attempts: 1 },
       ]);
     });
 
@@ -553,6 +387,7 @@ describe('write to db', () => {
               iterationId: 0,
               errorName: 'InvalidValueError',
               message: expect.stringContaining('a value must be a finite number') as string,
+              attempts: 1,
             },
           ]);
         }
@@ -572,7 +407,9 @@ describe('write to db', () => {
         message: `iteration 0 of run 1 failed: ${message}`,
         cause: thrown,
       });
-      expect(stores.recorded).toEqual([{ iterationId: 0, errorName: 'Error', message }]);
+      expect(stores.recorded).toEqual([
+        { iterationId: 0, errorName: 'Error', message, attempts: 1 },
+      ]);
     });
 
     it('are an iteration’s own abort when nothing was stopped', async () => {
@@ -1090,8 +927,7 @@ describe('aggregate and store value', () => {
     stores.kept.set(0, 1);
     await expect(aggregate()).rejects.toMatchObject({
       name: 'IncompleteRunError',
-      requested: 4,
-      completed: 1,
+      ledger: { requested: 4, completed: 1, failed: 0, missing: 3 },
     });
     expect(stores.saved).toEqual([]);
     expect(stores.allocated[0]?.status).toBe('started');

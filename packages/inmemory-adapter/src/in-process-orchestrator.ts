@@ -44,11 +44,7 @@ export class InProcessOrchestrator implements Orchestrator {
     return this.#toTheEnd(await this.#retrieveRunId.execute(request), options);
   }
 
-  async resume(
-    id: number,
-    change: RunChange = {},
-    options: RunOptions = {},
-  ): Promise<RunResult> {
+  async resume(id: number, change: RunChange = {}, options: RunOptions = {}): Promise<RunResult> {
     refuseIfAborted(options);
     return this.#toTheEnd(await this.#retrieveRunId.resume(id, change), options);
   }

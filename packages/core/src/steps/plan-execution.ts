@@ -214,7 +214,8 @@ export class PlanExecution {
     if (!this.#cleared) await failures.clear(this.#run.id, hullOf(this.plan.missing));
     this.#cleared = true;
     this.#standing = await failures.record(this.#run.id, batch);
-    if (this.#standing > this.#tolerated) this.#inFlight.stop(new StoppedError(this.#lowest?.thrown));
+    if (this.#standing > this.#tolerated)
+      this.#inFlight.stop(new StoppedError(this.#lowest?.thrown));
     this.#report();
   }
 

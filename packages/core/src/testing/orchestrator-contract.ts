@@ -233,7 +233,11 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
           tolerance,
         });
         assertEqual(average, expected, 'the average');
-        assertEqual(ledger, { requested: 200, completed: 198, failed: 2, missing: 0 }, 'the ledger');
+        assertEqual(
+          ledger,
+          { requested: 200, completed: 198, failed: 2, missing: 0 },
+          'the ledger',
+        );
         assertEqual(run.status, 'completed', 'status');
         const failures = await failuresOf(stores, run.id);
         assertEqual(

@@ -122,7 +122,12 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     });
 
     it('starts a run again, as it was but for what is changed', async () => {
-      const { stores, run } = await allocate({ repetitions: 10, seed: 3, delayMs: 5, tolerance: 1 });
+      const { stores, run } = await allocate({
+        repetitions: 10,
+        seed: 3,
+        delayMs: 5,
+        tolerance: 1,
+      });
       for (const status of ['failed', 'cancelled', 'completed'] as const) {
         await stores.runs.finish(run, status);
         const reopened = await stores.runs.reopen(run.id, parseRunChange({}));

@@ -1,0 +1,208 @@
+import { averageOf, type Average } from '../src/average.js';
+import type { Clock } from '../src/clock.js';
+import { IncompleteRunError, RunNotFoundError } from '../src/errors.js';
+import { IterationId, IterationRange } from '../src/range.js';
+import { RunId, Tolerance, type Ledger, type Run } from '../src/run.js';
+import type { IterationFailure, Stores } from '../src/stores.js';
+import type { IterationValue } from '../src/value.js';
+
+export function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/** Enough turns for whatever is ready to have run. */
+export async function settle(): Promise<void> {
+  for (let left = 10; left > 0; left -= 1) await turn();
+}
+
+interface Sleeper {
+  readonly moment: number;
+  readonly wake: () => void;
+}
+
+/** Time that moves when a test says so. A sleep of 0 ends with the event loop's turn. */
+export class ManualClock implements Clock {
+  readonly #sleepers = new Set<Sleeper>();
+  #now = 1000;
+  /** How many sleeps have ended in their time. */
+  woken = 0;
+
+  now(): number {
+    return this.#now;
+  }
+
+  /** How many sleeps are pending; of 0 after a step has returned, or it left a timer behind. */
+  get pending(): number {
+    return this.#sleepers.size;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
+    if (ms === 0) return turn();
+    return new Promise((resolve, reject) => {
+      const cancel = (): void => {
+        this.#sleepers.delete(sleeper);
+        reject(signal?.reason as Error);
+      };
+      const sleeper = {
+        moment: this.#now + ms,
+        wake: () => {
+          signal?.removeEventListener('abort', cancel);
+          resolve();
+        },
+      };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener('abort', cancel, { once: true });
+    });
+  }
+
+  async advance(ms: number): Promise<void> {
+    await settle();
+    this.#now += ms;
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.moment > this.#now) continue;
+      this.#sleepers.delete(sleeper);
+      this.woken += 1;
+      sleeper.wake();
+    }
+    await settle();
+  }
+}
+
+/** Stores that keep what they are given in memory, and note each write. */
+export class FakeStores implements Stores {
+  readonly allocated: Run[] = [];
+  readonly kept = new Map<number, number>();
+  readonly batches: (readonly IterationValue[])[] = [];
+  readonly recorded: IterationFailure[] = [];
+  readonly saved: Average[] = [];
+  /** Comes before each write of values. */
+  beforeWrite: (batch: readonly IterationValue[]) => Promise<void> = () => Promise.resolve();
+
+  /** Comes before failures are recorded. */
+  beforeRecord: () => Promise<void> = () => Promise.resolve();
+
+  readonly runs: Stores['runs'] = {
+    allocate: (asked) => {
+      const known = this.allocated.find(
+        ({ idempotencyKey }) =>
+          idempotencyKey !== undefined && idempotencyKey === asked.idempotencyKey,
+      );
+      if (known !== undefined) return Promise.resolve(known);
+      const run: Run = {
+        ...asked,
+        id: RunId.parse(this.allocated.length + 1),
+        status: 'started',
+        startedAt: new Date(0),
+        finishedAt: undefined,
+      };
+      this.allocated.push(run);
+      return Promise.resolve(run);
+    },
+    get: (id) => Promise.resolve(this.#run(id)),
+    list: (limit) => Promise.resolve(this.allocated.toReversed().slice(0, limit)),
+    finish: ({ id }, status) => {
+      this.allocated[id - 1] = { ...this.#run(id), status, finishedAt: new Date(0) };
+      return Promise.resolve();
+    },
+    reopen: (id, change) => {
+      const run = this.#run(id);
+      const { repetitions = run.repetitions, tolerance = run.tolerance } = change;
+      const reopened: Run = {
+        ...run,
+        repetitions,
+        tolerance,
+        delayMs: change.delayMs ?? run.delayMs,
+        status: 'started',
+        finishedAt: undefined,
+      };
+      this.allocated[id - 1] = reopened;
+      return Promise.resolve(reopened);
+    },
+  };
+
+  readonly values: Stores['values'] = {
+    write: async (_, batch) => {
+      this.batches.push(batch);
+      await this.beforeWrite(batch);
+      for (const { iterationId, value } of batch) this.kept.set(iterationId, value);
+    },
+    read: async function* (this: FakeStores) {
+      yield await Promise.resolve(
+        [...this.kept].map(([id, value]) => ({ iterationId: IterationId.parse(id), value })),
+      );
+    }.bind(this),
+    missing: (id, within) =>
+      Promise.resolve(
+        Array.from({ length: this.#run(id).repetitions }, (_, first) => first)
+          .filter((first) => !this.kept.has(first))
+          .filter(
+            (first) => !within || (first >= within.first && first < within.first + within.count),
+          )
+          .map((first) => IterationRange.parse({ first, count: 1 })),
+      ),
+    average: (id) => {
+      const { repetitions, tolerance } = this.#run(id);
+      const ledger = this.#ledger(id);
+      const tolerated = Tolerance.failures(tolerance, repetitions);
+      if (ledger.missing > 0 || ledger.failed > tolerated) {
+        return Promise.reject(new IncompleteRunError(id, ledger, tolerated));
+      }
+      return Promise.resolve(averageOf(this.inOrder));
+    },
+  };
+
+  readonly failures: Stores['failures'] = {
+    record: async (_, failures) => {
+      await this.beforeRecord();
+      this.recorded.push(...failures);
+      return this.#standing().length;
+    },
+    read: async function* (this: FakeStores) {
+      yield await Promise.resolve(this.#standing());
+    }.bind(this),
+    clear: (_, within) => {
+      const { first, count } = within ?? { first: 0, count: Infinity };
+      const kept = this.recorded.filter(({ iterationId: id }) => id < first || id >= first + count);
+      this.recorded.splice(0, Infinity, ...kept);
+      return Promise.resolve();
+    },
+    ledger: (id) => Promise.resolve(this.#ledger(id)),
+  };
+
+  readonly averages: Stores['averages'] = {
+    save: (_, average) => {
+      this.saved.push(average);
+      return Promise.resolve();
+    },
+    history: () => Promise.resolve(this.saved),
+  };
+
+  /** The values in iteration order. */
+  get inOrder(): number[] {
+    return [...this.kept].sort(([a], [b]) => a - b).map(([, value]) => value);
+  }
+
+  get recordedIds(): number[] {
+    return this.recorded.map(({ iterationId }) => iterationId).sort((a, b) => a - b);
+  }
+
+  #standing(): IterationFailure[] {
+    return this.recorded.filter(({ iterationId }) => !this.kept.has(iterationId));
+  }
+
+  #ledger(id: RunId): Ledger {
+    const { repetitions: requested } = this.#run(id);
+    const { size: completed } = this.kept;
+    const failed = new Set(this.#standing().map(({ iterationId }) => iterationId)).size;
+    return { requested, completed, failed, missing: requested - completed - failed };
+  }
+
+  #run(id: RunId): Run {
+    const run = this.allocated[id - 1];
+    if (run === undefined) throw new RunNotFoundError(id);
+    return run;
+  }
+}

@@ -1,0 +1,251 @@
+import fc from 'fast-check';
+import { averageOf } from '../src/average.js';
+import { PersistenceError } from '../src/errors.js';
+import { IterationId, IterationRange, iterationsOf } from '../src/range.js';
+import { RunId, Tolerance } from '../src/run.js';
+import { AggregateAndStoreValue } from '../src/steps/aggregate-and-store-value.js';
+import { RecordFailure } from '../src/steps/record-failure.js';
+import { RetrieveRunId } from '../src/steps/retrieve-run-id.js';
+import { WriteToDb, type WriteToDbSettings } from '../src/steps/write-to-db.js';
+import { warningOf } from '../src/report.js';
+import type { IterationFailure } from '../src/stores.js';
+import type { ValueGenerator } from '../src/value.js';
+import { FakeStores, ManualClock } from './fakes.js';
+
+let stores: FakeStores;
+let clock: ManualClock;
+
+beforeEach(() => {
+  stores = new FakeStores();
+  clock = new ManualClock();
+});
+
+afterEach(() => {
+  expect(clock.pending).toBe(0);
+});
+
+/** Its values are the iterations' ids, but the ones that fail. */
+function failingAt(failing: (id: number) => boolean): ValueGenerator {
+  return ({ iterationId }) => {
+    if (failing(iterationId)) throw new RangeError(`no value at ${iterationId}`);
+    return iterationId;
+  };
+}
+
+const failure = (iterationId: number): IterationFailure => ({
+  iterationId: IterationId.parse(iterationId),
+  errorName: 'Error',
+  message: 'before',
+  attempts: 1,
+});
+
+async function write(
+  repetitions: number,
+  tolerance: number | string,
+  generator: ValueGenerator,
+  settings?: WriteToDbSettings,
+): Promise<void> {
+  const plan = await new RetrieveRunId(stores).execute({ repetitions, tolerance });
+  await new WriteToDb(generator, stores, clock, settings).execute(plan);
+}
+
+describe('a tolerance', () => {
+  it.each([
+    [5, '5', 5],
+    ['5', '5', 5],
+    ['007', '7', 7],
+    [0, '0', 0],
+    ['1%', '1%', 10],
+    ['0.25%', '0.25%', 2],
+    ['100%', '100%', 1000],
+    ['0%', '0%', 0],
+    ['1.50%', '1.5%', 15],
+  ])('reads %j', (given, canonical, failures) => {
+    const tolerance = Tolerance.parse(given);
+    expect(tolerance).toBe(canonical);
+    expect(Tolerance.failures(tolerance, 1000)).toBe(failures);
+  });
+
+  it.each([-1, 1.5, NaN, Infinity, '', '%', '-1', '1.5', '101%', '1 %', '1e3', null, {}, '1%%'])(
+    'refuses %j',
+    (given) => {
+      expect(() => Tolerance.parse(given)).toThrow(
+        expect.objectContaining({ name: 'InvalidInputError', field: 'tolerance' }) as Error,
+      );
+    },
+  );
+
+  it('of a whole share is that share, to the last failure', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 10_000 }),
+        fc.integer({ min: 1, max: 99_999 }),
+        (share, k) => {
+          // share in hundredths of a percent, of a number of repetitions that it divides evenly
+          const tolerance = Tolerance.parse(`${share / 100}%`);
+          expect(Tolerance.failures(tolerance, k * 10_000)).toBe(share * k);
+        },
+      ),
+    );
+  });
+});
+
+describe('a run that tolerates failures', () => {
+  it('goes on after a failure, records it, and averages the others', async () => {
+    await write(
+      10,
+      2,
+      failingAt((id) => id === 3 || id === 7),
+      { concurrency: 1 },
+    );
+    expect(stores.inOrder).toEqual([0, 1, 2, 4, 5, 6, 8, 9]);
+    expect(stores.recorded).toEqual([
+      { iterationId: 3, errorName: 'RangeError', message: 'no value at 3', attempts: 1 },
+      { iterationId: 7, errorName: 'RangeError', message: 'no value at 7', attempts: 1 },
+    ]);
+    const average = await new AggregateAndStoreValue(stores).execute(RunId.parse(1));
+    expect(average).toEqual(averageOf([0, 1, 2, 4, 5, 6, 8, 9]));
+    expect(stores.allocated[0]?.status).toBe('completed');
+  });
+
+  it('stops at the first failure beyond it, with the lowest as the cause', async () => {
+    const asked: number[] = [];
+    const generator: ValueGenerator = (context) => {
+      asked.push(context.iterationId);
+      return failingAt((id) => id % 2 === 1)(context);
+    };
+    await expect(write(100, '2%', generator, { concurrency: 1 })).rejects.toMatchObject({
+      name: 'ToleranceExceededError',
+      failed: 3,
+      tolerated: 2,
+      cause: { name: 'IterationFailedError', iterationId: 1 },
+    });
+    expect(asked).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(stores.recordedIds).toEqual([1, 3, 5]);
+    expect(stores.inOrder).toEqual([0, 2, 4]);
+  });
+
+  it('counts what failed elsewhere in the run', async () => {
+    const { run } = await new RetrieveRunId(stores).execute({ repetitions: 100, tolerance: 3 });
+    await stores.failures.record(run.id, [failure(60), failure(70), failure(80)]);
+    const block = IterationRange.parse({ first: 0, count: 50 });
+    const step = new WriteToDb(
+      failingAt((id) => id === 10),
+      stores,
+      clock,
+      { concurrency: 1 },
+    );
+    await expect(step.execute({ run, missing: [block] })).rejects.toMatchObject({
+      name: 'ToleranceExceededError',
+      failed: 4,
+      cause: { iterationId: 10 },
+    });
+  });
+
+  it('does not count what failed before of what it does again', async () => {
+    const { run } = await new RetrieveRunId(stores).execute({ repetitions: 100, tolerance: 3 });
+    await stores.failures.record(run.id, [10, 20, 30, 60, 70].map(failure));
+    const block = IterationRange.parse({ first: 0, count: 50 });
+    const step = new WriteToDb(
+      failingAt((id) => id === 10),
+      stores,
+      clock,
+      { concurrency: 1 },
+    );
+    await step.execute({ run, missing: [block] });
+    expect(stores.recordedIds).toEqual([10, 60, 70]);
+  });
+
+  it('keeps the reason of a failure that could not be recorded', async () => {
+    stores.beforeRecord = () =>
+      Promise.reject(new PersistenceError('the database is gone', { retryable: true }));
+    await expect(
+      write(
+        10,
+        5,
+        failingAt((id) => id === 0),
+      ),
+    ).rejects.toMatchObject({
+      name: 'PersistenceError',
+      message: expect.stringMatching(/iteration 0 of run 1 failed.*the database is gone/) as string,
+    });
+  });
+
+  it('takes its failures up again when it is resumed', async () => {
+    await write(
+      10,
+      5,
+      failingAt((id) => id > 6),
+    );
+    const { missing } = await new RetrieveRunId(stores).resume(1);
+    expect([...iterationsOf(missing)]).toEqual([7, 8, 9]);
+    expect(stores.recorded).toEqual([]);
+  });
+});
+
+describe('a range whose worker was lost', () => {
+  const lost = Object.assign(new Error('the process ended'), { name: 'Runtime.ExitError' });
+  const block = IterationRange.parse({ first: 4, count: 3 });
+  const recordFailure = (): Promise<void> =>
+    new RecordFailure(stores).execute(RunId.parse(1), block, lost);
+
+  it('has what is missing of it recorded as failed', async () => {
+    await new RetrieveRunId(stores).execute({ repetitions: 10, tolerance: 2 });
+    stores.kept.set(5, 1);
+    await recordFailure();
+    expect(stores.recorded).toEqual(
+      [4, 6].map((iterationId) => ({
+        iterationId,
+        errorName: 'Runtime.ExitError',
+        message: 'the process ended',
+        attempts: 1,
+      })),
+    );
+  });
+
+  it('fails the run when those are more than it tolerates', async () => {
+    await new RetrieveRunId(stores).execute({ repetitions: 10, tolerance: 2 });
+    await expect(recordFailure()).rejects.toMatchObject({
+      name: 'ToleranceExceededError',
+      failed: 3,
+      tolerated: 2,
+      cause: { iterationId: 4, cause: lost },
+    });
+    expect(stores.recordedIds).toEqual([4, 5, 6]);
+  });
+
+  it('fails a run that tolerates none as a failing iteration does', async () => {
+    await new RetrieveRunId(stores).execute({ repetitions: 10 });
+    await expect(recordFailure()).rejects.toMatchObject({
+      name: 'IterationFailedError',
+      iterationId: 4,
+      cause: lost,
+    });
+  });
+
+  it('is no failure when all of it was stored before', async () => {
+    await new RetrieveRunId(stores).execute({ repetitions: 10 });
+    for (const id of [4, 5, 6]) stores.kept.set(id, 1);
+    await recordFailure();
+    expect(stores.recorded).toEqual([]);
+  });
+});
+
+describe('the warning beside an average', () => {
+  const average = averageOf([1, 2, 3]);
+
+  it('is none when it is over all of the run', () => {
+    const ledger = { requested: 3, completed: 3, failed: 0, missing: 0 };
+    expect(warningOf(ledger, average)).toBeUndefined();
+  });
+
+  it('says that failures may bias it', () => {
+    const ledger = { requested: 4, completed: 3, failed: 1, missing: 0 };
+    expect(warningOf(ledger, average)).toMatch(/^the average is over 3 of 4 values: .* biased$/);
+  });
+
+  it('says that values came after it', () => {
+    const ledger = { requested: 4, completed: 4, failed: 0, missing: 0 };
+    expect(warningOf(ledger, average)).toMatch(/over 3 of 4 values, and 4 are stored by now/);
+  });
+});
