@@ -72,6 +72,8 @@ export const Milliseconds = {
 /** How many of a run's iterations may fail: a count such as `5`, or a share of them such as `1%`. */
 export type Tolerance = string & { readonly [brand]: 'Tolerance' };
 
+const toleranceShape = /^(?:(\d{1,10})|(\d{1,3}(?:\.\d{1,6})?)%)$/;
+
 export const Tolerance = {
   none: '0' as Tolerance,
   /**
@@ -80,9 +82,10 @@ export const Tolerance = {
    * @throws InvalidInputError
    */
   parse: (value: unknown): Tolerance => {
-    const text = typeof value === 'number' ? String(value) : value;
     const [, digits, percent] =
-      (typeof text === 'string' && /^(?:(\d{1,10})|(\d{1,3}(?:\.\d{1,6})?)%)$/.exec(text)) || [];
+      toleranceShape.exec(
+        typeof value === 'string' || typeof value === 'number' ? String(value) : '',
+      ) ?? [];
     const count = Number(digits ?? NaN);
     const share = Number(percent ?? NaN);
     if (count <= Repetitions.maximum) return String(count) as Tolerance;

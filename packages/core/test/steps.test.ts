@@ -13,10 +13,9 @@ import {
   SeededIteration,
   uniformInteger,
   type IterationContext,
-  type IterationValue,
   type ValueGenerator,
 } from '../src/value.js';
-import { FakeStores, ManualClock, settle, turn } from './fakes.js';
+import { FakeStores, ManualClock, settle } from './fakes.js';
 
 /** A promise that a test settles, which heeds no signal. */
 function deferred(): {

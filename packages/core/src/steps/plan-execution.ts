@@ -123,9 +123,7 @@ export class PlanExecution {
         } catch (thrown) {
           if (this.#closed || this.#inFlight.isAbort(thrown)) return;
           waits ??= new RandomStream(this.#run.seed, iterationId);
-          const backoffMs = this.#inFlight.isStopped
-            ? undefined
-            : this.settings.retries.backoff(attempts, thrown, waits);
+          const backoffMs = this.#backoffAfter(thrown, attempts, waits);
           if (backoffMs === undefined) {
             room = this.#fail(iterationId, thrown, attempts);
             break;
@@ -136,6 +134,12 @@ export class PlanExecution {
       }
       if (room !== undefined) await room;
     }
+  }
+
+  /** Undefined when the iteration is not to be tried again. */
+  #backoffAfter(thrown: unknown, attempts: number, waits: RandomStream): number | undefined {
+    if (this.#inFlight.isStopped) return undefined;
+    return this.settings.retries.backoff(attempts, thrown, waits);
   }
 
   #fail(iterationId: IterationId, thrown: unknown, attempts: number): Promise<void> | undefined {
