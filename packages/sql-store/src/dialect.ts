@@ -17,6 +17,8 @@ export interface Dialect {
   readonly valuesPerStatement: number;
   /** The most rows with texts (failures, runs) that one statement writes or answers with. */
   readonly textsPerStatement: number;
+  /** How long a store waits for a database that is out of reach, in milliseconds. */
+  readonly patienceMs: number;
 }
 
 const wire: Dialect = {
@@ -29,6 +31,8 @@ const wire: Dialect = {
   }),
   valuesPerStatement: 10_000,
   textsPerStatement: 10_000,
+  // A server that was killed is back in seconds; nobody should have to wait long for one that is gone.
+  patienceMs: 30_000,
 };
 
 /**
@@ -47,6 +51,8 @@ const dataApi: Dialect = {
   }),
   valuesPerStatement: 10_000,
   textsPerStatement: 50,
+  // The session has its own.
+  patienceMs: 0,
 };
 
 export function dialectOf({ options }: DataSource): Dialect {

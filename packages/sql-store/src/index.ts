@@ -15,11 +15,8 @@ export {
   type RunRow,
   type ValueRow,
 } from './schema.js';
-export {
-  TypeOrmAverageStore,
-  TypeOrmFailureStore,
-  TypeOrmRunStore,
-  typeOrmStores,
-  TypeOrmValueStore,
-  type TypeOrmStoresOptions,
-} from './typeorm-stores.js';
+export { TypeOrmAverageStore } from './typeorm-average-store.js';
+export { TypeOrmFailureStore } from './typeorm-failure-store.js';
+export { TypeOrmRunStore } from './typeorm-run-store.js';
+export { typeOrmStores, type TypeOrmStoresOptions } from './typeorm-stores.js';
+export { TypeOrmValueStore } from './typeorm-value-store.js';

@@ -61,8 +61,25 @@ class CreateTables implements MigrationInterface {
   }
 }
 
+/** What a run tolerates, and how often a failed iteration was tried. */
+class AddTolerance implements MigrationInterface {
+  readonly name = 'AddTolerance1764200000000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`ALTER TABLE stepcompute_run ADD tolerance text NOT NULL DEFAULT '0'`);
+    await runner.query(
+      'ALTER TABLE stepcompute_failure ADD attempts integer NOT NULL DEFAULT 1',
+    );
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE stepcompute_failure DROP attempts');
+    await runner.query('ALTER TABLE stepcompute_run DROP tolerance');
+  }
+}
+
 /** Every migration, oldest first. */
-export const migrations = [CreateTables];
+export const migrations = [CreateTables, AddTolerance];
 
 /** Where the migrations that a database has had are recorded. */
 export const migrationsTableName = 'stepcompute_migration';

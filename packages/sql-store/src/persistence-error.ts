@@ -72,3 +72,13 @@ export async function translated<T>(work: () => Promise<T>): Promise<T> {
     throw persistenceError(error);
   }
 }
+
+/** SQLSTATEs of a server that stops, starts or is full of connections, and of a deadlock. */
+const passingState = /^(08|40|53300|57P0)/;
+
+/** Whether the error is likely to be gone soon: a server that restarts, a connection that broke. */
+export function isPassing(error: unknown): boolean {
+  if (!isRetryable(error)) return false;
+  const code = codeOf(error);
+  return code === undefined || connectionCodes.includes(code) || passingState.test(code);
+}

@@ -13,6 +13,7 @@ export interface RunRow {
   seed: number;
   delayMs: number;
   generatorName: string;
+  tolerance: string;
   idempotencyKey: string | null;
   status: RunStatus;
   startedAt: Date;
@@ -32,6 +33,7 @@ export const runSchema = new EntitySchema<RunRow>({
     seed: { type: 'bigint', transformer: bigintAsNumber },
     delayMs: { name: 'delay_ms', type: 'double precision' },
     generatorName: { name: 'generator_name', type: 'text' },
+    tolerance: { type: 'text', default: '0' },
     idempotencyKey: { name: 'idempotency_key', type: 'text', nullable: true },
     status: { type: 'text', default: 'started' },
     startedAt: {
@@ -99,6 +101,7 @@ export interface FailureRow {
   iterationId: number;
   errorName: string;
   message: string;
+  attempts: number;
   failedAt: Date;
 }
 
@@ -119,6 +122,7 @@ export const failureSchema = new EntitySchema<FailureRow>({
     },
     errorName: { name: 'error_name', type: 'text' },
     message: { type: 'text' },
+    attempts: { type: 'integer', default: 1 },
     failedAt: {
       name: 'failed_at',
       type: 'timestamp with time zone',

@@ -1,4 +1,4 @@
-import { Milliseconds, Repetitions, Seed, type NewRun } from '@stepcompute/core';
+import { Milliseconds, Repetitions, Seed, Tolerance, type NewRun } from '@stepcompute/core';
 
 /** A run to allocate, without the request's defaults and checks around it. */
 export function parseNewRun(run: { repetitions: number; seed: number }): NewRun {
@@ -7,6 +7,7 @@ export function parseNewRun(run: { repetitions: number; seed: number }): NewRun 
     seed: Seed.parse(run.seed),
     delayMs: Milliseconds.parse(0, 'delay'),
     generatorName: 'test',
+    tolerance: Tolerance.none,
     idempotencyKey: undefined,
   };
 }

@@ -1,6 +1,6 @@
 import { RunId, RunNotFoundError } from '@stepcompute/core';
 import { QueryFailedError } from 'typeorm';
-import { persistenceError } from '../src/persistence-error.js';
+import { isPassing, persistenceError } from '../src/persistence-error.js';
 
 /** An error as node-postgres throws it, with the server's or Node's code. */
 function withCode(code: string): Error {
@@ -34,6 +34,18 @@ describe('a driver’s error', () => {
     undefined,
   ])('stays when it is %p', (error) => {
     expect(persistenceError(error)).toMatchObject({ retryable: false, cause: error });
+  });
+
+  it.each(['ECONNREFUSED', '57P01', '57P03', '53300', '40P01', '08006'])(
+    'is waited for when it is %s',
+    (code) => {
+      expect(isPassing(withCode(code))).toBe(true);
+    },
+  );
+
+  // A wrong password, a full disk, memory that ran out, a statement that was cancelled.
+  it.each(['28P01', '53100', '53200', '57014'])('is told at once when it is %s', (code) => {
+    expect(isPassing(withCode(code))).toBe(false);
   });
 
   it('is named after what could not be done', () => {

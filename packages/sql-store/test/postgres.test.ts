@@ -75,8 +75,10 @@ describeOnPostgres('on a PostgreSQL server', () => {
       clock: new SystemClock(),
     });
     const { run } = await orchestrator.run({ repetitions: 100, seed: 42 });
-    expect(await typeOrmStores(dataSource).averages.find(run.id)).toBeUndefined();
-    expect(await typeOrmStores(averages).averages.find(run.id)).toEqual(expectedAverage(42, 100));
+    expect(await typeOrmStores(dataSource).averages.history(run.id)).toEqual([]);
+    expect(await typeOrmStores(averages).averages.history(run.id)).toEqual([
+      expectedAverage(42, 100),
+    ]);
     await Promise.all([dataSource.destroy(), averages.destroy()]);
     await Promise.all([first.drop(), second.drop()]);
   });
@@ -113,6 +115,38 @@ describeOnPostgres('on a PostgreSQL server', () => {
       name: 'PersistenceError',
       retryable: false,
     });
+  });
+
+  it('carries on when its connections are cut', async () => {
+    const database = await createDatabase();
+    const dataSource = await openPostgres({ url: database.url });
+    const stores = typeOrmStores(dataSource);
+    const cut = await openPostgres({ url: database.url, poolSize: 1 });
+    let cuts = 0;
+    const orchestrator = new InProcessOrchestrator({
+      generator: uniformInteger,
+      stores,
+      clock: new SystemClock(),
+      concurrency: 100,
+    });
+    const { average, ledger } = await orchestrator.run(
+      { repetitions: 5000, seed: 42, delayMs: 1 },
+      {
+        onProgress: async ({ completed }) => {
+          if (completed === 0 || cuts >= 5) return;
+          cuts += 1;
+          await cut.query(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+          );
+        },
+      },
+    );
+    expect(cuts).toBe(5);
+    expect(average).toEqual(expectedAverage(42, 5000));
+    expect(ledger).toEqual({ requested: 5000, completed: 5000, failed: 0, missing: 0 });
+    await Promise.all([dataSource.destroy(), cut.destroy()]);
+    await database.drop();
   });
 
   it('says so when the database goes away', async () => {

@@ -1,7 +1,9 @@
+import { RunId } from '@stepcompute/core';
 import type { DataSource } from 'typeorm';
 import { migrateSchema, schemaState } from '../src/migrate-schema.js';
 import { openPglite } from '../src/pglite.js';
 import { openPostgres } from '../src/postgres.js';
+import { typeOrmStores } from '../src/typeorm-stores.js';
 import {
   createDatabase,
   describeOnPostgres,
@@ -132,5 +134,29 @@ describeOnPostgres('the schema on PostgreSQL', () => {
     await expect(openPostgres({ url: database.url })).rejects.toMatchObject({
       message: expect.stringContaining('newer') as string,
     });
+  });
+
+  it('keeps the runs of the version before', async () => {
+    const dataSource = await openPostgres({ url: database.url });
+    const { runs, failures } = typeOrmStores(dataSource);
+    await dataSource.undoLastMigration();
+    await dataSource.query(
+      `INSERT INTO stepcompute_run (repetitions, seed, delay_ms, generator_name)
+       VALUES (10, 42, 0, 'test')`,
+    );
+    await dataSource.query(
+      `INSERT INTO stepcompute_failure (run_id, iteration_id, error_name, message)
+       VALUES (1, 3, 'RangeError', 'no value')`,
+    );
+    await migrateSchema(dataSource);
+    const id = RunId.parse(1);
+    expect(await runs.get(id)).toMatchObject({ repetitions: 10, seed: 42, tolerance: '0' });
+    for await (const page of failures.read(id)) {
+      expect(page).toEqual([
+        { iterationId: 3, errorName: 'RangeError', message: 'no value', attempts: 1 },
+      ]);
+    }
+    expect(await failures.ledger(id)).toMatchObject({ failed: 1, missing: 9 });
+    await dataSource.destroy();
   });
 });

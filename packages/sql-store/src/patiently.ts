@@ -1,0 +1,22 @@
+import { backOff } from 'exponential-backoff';
+import type { DataSource } from 'typeorm';
+import { dialectOf } from './dialect.js';
+import { isPassing, translated } from './persistence-error.js';
+
+/**
+ * Runs a store's work, again and again while the database is out of reach, as long as its dialect has
+ * patience; driver errors are translated. The work may have been done although its answer was lost, so
+ * it must be idempotent.
+ */
+export function patiently<T>(dataSource: DataSource, work: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + dialectOf(dataSource).patienceMs;
+  return translated(() =>
+    backOff(work, {
+      numOfAttempts: Infinity,
+      startingDelay: 50,
+      maxDelay: 1000,
+      jitter: 'full',
+      retry: (error) => isPassing(error) && Date.now() < deadline,
+    }),
+  );
+}
