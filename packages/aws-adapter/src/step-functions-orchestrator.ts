@@ -7,18 +7,21 @@ import {
   InvalidInputError,
   isError,
   IterationFailedError,
+  parseRunChange,
   parseRunRequest,
   PersistenceError,
-  readLedger,
+  refuseFewerRepetitions,
+  RunId,
   StepFailedError,
+  Tolerance,
+  ToleranceExceededError,
   type Clock,
-  type IterationFailure,
   type Ledger,
   type NewRun,
   type Orchestrator,
   type Progress,
   type Run,
-  type RunId,
+  type RunChange,
   type RunOptions,
   type RunRequest,
   type RunResult,
@@ -58,14 +61,25 @@ export class StepFunctionsOrchestrator implements Orchestrator {
   async run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
     const asked = parseRunRequest(request);
     this.#refuseWhatIsDeployed(request);
-    if (options.signal?.aborted === true) {
-      throw new CancelledError(undefined, undefined, { cause: options.signal.reason });
-    }
-    const execution = await this.#start(asked, request.seed);
+    refuseIfAborted(options);
+    const execution = await this.#start(asked, request);
     return new Following(execution, this.#props, options).toTheEnd();
   }
 
-  #refuseWhatIsDeployed({ delayMs, generatorName }: RunRequest): void {
+  async resume(id: number, change: RunChange = {}, options: RunOptions = {}): Promise<RunResult> {
+    const runId = RunId.parse(id);
+    const { repetitions, tolerance } = parseRunChange(change);
+    this.#refuseWhatIsDeployed(change);
+    refuseIfAborted(options);
+    // What the first step would refuse is refused here, as the error that it is.
+    refuseFewerRepetitions(await this.#props.stores.runs.get(runId), repetitions);
+    const name = randomUUID();
+    const execution = new Execution(this.#props.client, this.#arnOf(name));
+    await this.#tryStart(name, JSON.stringify({ runId, repetitions, tolerance }));
+    return new Following(execution, this.#props, options).toTheEnd();
+  }
+
+  #refuseWhatIsDeployed({ delayMs, generatorName }: Pick<RunRequest, 'delayMs' | 'generatorName'>): void {
     const { delayMs: deployed = documentDelayMs } = this.#props;
     if (delayMs !== undefined && delayMs !== deployed) {
       throw new InvalidInputError('delay', `${deployed} ms, as deployed, or left out`, delayMs);
@@ -76,10 +90,10 @@ export class StepFunctionsOrchestrator implements Orchestrator {
   }
 
   /** The execution that is on this request: a new one, or the one that its key has already. */
-  async #start(asked: NewRun, seed: number | undefined): Promise<Execution> {
+  async #start(asked: NewRun, { seed, tolerance }: RunRequest): Promise<Execution> {
     const { idempotencyKey: key, repetitions } = asked;
     const name = key === undefined ? randomUUID() : executionNameOf(key);
-    let input = JSON.stringify({ repetitions, seed });
+    let input = JSON.stringify({ repetitions, seed, tolerance });
     for (let attempt = 1; ; attempt += 1) {
       const attemptName = attempt === 1 ? name : `${name}.${attempt}`;
       const execution = new Execution(this.#props.client, this.#arnOf(attemptName));
@@ -125,13 +139,20 @@ export class StepFunctionsOrchestrator implements Orchestrator {
 
   async #refuseOtherInput(id: RunId, asked: NewRun, seed: number | undefined): Promise<void> {
     const run = await this.#props.stores.runs.get(id);
-    const key = asked.idempotencyKey ?? '';
-    if (run.repetitions !== asked.repetitions) {
-      throw new ConflictingRunError(id, key, 'repetitions', run.repetitions, asked.repetitions);
+    const compared: (keyof NewRun)[] = ['repetitions', 'tolerance'];
+    if (seed !== undefined) compared.push('seed');
+    for (const field of compared) {
+      if (run[field] !== asked[field]) {
+        const key = asked.idempotencyKey ?? '';
+        throw new ConflictingRunError(id, key, field, run[field], asked[field]);
+      }
     }
-    if (seed !== undefined && run.seed !== seed) {
-      throw new ConflictingRunError(id, key, 'seed', run.seed, seed);
-    }
+  }
+}
+
+function refuseIfAborted({ signal }: RunOptions): void {
+  if (signal?.aborted === true) {
+    throw new CancelledError(undefined, undefined, { cause: signal.reason });
   }
 }
 
@@ -181,7 +202,7 @@ class Following {
 
   async #result(id: RunId): Promise<RunResult> {
     const { run, ledger } = await this.#account(id);
-    const average = await this.props.stores.averages.find(id);
+    const average = (await this.props.stores.averages.history(id)).at(-1);
     if (average === undefined) {
       throw new PersistenceError(
         `run ${id} is complete on AWS, but its average is not in the stores given to the orchestrator`,
@@ -194,47 +215,52 @@ class Following {
   }
 
   async #conclude(id: RunId | undefined, stopped: boolean): Promise<never> {
-    const { runs } = this.props.stores;
+    const account = id && (await this.#account(id));
+    const end = (status: 'cancelled' | 'failed'): Promise<void> | undefined =>
+      account && this.props.stores.runs.finish(account.run, status);
     if (stopped && this.#broken === undefined) {
-      if (id !== undefined) await runs.finish(id, 'cancelled');
-      const account = id && (await this.#account(id));
+      await end('cancelled');
       throw new CancelledError(id, account?.ledger, { cause: this.options.signal?.reason });
     }
-    if (id !== undefined) await runs.finish(id, 'failed');
+    await end('failed');
     if (this.#broken !== undefined) throw this.#broken.thrown;
-    throw await this.#errorOf(id, await this.execution.failure());
+    throw await this.#errorOf(account, await this.execution.failure());
   }
 
-  async #errorOf(id: RunId | undefined, failure: ExecutionFailure): Promise<Error> {
-    const { state, error, message } = failure;
-    if (error === 'IterationFailedError' && id !== undefined) {
-      const lowest = await this.#lowestFailure(id);
-      if (lowest !== undefined) {
-        const cause = Object.assign(new Error(lowest.message), { name: lowest.errorName });
-        return new IterationFailedError(id, lowest.iterationId, cause);
+  async #errorOf(
+    account: Pick<RunResult, 'run' | 'ledger'> | undefined,
+    { state, error, message }: ExecutionFailure,
+  ): Promise<Error> {
+    const failed = new StepFailedError(state, error, message);
+    if (account !== undefined) {
+      const { run, ledger } = account;
+      const cause = await this.#lowestFailure(run.id);
+      if (error === 'IterationFailedError' && cause !== undefined) return cause;
+      if (error === 'ToleranceExceededError') {
+        const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
+        return new ToleranceExceededError(run.id, ledger.failed, tolerated, { cause });
       }
     }
-    const cause = new StepFailedError(state, error, message);
-    if (error === 'AverageOverflowError') return new AverageOverflowError({ cause });
+    if (error === 'AverageOverflowError') return new AverageOverflowError({ cause: failed });
     if (error === 'PersistenceError') {
-      return new PersistenceError(cause.message, { cause, retryable: true });
+      return new PersistenceError(failed.message, { cause: failed, retryable: true });
     }
-    return cause;
+    return failed;
   }
 
-  /** The lowest iteration on record that has failed and got no value since. */
-  async #lowestFailure(id: RunId): Promise<IterationFailure | undefined> {
-    const { failures, values } = this.props.stores;
-    for (const failure of await failures.list(id)) {
-      const itself = { first: failure.iterationId, count: 1 };
-      if ((await values.missing(id, itself)).length > 0) return failure;
+  /** What the lowest failure that stands has come of. */
+  async #lowestFailure(id: RunId): Promise<IterationFailedError | undefined> {
+    for await (const [lowest] of this.props.stores.failures.read(id)) {
+      if (lowest === undefined) continue;
+      const cause = Object.assign(new Error(lowest.message), { name: lowest.errorName });
+      return new IterationFailedError(id, lowest.iterationId, cause);
     }
     return undefined;
   }
 
   async #account(id: RunId): Promise<Pick<RunResult, 'run' | 'ledger'>> {
-    const run = await this.props.stores.runs.get(id);
-    return { run, ledger: await readLedger(run, this.props.stores) };
+    const { runs, failures } = this.props.stores;
+    return { run: await runs.get(id), ledger: await failures.ledger(id) };
   }
 
   #report(run: Run, { completed, failed }: Ledger): void {
@@ -242,7 +268,7 @@ class Following {
     const elapsedMs = this.props.clock.now() - this.#startedAt;
     const stored = completed - this.#before;
     const ratePerSecond = stored === 0 || elapsedMs === 0 ? 0 : (stored / elapsedMs) * 1000;
-    const left = run.repetitions - completed;
+    const left = run.repetitions - completed - failed;
     const progress: Progress = {
       run,
       total: run.repetitions,

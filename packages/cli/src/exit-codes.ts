@@ -8,7 +8,7 @@ export const ExitCode = {
   /** An option, argument or file is not what it should be; nothing was done. */
   invalidInput: 2,
   /**
-   * An iteration failed, another value was there already, the values could not be averaged, or the
+   * More iterations failed than are tolerated, another value was there already, the values could not be averaged, or the
    * simulation never settles or broke outside of its promise.
    */
   runFailed: 3,
@@ -27,6 +27,7 @@ const exitCodes: Readonly<Record<string, ExitCode>> = {
   INVALID_INPUT: ExitCode.invalidInput,
   CONFLICTING_RUN: ExitCode.invalidInput,
   ITERATION_FAILED: ExitCode.runFailed,
+  TOLERANCE_EXCEEDED: ExitCode.runFailed,
   CONFLICTING_VALUE: ExitCode.runFailed,
   INCOMPLETE_RUN: ExitCode.runFailed,
   AVERAGE_OVERFLOW: ExitCode.runFailed,
@@ -76,8 +77,9 @@ Exit codes:
   0    done
   1    unexpected error (a bug)
   2    invalid option, argument or generator file; nothing was done
-  3    the run failed: an iteration failed, another value was stored before, the values
-       could not be averaged, or the simulation never settles or broke outside its promise
+  3    the run failed: more iterations failed than are tolerated, another value was stored
+       before, the values could not be averaged, or the simulation never settles or broke
+       outside its promise
   4    no such run
   5    the database could not be opened, read or written
   6    replay found another value than the stored one

@@ -28,8 +28,9 @@ export async function recordedGenerator(name: string): Promise<NamedGenerator> {
   if (name === builtInGenerator.name) return builtInGenerator;
   if (isAbsolute(name)) return loadGenerator(name);
   throw new InvalidInputError(
-    'generator',
-    'given with --generator, since the run’s record does not say in which file it is',
+    'the run’s generator',
+    'a file or the built-in one, to be found from here: `replay` takes --generator, and only the ' +
+      'program that made the run can resume it',
     name,
   );
 }

@@ -2,9 +2,10 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
   InvalidInputError,
-  readLedger,
   reportOf,
   RunId,
+  warningOf,
+  type IterationFailure,
   type IterationValue,
   type Run,
   type Stores,
@@ -48,7 +49,9 @@ export function listCommand(
   }
   return withStores(options.db, async (stores) => {
     const runs = await stores.runs.list(Math.min(limit, RunId.maximum));
-    const averages = await Promise.all(runs.map(({ id }) => stores.averages.find(id)));
+    const averages = await Promise.all(
+      runs.map(async ({ id }) => (await stores.averages.history(id)).at(-1)),
+    );
     if (options.json === true) {
       const rows = runs.map((run, index) => ({
         runId: run.id,
@@ -56,6 +59,7 @@ export function listCommand(
         repetitions: run.repetitions,
         seed: run.seed,
         generator: run.generatorName,
+        count: averages[index]?.count ?? null,
         average: averages[index]?.mean ?? null,
         startedAt: run.startedAt,
         finishedAt: run.finishedAt ?? null,
@@ -88,9 +92,9 @@ export function showCommand(
   const id = RunId.parse(parseNumber(runText));
   return withStores(options.db, async (stores) => {
     const run = await stores.runs.get(id);
-    const ledger = await readLedger(run, stores);
-    const average = await stores.averages.find(id);
-    const failures = await stores.failures.list(id);
+    const ledger = await stores.failures.ledger(id);
+    const history = await stores.averages.history(id);
+    const average = history.at(-1);
     if (options.json === true) {
       terminal.print(
         JSON.stringify({
@@ -98,19 +102,20 @@ export function showCommand(
           elapsedMs: elapsedOf(run),
           startedAt: run.startedAt,
           finishedAt: run.finishedAt ?? null,
+          history: history.map(({ count, mean }) => ({ count, average: mean })),
         }),
       );
       return ExitCode.done;
     }
     const elapsed = elapsedOf(run);
-    // A failure is over once its iteration has a value.
-    const [lowest] = ledger.failed === 0 ? [] : failures;
+    const lowest = await lowestFailure(stores, id);
     const rows: [string, string][] = [
       ['run', String(run.id)],
       ['status', run.status],
       ['generator', run.generatorName],
       ['seed', String(run.seed)],
       ['delay', formatDuration(run.delayMs)],
+      ['tolerance', run.tolerance],
       ['started', run.startedAt.toISOString()],
       ['elapsed', elapsed === null ? '–' : formatDuration(elapsed)],
       ['requested', formatCount(ledger.requested)],
@@ -120,14 +125,67 @@ export function showCommand(
       ...(lowest === undefined
         ? []
         : [['failure', `iteration ${lowest.iterationId}: ${lowest.message}`] as [string, string]]),
-      ...(average === undefined ? [] : averageRows(average)),
+      ...(average === undefined
+        ? []
+        : [['averaged', formatCount(average.count)] as [string, string], ...averageRows(average)]),
+      ...history
+        .slice(0, -1)
+        .map(({ count, mean }): [string, string] => [
+          'earlier average',
+          `${formatNumber(mean)} over ${formatCount(count)}`,
+        ]),
     ];
     terminal.print(formatTable(rows, terminal.isInteractive));
+    const warning = average && warningOf(ledger, average);
+    if (warning !== undefined) terminal.note(`Warning: ${warning}`);
     if (average !== undefined && terminal.isInteractive) {
       terminal.print(await drawHistogram(run, average, stores));
     }
     return ExitCode.done;
   });
+}
+
+async function lowestFailure(
+  { failures }: Stores,
+  id: RunId,
+): Promise<IterationFailure | undefined> {
+  for await (const [lowest] of failures.read(id)) return lowest;
+  return undefined;
+}
+
+/** Lists the iterations that failed and have no value, a batch at a time. */
+export function failuresCommand(
+  runText: string,
+  options: InspectOptions,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const id = RunId.parse(parseNumber(runText));
+  return withStores(options.db, async ({ runs, failures }) => {
+    const { seed } = await runs.get(id);
+    const text =
+      options.json === true
+        ? writeJson(failures.read(id), (failure) => ({ runId: id, seed, ...failure }))
+        : writeFailures(failures.read(id), terminal);
+    await pipeline(Readable.from(text), process.stdout, { end: false });
+    return ExitCode.done;
+  });
+}
+
+async function* writeFailures(
+  batches: AsyncIterable<readonly IterationFailure[]>,
+  terminal: Terminal,
+): AsyncGenerator<string, void> {
+  let head = ['iteration', 'error', 'attempts', 'message'];
+  for await (const batch of batches) {
+    const rows = batch.map(({ iterationId, errorName, attempts, message }) => [
+      String(iterationId),
+      errorName,
+      String(attempts),
+      message.replaceAll(/\s+/g, ' '),
+    ]);
+    yield `${formatTable(rows, terminal.isInteractive, head)}\n`;
+    if (!terminal.isInteractive) head = [];
+  }
 }
 
 function elapsedOf(run: Run): number | null {
@@ -140,11 +198,16 @@ export function valuesCommand(
   options: { readonly db: string; readonly format: string; readonly header?: boolean },
 ): Promise<ExitCode> {
   const id = RunId.parse(parseNumber(runText));
-  const write = options.format === 'json' ? writeJson : options.format === 'csv' ? writeCsv : null;
-  if (write === null) throw new InvalidInputError('format', '"csv" or "json"', options.format);
+  if (options.format !== 'json' && options.format !== 'csv') {
+    throw new InvalidInputError('format', '"csv" or "json"', options.format);
+  }
   return withStores(options.db, async (stores) => {
     await stores.runs.get(id);
-    const text = write(stores.values.read(id), options.header === true);
+    const values = stores.values.read(id);
+    const text =
+      options.format === 'csv'
+        ? writeCsv(values, options.header === true)
+        : writeJson(values, (value) => value);
     await pipeline(Readable.from(text), process.stdout, { end: false });
     return ExitCode.done;
   });
@@ -160,12 +223,14 @@ async function* writeCsv(
   }
 }
 
-async function* writeJson(
-  batches: AsyncIterable<readonly IterationValue[]>,
+/** A JSON array, an element a line. */
+async function* writeJson<T>(
+  batches: AsyncIterable<readonly T[]>,
+  elementOf: (item: T) => object,
 ): AsyncGenerator<string, void> {
   let separator = '[\n';
   for await (const batch of batches) {
-    yield separator + batch.map((value) => JSON.stringify(value)).join(',\n');
+    yield separator + batch.map((item) => JSON.stringify(elementOf(item))).join(',\n');
     separator = ',\n';
   }
   yield separator === '[\n' ? '[]\n' : '\n]\n';

@@ -2,11 +2,18 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { migrateDatabase } from './databases.js';
 import { ExitCode, exitCodeHelp, exitCodeOf } from './exit-codes.js';
-import { listCommand, showCommand, valuesCommand } from './inspect-commands.js';
+import { failuresCommand, listCommand, showCommand, valuesCommand } from './inspect-commands.js';
 import { Interruption } from './interruption.js';
 import { rehearseCommand, type RehearseOptions } from './rehearse-command.js';
 import { replayCommand, type ReplayOptions } from './replay-command.js';
-import { runCommand, type RunCommandOptions } from './run-command.js';
+import {
+  extendCommand,
+  resumeCommand,
+  runCommand,
+  type ExtendCommandOptions,
+  type ResumeCommandOptions,
+  type RunCommandOptions,
+} from './run-command.js';
 import { openTerminal } from './terminal.js';
 
 interface CommonOptions {
@@ -73,20 +80,29 @@ function buildProgram(interruption: Interruption, finish: (code: ExitCode) => vo
       )
       .option('--verbose', 'show stack traces and the causes of errors');
 
-  command('run', 'run a simulation and average its values')
+  /** What `run`, `resume` and `extend` have in common. */
+  const executing = (name: string, description: string): Command =>
+    command(name, description)
+      .option('--delay <duration>', 'wait after each value: a stand-in for a long computation')
+      .option('--concurrency <count>', 'the most iterations in flight at a time (default: 1000)')
+      .option('--timeout <duration>', 'the longest that one call of the generator may take')
+      .option('--tolerate <failures>', 'how many iterations may fail: a count, or a share as in 1%')
+      .option('--attempts <count>', 'how often the generator is called for an iteration that fails')
+      .option('--backoff <duration>', 'the longest wait before the second attempt; then it doubles')
+      .option('--retry-on <names>', 'the names of the errors to try again after (default: any)')
+      .option('--json', 'print one JSON object on the last line of standard output');
+
+  executing('run', 'run a simulation and average its values')
     .option('-n, --repetitions <count>', 'how many times, 1 to 1,000,000,000', '1000')
     .option('--seed <integer>', '0 to 2^53 − 1; chosen at random and recorded when not given')
-    .option('--delay <duration>', 'wait after each value: a stand-in for a long computation', '0s')
-    .option('--concurrency <count>', 'the most iterations in flight at a time (default: 1000)')
     .option('--generator <file>', 'a .js or .mjs module whose default export is the simulation')
-    .option('--timeout <duration>', 'the longest that one call of the generator may take')
-    .option('--json', 'print one JSON object on the last line of standard output')
     .addHelpText(
       'after',
       `
 Examples:
   $ stepcompute run --repetitions 5000 --seed 7
   $ stepcompute run --generator ./my-simulation.js --concurrency 50 --timeout 30s
+  $ stepcompute run --generator ./my-simulation.js --attempts 3 --tolerate 1%
   $ stepcompute run --db memory --json
 
 my-simulation.js:
@@ -94,6 +110,37 @@ my-simulation.js:
     )
     .action(async (options: RunCommandOptions) => {
       finish(await runCommand(options, openTerminal(options), interruption));
+    });
+
+  executing('resume', 'do what is missing or failed of a run, and average it')
+    .argument('<run>', 'the run’s id')
+    .addHelpText(
+      'after',
+      `
+What is stored stays. The run remembers its generator, seed, delay and tolerance; --delay and
+--tolerate change them. A complete run answers with its average.
+
+Examples:
+  $ stepcompute resume 3
+  $ stepcompute resume 3 --attempts 5 --tolerate 2`,
+    )
+    .action(async (run: string, options: ResumeCommandOptions) => {
+      finish(await resumeCommand(run, options, openTerminal(options), interruption));
+    });
+
+  executing('extend', 'give a run more repetitions, and average all of them')
+    .argument('<run>', 'the run’s id')
+    .requiredOption('--to <count>', 'how many repetitions it is to have in all')
+    .addHelpText(
+      'after',
+      `
+The values that it has are kept, its seed goes on, and its old average stays in its history.
+
+Example:
+  $ stepcompute extend 3 --to 1000000`,
+    )
+    .action(async (run: string, options: ExtendCommandOptions) => {
+      finish(await extendCommand(run, options, openTerminal(options), interruption));
     });
 
   program
@@ -139,6 +186,14 @@ Examples:
     .option('--json', 'print a JSON object')
     .action(async (run: string, options: CommonOptions) => {
       await perform(showCommand(run, options, openTerminal(options)));
+    });
+
+  command('failures', 'list the iterations of a run that failed, and why')
+    .argument('<run>', 'the run’s id')
+    .option('--json', 'print a JSON array')
+    .addHelpText('after', '\nEach can be tried alone: stepcompute replay <run> <iteration>')
+    .action(async (run: string, options: CommonOptions) => {
+      await perform(failuresCommand(run, options, openTerminal(options)));
     });
 
   command('values', 'print a run’s values in iteration order')

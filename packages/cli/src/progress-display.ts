@@ -9,10 +9,12 @@ export interface ProgressDisplay {
   readonly stop: () => void;
 }
 
-function describe({ ratePerSecond, remainingMs, runningMean, runningMargin }: Progress): string {
+function describe(progress: Progress): string {
+  const { failed, ratePerSecond, remainingMs, runningMean, runningMargin } = progress;
   const mean = `mean ${formatNumber(runningMean)} ± ${formatNumber(runningMargin)}`;
   const left = remainingMs === null ? 'time left unknown' : `${formatDuration(remainingMs)} left`;
-  return `${formatCount(Math.round(ratePerSecond))}/s · ${left} · ${mean}`;
+  const failures = failed === 0 ? '' : ` · ${formatCount(failed)} failed`;
+  return `${formatCount(Math.round(ratePerSecond))}/s · ${left} · ${mean}${failures}`;
 }
 
 export function terminalProgress(stream: NodeJS.WriteStream): ProgressDisplay {

@@ -9,7 +9,6 @@ import {
   InvalidInputError,
   parseRunRequest,
   PersistenceError,
-  readLedger,
   reportOf,
   type Average,
   type Ledger,
@@ -188,7 +187,7 @@ async function perform(
       return { ...result, error: undefined, account: rehearsal.account() };
     } catch (error) {
       const run = known && (await stores.runs.get(known.id));
-      const ledger = run && (await readLedger(run, stores));
+      const ledger = run && (await stores.failures.ledger(run.id));
       return { run, ledger, average: undefined, error, account: rehearsal.account() };
     }
   } finally {

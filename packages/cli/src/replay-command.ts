@@ -8,6 +8,7 @@ import {
   SeededIteration,
   WriteToDbSettings,
   type IterationContext,
+  type IterationFailure,
   type Run,
   type Stores,
   type ValueGenerator,
@@ -57,7 +58,15 @@ export function replayCommand(
       options.generator === undefined
         ? await recordedGenerator(run.generatorName)
         : await loadGenerator(options.generator);
-    const replayed = await replay(generate, run, iterationId, timeoutMs);
+    const replayed = await replay(generate, run, iterationId, timeoutMs).catch(
+      async (error: unknown) => {
+        const failure = await readFailure(stores, id, iterationId);
+        if (failure !== undefined) {
+          terminal.note(`On record for it is ${failure.errorName}: ${failure.message}`);
+        }
+        throw error;
+      },
+    );
     const stored = await readValue(stores, id, iterationId);
     const matches = stored === undefined ? null : stored === replayed;
     if (options.json === true) {
@@ -125,6 +134,18 @@ async function readValue(
 ): Promise<number | undefined> {
   for await (const [first] of values.read(id, iterationId)) {
     return first?.iterationId === iterationId ? first.value : undefined;
+  }
+  return undefined;
+}
+
+async function readFailure(
+  { failures }: Stores,
+  id: RunId,
+  iterationId: IterationId,
+): Promise<IterationFailure | undefined> {
+  for await (const batch of failures.read(id)) {
+    const failure = batch.find((recorded) => recorded.iterationId === iterationId);
+    if (failure !== undefined) return failure;
   }
   return undefined;
 }

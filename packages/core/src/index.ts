@@ -43,6 +43,7 @@ export {
   Milliseconds,
   parseRunChange,
   parseRunRequest,
+  refuseFewerRepetitions,
   Repetitions,
   RunId,
   Seed,

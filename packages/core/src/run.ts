@@ -224,3 +224,13 @@ export function parseRunChange(change: RunChange): ParsedRunChange {
     tolerance: tolerance === undefined ? undefined : Tolerance.parse(tolerance),
   };
 }
+
+/**
+ * For run stores: a run is never made shorter, since its values would be left over.
+ * @throws InvalidInputError when it has more repetitions than asked for
+ */
+export function refuseFewerRepetitions({ id, repetitions }: Run, asked: number | undefined): void {
+  if (asked !== undefined && asked < repetitions) {
+    throw new InvalidInputError('repetitions', `at least run ${id}'s ${repetitions}`, asked);
+  }
+}

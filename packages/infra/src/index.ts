@@ -5,5 +5,5 @@ export {
   type Mode,
   type StepComputeStateMachineProps,
 } from './state-machine.js';
-export { StepCompute, type StepComputeProps } from './step-compute.js';
+export { StepCompute, type IterationRetry, type StepComputeProps } from './step-compute.js';
 export { StepFunction, type HandlerName, type StepFunctionProps } from './step-function.js';

@@ -4,6 +4,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import {
   DefinitionBody,
   DistributedMap,
+  Fail,
   JitterType,
   JsonPath,
   LogLevel,
@@ -32,6 +33,7 @@ export interface StepComputeStateMachineProps {
   readonly mode: Mode;
   readonly retrieveRunId: IFunction;
   readonly writeToDb: IFunction;
+  readonly recordFailure: IFunction;
   readonly aggregateAndStoreValue: IFunction;
   /** The delay of each iteration, for the run's record. */
   readonly delay: Duration;
@@ -70,7 +72,21 @@ const throttleRetry = {
   jitterStrategy: JitterType.FULL,
 };
 
-/** RetrieveRunId → Map over WriteToDb → Pass → AggregateAndStoreValue → Success. */
+/** What step 2 says of itself. Any other error means that its function was lost. */
+const toldErrors = [
+  'CancelledError',
+  'ConflictingValueError',
+  'InvalidInputError',
+  'IterationFailedError',
+  'PersistenceError',
+  'RunNotFoundError',
+  'ToleranceExceededError',
+];
+
+/**
+ * RetrieveRunId → Map over WriteToDb → Pass → AggregateAndStoreValue → Success. Where a function of
+ * the Map is lost, RecordFailure puts its iterations on record as failed.
+ */
 export class StepComputeStateMachine extends Construct {
   readonly stateMachine: StateMachine;
 
@@ -88,7 +104,12 @@ export class StepComputeStateMachine extends Construct {
       logs: { destination: logGroup, level: LogLevel.ALL, includeExecutionData: false },
     });
     acknowledgeTracing(this.stateMachine.role);
-    for (const each of [props.retrieveRunId, props.writeToDb, props.aggregateAndStoreValue]) {
+    for (const each of [
+      props.retrieveRunId,
+      props.writeToDb,
+      props.recordFailure,
+      props.aggregateAndStoreValue,
+    ]) {
       acknowledgeVersions(this.stateMachine.role, each);
     }
     if (props.mode === 'distributed') acknowledgeChildren(this.stateMachine);
@@ -123,7 +144,7 @@ class States {
       itemsPath: '$.pairs',
       resultPath: '$.pairs',
       maxConcurrency: this.props.concurrency,
-    }).itemProcessor(this.#delayed(this.#invoke('WriteToDb', this.props.writeToDb)));
+    }).itemProcessor(this.#delayed(this.#write()));
   }
 
   /** Each child retries by itself: a retry of the Map would run every child again. */
@@ -133,9 +154,20 @@ class States {
       resultPath: JsonPath.DISCARD,
       maxConcurrency: this.props.concurrency,
       mapExecutionType: StateMachineType.STANDARD,
-    }).itemProcessor(
-      this.#delayed(this.#invoke('WriteToDb', this.props.writeToDb, undefined, JsonPath.DISCARD)),
-    );
+    }).itemProcessor(this.#delayed(this.#write(JsonPath.DISCARD)));
+  }
+
+  #write(outputPath?: string): TaskStateBase {
+    const { writeToDb, recordFailure } = this.props;
+    const write = this.#invoke('WriteToDb', writeToDb, undefined, outputPath);
+    const told = new Fail(this.scope, 'Failed', {
+      errorPath: '$.error.Error',
+      causePath: '$.error.Cause',
+    });
+    const record = this.#invoke('RecordFailure', recordFailure, undefined, outputPath);
+    return write
+      .addCatch(told, { errors: toldErrors, resultPath: '$.error' })
+      .addCatch(record, { resultPath: '$.error' });
   }
 
   #delayed(work: TaskStateBase): IChainable {

@@ -8,6 +8,18 @@ import { StepComputeDatabase } from './database.js';
 import { StepComputeStateMachine, type Mode } from './state-machine.js';
 import { StepFunction, type HandlerName, type StepFunctionProps } from './step-function.js';
 
+/** When an iteration that failed is tried again. */
+export interface IterationRetry {
+  /** The most calls of the generator for one iteration. */
+  readonly attempts: number;
+  /** The longest wait before the second attempt; then it doubles. Default: 100 ms. */
+  readonly backoff?: Duration | undefined;
+  /** What the doubling stops at. Default: 30 s. */
+  readonly maximumBackoff?: Duration | undefined;
+  /** The names of the errors to try again after. Default: any. */
+  readonly errors?: readonly string[] | undefined;
+}
+
 export interface StepComputeProps {
   /**
    * `inline`: the source document's Map, a pair at a time, up to 2,854 repetitions. `distributed`: a
@@ -35,6 +47,10 @@ export interface StepComputeProps {
    * @default false
    */
   readonly retryThrottles?: boolean | undefined;
+  /** Whether an iteration whose generator failed is tried again, within its function. Default: one attempt. */
+  readonly retry?: IterationRetry | undefined;
+  /** The longest that one call of an asynchronous generator may take. Default: as long as its function. */
+  readonly iterationTimeout?: Duration | undefined;
   /** Of the functions, in MiB. Default: 256. */
   readonly memorySize?: number | undefined;
   /** The longest that one invocation of step 2 may take. Default: its delay and 3 minutes, or 5 minutes. */
@@ -89,9 +105,13 @@ export class StepCompute extends Construct {
     });
     const writeToDb = create('WriteToDb', 'write-to-db', {
       timeout: props.writeTimeout ?? timeoutFor(inFunction),
-      environment: { STEPCOMPUTE_DELAY_MS: String(inFunction.toMilliseconds()) },
+      environment: {
+        STEPCOMPUTE_DELAY_MS: String(inFunction.toMilliseconds()),
+        STEPCOMPUTE_SETTINGS: JSON.stringify(settingsOf(props)),
+      },
       simulation: props.generator?.entry,
     });
+    const recordFailure = create('RecordFailure', 'record-failure', { timeout: brief });
     const aggregateAndStoreValue = create('AggregateAndStoreValue', 'aggregate-and-store-value', {
       timeout: brief,
     });
@@ -100,6 +120,7 @@ export class StepCompute extends Construct {
       mode,
       retrieveRunId,
       writeToDb,
+      recordFailure,
       aggregateAndStoreValue,
       delay,
       waitsDelay: delayIn === 'state' && delay.toMilliseconds() > 0,
@@ -127,6 +148,19 @@ export class StepCompute extends Construct {
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
   }
+}
+
+/** As the function's environment has them. */
+function settingsOf({ retry, iterationTimeout }: StepComputeProps): object {
+  return {
+    timeoutMs: iterationTimeout?.toMilliseconds(),
+    retry: retry && {
+      attempts: retry.attempts,
+      backoffMs: retry.backoff?.toMilliseconds(),
+      maximumBackoffMs: retry.maximumBackoff?.toMilliseconds(),
+      errors: retry.errors,
+    },
+  };
 }
 
 function timeoutFor(delay: Duration): Duration {

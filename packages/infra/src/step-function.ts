@@ -10,7 +10,7 @@ import type { StepComputeDatabase } from './database.js';
 
 /** The handlers that there are in `@stepcompute/aws-adapter`. */
 export type HandlerName =
-  'retrieve-run-id' | 'write-to-db' | 'aggregate-and-store-value' | 'migrate';
+  'retrieve-run-id' | 'write-to-db' | 'record-failure' | 'aggregate-and-store-value' | 'migrate';
 
 export interface StepFunctionProps {
   readonly handler: HandlerName;

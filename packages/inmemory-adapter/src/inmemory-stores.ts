@@ -7,6 +7,7 @@ import {
   IterationId,
   IterationRange,
   parseValue,
+  refuseFewerRepetitions,
   RunId,
   RunNotFoundError,
   Tolerance,
@@ -102,7 +103,7 @@ export class InMemoryRunStore implements RunStore {
     const { run } = record;
     const { repetitions = run.repetitions, delayMs = run.delayMs } = change;
     const { tolerance = run.tolerance } = change;
-    if (repetitions < run.repetitions) throw fewerRepetitionsError(run, repetitions);
+    refuseFewerRepetitions(run, repetitions);
     record.run = {
       ...run,
       repetitions,
@@ -113,10 +114,6 @@ export class InMemoryRunStore implements RunStore {
     };
     return record.run;
   }
-}
-
-function fewerRepetitionsError({ id, repetitions }: Run, asked: number): InvalidInputError {
-  return new InvalidInputError('repetitions', `at least run ${id}'s ${repetitions}`, asked);
 }
 
 /** How many values are read at a time. */

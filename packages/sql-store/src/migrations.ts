@@ -67,9 +67,7 @@ class AddTolerance implements MigrationInterface {
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`ALTER TABLE stepcompute_run ADD tolerance text NOT NULL DEFAULT '0'`);
-    await runner.query(
-      'ALTER TABLE stepcompute_failure ADD attempts integer NOT NULL DEFAULT 1',
-    );
+    await runner.query('ALTER TABLE stepcompute_failure ADD attempts integer NOT NULL DEFAULT 1');
   }
 
   async down(runner: QueryRunner): Promise<void> {

@@ -1,5 +1,5 @@
 import {
-  InvalidInputError,
+  refuseFewerRepetitions,
   RunNotFoundError,
   type Milliseconds,
   type NewRun,
@@ -105,13 +105,7 @@ export class TypeOrmRunStore implements RunStore {
         },
       );
       const run = await this.#find(id);
-      if (repetitions !== undefined && repetitions < run.repetitions) {
-        throw new InvalidInputError(
-          'repetitions',
-          `at least run ${id}'s ${run.repetitions}`,
-          repetitions,
-        );
-      }
+      refuseFewerRepetitions(run, repetitions);
       return run;
     });
   }
@@ -137,4 +131,3 @@ function toRun(row: RunRow): Run {
     finishedAt: row.finishedAt ?? undefined,
   };
 }
-

@@ -1,4 +1,4 @@
-import { AggregateAndStoreValue, reportOf, RunStore } from '@stepcompute/core';
+import { AggregateAndStoreValue, FailureStore, reportOf, RunStore } from '@stepcompute/core';
 import { functionContainer } from './container.js';
 import { lambdaHandler } from './lambda-handler.js';
 import { parseProcessed } from './messages.js';
@@ -10,6 +10,6 @@ export const handler = lambdaHandler('aggregate-and-store-value', async (event, 
   const container = await functionContainer();
   const average = await container.get(AggregateAndStoreValue).execute(runId);
   const run = await container.get<RunStore>(RunStore).get(runId);
-  const ledger = { requested: average.count, completed: average.count, failed: 0, missing: 0 };
+  const ledger = await container.get<FailureStore>(FailureStore).ledger(runId);
   return reportOf(run, ledger, average);
 });

@@ -6,6 +6,7 @@ import {
   AverageStore,
   Clock,
   FailureStore,
+  RecordFailure,
   RetrieveRunId,
   RunStore,
   ValueGenerator,
@@ -15,7 +16,7 @@ import {
 import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
 import { Container } from 'inversify';
 import { openDataApi } from '../open-data-api.js';
-import { averagesDatabaseFrom, databaseFrom } from './environment.js';
+import { averagesDatabaseFrom, databaseFrom, settingsFrom } from './environment.js';
 
 /** Binds the steps to the database that the environment names. */
 async function buildContainer(simulation: ValueGenerator | undefined): Promise<Container> {
@@ -30,16 +31,23 @@ async function buildContainer(simulation: ValueGenerator | undefined): Promise<C
   container
     .bind(RetrieveRunId)
     .toResolvedValue(
-      (runs: RunStore, values: ValueStore) =>
-        new RetrieveRunId({ runs, values }, process.env.STEPCOMPUTE_GENERATOR_NAME),
-      [RunStore, ValueStore],
+      (runs: RunStore, values: ValueStore, failures: FailureStore) =>
+        new RetrieveRunId({ runs, values, failures }, process.env.STEPCOMPUTE_GENERATOR_NAME),
+      [RunStore, ValueStore, FailureStore],
     );
   container
     .bind(WriteToDb)
     .toResolvedValue(
       (generator: ValueGenerator, values: ValueStore, failures: FailureStore, clock: Clock) =>
-        new WriteToDb(generator, { values, failures }, clock),
+        new WriteToDb(generator, { values, failures }, clock, settingsFrom(process.env)),
       [ValueGenerator, ValueStore, FailureStore, Clock],
+    );
+  container
+    .bind(RecordFailure)
+    .toResolvedValue(
+      (runs: RunStore, values: ValueStore, failures: FailureStore) =>
+        new RecordFailure({ runs, values, failures }),
+      [RunStore, ValueStore, FailureStore],
     );
   container
     .bind(AggregateAndStoreValue)

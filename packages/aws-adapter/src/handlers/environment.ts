@@ -1,4 +1,4 @@
-import { InvalidInputError, Milliseconds } from '@stepcompute/core';
+import { InvalidInputError, Milliseconds, type WriteToDbSettings } from '@stepcompute/core';
 
 /** Which database, as the function's environment names it. */
 export interface DatabaseNames {
@@ -44,6 +44,23 @@ export function delayFrom(environment: Environment): Milliseconds {
   const text = environment.STEPCOMPUTE_DELAY_MS;
   if (isEmpty(text)) return 0 as Milliseconds;
   return Milliseconds.parse(Number(text), 'environment variable STEPCOMPUTE_DELAY_MS');
+}
+
+/**
+ * `STEPCOMPUTE_SETTINGS`: how step 2 goes about its iterations, {@link WriteToDbSettings} as JSON.
+ * Default: its own defaults.
+ * @throws InvalidInputError
+ */
+export function settingsFrom(environment: Environment): WriteToDbSettings {
+  const text = environment.STEPCOMPUTE_SETTINGS;
+  if (isEmpty(text)) return {};
+  try {
+    return JSON.parse(text) as WriteToDbSettings;
+  } catch (cause) {
+    throw new InvalidInputError('environment variable STEPCOMPUTE_SETTINGS', 'JSON', text, {
+      cause,
+    });
+  }
 }
 
 function required(environment: Environment, name: string): string {

@@ -7,7 +7,9 @@ import {
   iterationsOf,
   RunId,
   type Repetitions,
+  type RunChange,
   type RunPlan,
+  type RunRequest,
 } from '@stepcompute/core';
 
 /** One iteration to be done, as the source document has it. */
@@ -44,13 +46,16 @@ export const mostPairs = Math.floor((historyEvents - 1 - eventsAround) / eventsP
 /** Each costs at most 58 bytes in the list, which has to stay below 200 KiB. */
 const mostBlocks = 3_000;
 
-/** A new run, or the rest of one that was begun before. */
+/** A new run, or one to be resumed with what is to be changed of it. The step itself validates the numbers. */
 export type RetrieveRunIdInput =
-  { readonly repetitions: number; readonly seed: number | undefined } | { readonly runId: RunId };
+  Pick<RunRequest, 'repetitions' | 'seed' | 'tolerance'> | (ResumedRun & RunChange);
+
+interface ResumedRun {
+  readonly runId: RunId;
+}
 
 /** What step 1 is asked: by the state machine, or by hand with the input alone. */
 export interface RetrieveRunIdEvent {
-  /** The step itself validates the request's numbers. */
   readonly input: RetrieveRunIdInput;
   /** The execution's ARN. */
   readonly executionId: string | undefined;
@@ -61,8 +66,8 @@ export interface RetrieveRunIdEvent {
 }
 
 /**
- * @throws InvalidInputError unless it is `{repetitions, seed?}` or `{runId}`, alone or as the `input` of
- *   `{input, executionId, delayMs?, rangeSize?}`
+ * @throws InvalidInputError unless it is `{repetitions, seed?, tolerance?}` or `{runId, repetitions?,
+ *   tolerance?}`, alone or as the `input` of `{input, executionId, delayMs?, rangeSize?}`
  */
 export function parseRetrieveRunIdEvent(event: unknown): RetrieveRunIdEvent {
   const outer = objectOf(event, 'event');
@@ -78,12 +83,13 @@ export function parseRetrieveRunIdEvent(event: unknown): RetrieveRunIdEvent {
 }
 
 function parseInput(input: Record<string, unknown>): RetrieveRunIdInput {
+  const { repetitions, seed, tolerance } = input as unknown as RunRequest;
   if ('runId' in input) {
-    refuseOthers(input, 'input', ['runId']);
-    return { runId: RunId.parse(input.runId) };
+    refuseOthers(input, 'input', ['runId', 'repetitions', 'tolerance']);
+    return { runId: RunId.parse(input.runId), repetitions, tolerance };
   }
-  refuseOthers(input, 'input', ['repetitions', 'seed']);
-  return { repetitions: input.repetitions as number, seed: input.seed as number | undefined };
+  refuseOthers(input, 'input', ['repetitions', 'seed', 'tolerance']);
+  return { repetitions, seed, tolerance };
 }
 
 /** @throws InvalidInputError when there are too many for an inline Map */
@@ -135,6 +141,25 @@ export function parseAssignment(event: unknown): Block {
   }
   refuseOthers(item, 'range', ['runId', 'first', 'count']);
   return { runId, ...IterationRange.parse(item) };
+}
+
+/** An assignment whose function was lost. */
+export interface LostAssignment {
+  readonly assignment: Block;
+  /** As the state machine's Catch puts it beside the assignment. */
+  readonly error: Error;
+}
+
+/** @throws InvalidInputError unless it is a pair or a block with `error: {Error, Cause}` */
+export function parseLostAssignment(event: unknown): LostAssignment {
+  const { error: caught, ...item } = objectOf(event, 'event');
+  const { Error: name, Cause: cause } = objectOf(caught, 'error');
+  if (typeof name !== 'string') throw new InvalidInputError('error', '{Error, Cause}', caught);
+  const message = typeof cause === 'string' && cause !== '' ? cause : 'no cause was given';
+  return {
+    assignment: parseAssignment(item),
+    error: Object.assign(new Error(message), { name }),
+  };
 }
 
 /**

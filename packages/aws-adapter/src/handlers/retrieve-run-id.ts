@@ -1,4 +1,4 @@
-import { RetrieveRunId, type RunPlan } from '@stepcompute/core';
+import { FailureStore, RetrieveRunId, type RunPlan } from '@stepcompute/core';
 import { functionContainer } from './container.js';
 import { lambdaHandler } from './lambda-handler.js';
 import {
@@ -23,10 +23,18 @@ async function planOf(
   { input, executionId, delayMs, rangeSize }: RetrieveRunIdEvent,
   awsRequestId: string,
 ): Promise<RunPlan> {
+  const container = await functionContainer();
+  const step = container.get(RetrieveRunId);
+  if ('runId' in input) {
+    const { runId, ...change } = input;
+    if (rangeSize === undefined && change.repetitions !== undefined) {
+      const { completed } = await container.get<FailureStore>(FailureStore).ledger(runId);
+      refuseTooManyPairs(change.repetitions - completed);
+    }
+    return step.resume(runId, change);
+  }
   // Before the run is allocated, so that a refused one leaves nothing behind.
-  if (rangeSize === undefined && 'repetitions' in input) refuseTooManyPairs(input.repetitions);
-  const step = (await functionContainer()).get(RetrieveRunId);
-  if ('runId' in input) return step.resume(input.runId);
+  if (rangeSize === undefined) refuseTooManyPairs(input.repetitions);
   // Called by hand, too, a function may get one event twice.
   return step.execute({ ...input, delayMs, idempotencyKey: executionId ?? awsRequestId });
 }

@@ -9,7 +9,7 @@ const batchLength = 10_000;
 
 /** What becomes of a range whose worker was lost, so that step 2 could not say so itself. */
 export class RecordFailure {
-  constructor(private readonly stores: Stores) {}
+  constructor(private readonly stores: Pick<Stores, 'runs' | 'values' | 'failures'>) {}
 
   /**
    * Puts every iteration of the range that has no value on record as failed. Idempotent.
