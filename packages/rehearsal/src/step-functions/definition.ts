@@ -57,7 +57,7 @@ const fieldsOf: Readonly<Record<string, readonly string[]>> = {
   Pass: [...flow, ...paths, 'Parameters', 'Result', 'ResultPath'],
   Wait: [...flow, ...paths, 'Seconds'],
   Succeed: ['Type', 'Comment', ...paths],
-  Fail: ['Type', 'Comment', 'Error', 'Cause'],
+  Fail: ['Type', 'Comment', 'Error', 'Cause', 'ErrorPath', 'CausePath'],
 };
 
 const machineFields = [
@@ -114,7 +114,7 @@ function checkState(place: Place, state: State, states: Fields): void {
   if (known.includes('Next') && state.End !== true) {
     assertTarget(state.Next, 'Next', states, place.name);
   }
-  for (const field of ['InputPath', 'OutputPath', 'ItemsPath']) {
+  for (const field of ['InputPath', 'OutputPath', 'ItemsPath', 'ErrorPath', 'CausePath']) {
     assertPath(state[field], place, field);
   }
   assertResultPath(state.ResultPath, place, 'ResultPath');
