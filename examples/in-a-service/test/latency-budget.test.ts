@@ -99,6 +99,7 @@ describe('the latency server', () => {
             });
             client.abort();
           }),
+        resume: () => Promise.reject(new Error('a service that resumes nothing')),
       };
       const endlessServer = latencyServer(new LatencyBudget(endless)).listen(0, () => {
         const { port } = endlessServer.address() as AddressInfo;

@@ -79,7 +79,10 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     return new Following(execution, this.#props, options).toTheEnd();
   }
 
-  #refuseWhatIsDeployed({ delayMs, generatorName }: Pick<RunRequest, 'delayMs' | 'generatorName'>): void {
+  #refuseWhatIsDeployed({
+    delayMs,
+    generatorName,
+  }: Pick<RunRequest, 'delayMs' | 'generatorName'>): void {
     const { delayMs: deployed = documentDelayMs } = this.#props;
     if (delayMs !== undefined && delayMs !== deployed) {
       throw new InvalidInputError('delay', `${deployed} ms, as deployed, or left out`, delayMs);

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeExecutionCommand } from '@aws-sdk/client-sfn';
-import { IterationId, RunId } from '@stepcompute/core';
+import { averageOf, IterationId, RunId } from '@stepcompute/core';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
 import { Container } from 'inversify';
 import { Clock, Orchestrator } from '@stepcompute/core';
@@ -138,7 +138,7 @@ describe('aggregate and store value', () => {
     expect(await errorOf('AggregateAndStoreValue', answer)).toMatchObject({
       errorType: 'IncompleteRunError',
     });
-    expect(await deployment.stores.averages.find(runId)).toBeUndefined();
+    expect(await deployment.stores.averages.history(runId)).toEqual([]);
     await call('WriteToDb', { runId, first: 0, count: 5 });
     const report = await call('AggregateAndStoreValue', answer);
     expect(report.answer).toMatchObject({
@@ -150,7 +150,7 @@ describe('aggregate and store value', () => {
       average: expectedAverage(42, 5).mean,
     });
     expect(await call('AggregateAndStoreValue', answer.pairs)).toEqual(report);
-    expect(await deployment.stores.averages.find(runId)).toEqual(expectedAverage(42, 5));
+    expect(await deployment.stores.averages.history(runId)).toEqual([expectedAverage(42, 5)]);
   });
 
   it.each([
@@ -326,8 +326,8 @@ it('averages go to another database where the deployment has one', async () => {
   try {
     const { run, average } = await two.orchestrator.run({ repetitions: 5, seed: 42 });
     expect(average).toEqual(expectedAverage(42, 5));
-    expect(await typeOrmStores(two.dataSource).averages.find(run.id)).toBeUndefined();
-    expect(await two.stores.averages.find(run.id)).toEqual(average);
+    expect(await typeOrmStores(two.dataSource).averages.history(run.id)).toEqual([]);
+    expect(await two.stores.averages.history(run.id)).toEqual([average]);
   } finally {
     await two.close();
   }
@@ -355,26 +355,74 @@ describe('with the faults of AWS', () => {
     }
   });
 
-  it('a run whose functions crash succeeds or says what failed; nothing is lost or doubled', async () => {
+  it('a run whose functions crash is resumed to its end; nothing is lost or doubled', async () => {
     const crashing = await deploy({ mode: 'inline', faults: { crashes: 0.05, seed: 1 } });
     try {
-      const request = { repetitions: 60, seed: 42 };
-      const outcome = await crashing.orchestrator.run(request).catch((error: unknown) => error);
-      const [run] = await crashing.stores.runs.list(1);
-      const stored = new Map<number, number>();
-      for await (const batch of crashing.stores.values.read(run?.id ?? RunId.parse(1))) {
-        for (const { iterationId, value } of batch) stored.set(iterationId, value);
+      const { orchestrator, stores } = crashing;
+      const errors: unknown[] = [];
+      let result = await orchestrator
+        .run({ repetitions: 60, seed: 42 })
+        .catch((error: unknown) => errors.push(error) && undefined);
+      const id = RunId.parse(1);
+      while (result === undefined && errors.length < 50) {
+        const { requested, completed, failed, missing } = await stores.failures.ledger(id);
+        expect(completed + failed + missing).toBe(requested);
+        expect(await stores.averages.history(id)).toEqual([]);
+        result = await orchestrator
+          .resume(id)
+          .catch((error: unknown) => errors.push(error) && undefined);
       }
-      const expected = expectedValues(42, 60);
-      for (const [iteration, value] of stored) expect(value).toBe(expected[iteration]);
-      if (outcome instanceof Error) {
-        expect(outcome).toMatchObject({ name: 'StepFailedError', errorName: 'Runtime.ExitError' });
-        expect(await crashing.stores.averages.find(run?.id ?? RunId.parse(1))).toBeUndefined();
-      } else {
-        expect(stored.size).toBe(60);
+      expect(errors.length).toBeGreaterThan(0);
+      expect(result).toMatchObject({
+        average: expectedAverage(42, 60),
+        ledger: { requested: 60, completed: 60, failed: 0, missing: 0 },
+      });
+      const stored: number[] = [];
+      for await (const batch of stores.values.read(id)) {
+        stored.push(...batch.map(({ value }) => value));
       }
+      expect(stored).toEqual(expectedValues(42, 60));
     } finally {
       await crashing.close();
     }
   });
 });
+
+describe.each(['inline', 'distributed'] as const)(
+  'a simulation that ends its process, %s',
+  (mode) => {
+    let deadly: Deployment;
+    beforeAll(async () => {
+      deadly = await deploy({ mode, simulation: 'deadly', context: { rangeSize: '5' } });
+    });
+    afterAll(() => deadly.close());
+
+    /** Iteration 12 ends its process, and takes its block with it. */
+    const lost = mode === 'inline' ? [12] : [10, 11, 12, 13, 14];
+
+    it('fails a run that tolerates no failure, with what was lost on record', async () => {
+      const error: unknown = await deadly.orchestrator
+        .run({ repetitions: 20, seed: 42 })
+        .catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ name: 'IterationFailedError', iterationId: lost[0] });
+      const { runId } = error as { runId: RunId };
+      for await (const failures of deadly.stores.failures.read(runId)) {
+        expect(failures.map(({ iterationId }) => iterationId)).toEqual(lost);
+        for (const { errorName } of failures) expect(errorName).toBe('Runtime.ExitError');
+      }
+    });
+
+    it('leaves a run that tolerates as many failures its average', async () => {
+      const { ledger, average } = await deadly.orchestrator.run({
+        repetitions: 20,
+        seed: 42,
+        tolerance: lost.length,
+      });
+      const completed = 20 - lost.length;
+      expect(ledger).toEqual({ requested: 20, completed, failed: lost.length, missing: 0 });
+      expect(average).toEqual(
+        averageOf(expectedValues(42, 20).filter((_, iteration) => !lost.includes(iteration))),
+      );
+    });
+  },
+);

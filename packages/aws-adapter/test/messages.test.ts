@@ -4,6 +4,7 @@ import {
   Repetitions,
   RunId,
   Seed,
+  Tolerance,
   type Run,
 } from '@stepcompute/core';
 import fc from 'fast-check';
@@ -11,6 +12,7 @@ import {
   assignmentsOf,
   mostPairs,
   parseAssignment,
+  parseLostAssignment,
   parseProcessed,
   parseRetrieveRunIdEvent,
   refuseTooManyPairs,
@@ -26,6 +28,7 @@ function runOf(repetitions: number, id = 1): Run {
     seed: Seed.parse(Number.MAX_SAFE_INTEGER),
     delayMs: 0 as Run['delayMs'],
     generatorName: 'g',
+    tolerance: Tolerance.none,
     idempotencyKey: undefined,
     status: 'started',
     startedAt: new Date(0),
@@ -99,9 +102,11 @@ describe('events', () => {
     expect(parseRetrieveRunIdEvent(input)).toMatchObject({ input, executionId: undefined });
     const envelope = { executionId: 'e', input, delayMs: 600_000, rangeSize: 1000 };
     expect(parseRetrieveRunIdEvent(envelope)).toEqual(envelope);
-    expect(parseRetrieveRunIdEvent({ executionId: 'e', input: { runId: 3 } })).toMatchObject({
-      input: { runId: 3 },
-    });
+    for (const resumed of [{ runId: 3 }, { runId: 3, repetitions: 10, tolerance: '1%' }]) {
+      expect(parseRetrieveRunIdEvent({ executionId: 'e', input: resumed })).toMatchObject({
+        input: resumed,
+      });
+    }
   });
 
   it.each([
@@ -114,7 +119,8 @@ describe('events', () => {
     [{ executionId: 'e', input: [] }],
     [{ executionId: 'e', input: { repetitions: 5 }, more: 1 }],
     [{ runId: 0 }],
-    [{ runId: 1, repetitions: 5 }],
+    [{ runId: 1, seed: 5 }],
+    [{ repetitions: 5, delayMs: 5 }],
   ])('of step 1 are refused: %j', (event) => {
     expect(() => parseRetrieveRunIdEvent(event)).toThrow(
       expect.objectContaining({ name: 'InvalidInputError' }) as Error,
@@ -144,6 +150,35 @@ describe('events', () => {
     [{ runId: 1, first: 0, count: 1, seed: 5 }],
   ])('of step 2 are refused: %j', (event) => {
     expect(() => parseAssignment(event)).toThrow(
+      expect.objectContaining({ name: 'InvalidInputError' }) as Error,
+    );
+  });
+
+  it('of a lost function are its assignment, with the error that was caught', () => {
+    const error = { Error: 'Runtime.ExitError', Cause: 'it ended' };
+    for (const [item, assignment] of [
+      [
+        { runId: 1, iterationId: 4 },
+        { runId: 1, first: 4, count: 1 },
+      ],
+      [
+        { runId: 1, first: 4, count: 2 },
+        { runId: 1, first: 4, count: 2 },
+      ],
+    ]) {
+      const lost = parseLostAssignment({ ...item, error });
+      expect(lost).toMatchObject({ item, assignment });
+      expect(lost.error).toMatchObject({ name: 'Runtime.ExitError', message: 'it ended' });
+    }
+  });
+
+  it.each([
+    [{ runId: 1, iterationId: 4 }],
+    [{ runId: 1, iterationId: 4, error: 'lost' }],
+    [{ runId: 1, iterationId: 4, error: { Cause: 'lost' } }],
+    [{ error: { Error: 'E', Cause: 'lost' } }],
+  ])('of a lost function are refused: %j', (event) => {
+    expect(() => parseLostAssignment(event)).toThrow(
       expect.objectContaining({ name: 'InvalidInputError' }) as Error,
     );
   });

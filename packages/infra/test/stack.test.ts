@@ -1,3 +1,4 @@
+import * as core from '@stepcompute/core';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -89,9 +90,34 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
     }
     expect(order).toEqual(['RetrieveRunId', 'Map', 'Pass', 'AggregateAndStoreValue', 'Success']);
     const { ItemProcessor } = States.Map as { ItemProcessor: Definition };
-    expect(Object.keys(ItemProcessor.States)).toEqual(
-      mode === 'inline' ? ['WriteToDb'] : ['Delay', 'WriteToDb'],
-    );
+    expect(Object.keys(ItemProcessor.States)).toEqual([
+      ...(mode === 'inline' ? [] : ['Delay']),
+      'WriteToDb',
+      'Failed',
+      'RecordFailure',
+    ]);
+  });
+
+  it('records what a lost function leaves as failed, and lets what a function says fail the run', () => {
+    const { ItemProcessor } = made.definition.States.Map as { ItemProcessor: Definition };
+    const { WriteToDb, Failed, RecordFailure } = ItemProcessor.States;
+    expect(WriteToDb?.Catch).toEqual([
+      {
+        ErrorEquals: expect.arrayContaining(['ToleranceExceededError']) as string[],
+        ResultPath: '$.error',
+        Next: 'Failed',
+      },
+      { ErrorEquals: ['States.ALL'], ResultPath: '$.error', Next: 'RecordFailure' },
+    ]);
+    // A name that none of core's errors has would be caught by nobody.
+    const told = (WriteToDb?.Catch as { ErrorEquals: string[] }[])[0]?.ErrorEquals;
+    for (const name of told ?? []) expect(core).toHaveProperty(name);
+    expect(Failed).toMatchObject({
+      Type: 'Fail',
+      ErrorPath: '$.error.Error',
+      CausePath: '$.error.Cause',
+    });
+    expect(RecordFailure).toMatchObject({ End: true, Retry: [documentRetry] });
   });
 
   it('retries the invocations as the document says, and a Map not at all', () => {
@@ -133,6 +159,7 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
     expect(functions.map(([id]) => id.replace(/[0-9A-F]{8}$/, ''))).toEqual([
       'RetrieveRunId',
       'WriteToDb',
+      'RecordFailure',
       'AggregateAndStoreValue',
       'Migrate',
     ]);
@@ -179,6 +206,8 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
       [
         'RetrieveRunIdRoleDefaultPolicy xray:PutTraceSegments',
         'WriteToDbRoleDefaultPolicy xray:PutTraceSegments',
+        'RecordFailureRoleDefaultPolicy xray:PutTraceSegments',
+        'StateMachineRoleDefaultPolicy lambda:InvokeFunction',
         'AggregateAndStoreValueRoleDefaultPolicy xray:PutTraceSegments',
         'MigrateRoleDefaultPolicy xray:PutTraceSegments',
         'StateMachineRoleDefaultPolicy lambda:InvokeFunction',

@@ -146,6 +146,8 @@ export function parseAssignment(event: unknown): Block {
 /** An assignment whose function was lost. */
 export interface LostAssignment {
   readonly assignment: Block;
+  /** The pair or the block as it was handed out. */
+  readonly item: object;
   /** As the state machine's Catch puts it beside the assignment. */
   readonly error: Error;
 }
@@ -158,6 +160,7 @@ export function parseLostAssignment(event: unknown): LostAssignment {
   const message = typeof cause === 'string' && cause !== '' ? cause : 'no cause was given';
   return {
     assignment: parseAssignment(item),
+    item,
     error: Object.assign(new Error(message), { name }),
   };
 }

@@ -5,10 +5,10 @@ import { parseLostAssignment } from './messages.js';
 
 /** What becomes of an assignment whose function was lost: what is missing of it is on record as failed. */
 export const handler = lambdaHandler('record-failure', async (event, _, log) => {
-  const { assignment, error } = parseLostAssignment(event);
+  const { assignment, item, error } = parseLostAssignment(event);
   const { runId, first, count } = assignment;
   log({ runId, iterationId: first, count });
   const container = await functionContainer();
   await container.get(RecordFailure).execute(runId, { first, count }, error);
-  return event;
+  return item;
 });
