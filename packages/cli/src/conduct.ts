@@ -45,6 +45,7 @@ export async function conduct(
     : plainProgress((line) => terminal.note(line));
   let database: Database | undefined;
   let run: Run | undefined;
+  let ratePerSecond = 0;
   try {
     const prepared = await prepare();
     ({ database } = prepared);
@@ -61,7 +62,7 @@ export async function conduct(
           if (run === undefined) {
             announce(progress.run, progress.completed, prepared.generator, options, terminal);
           }
-          run = progress.run;
+          ({ run, ratePerSecond } = progress);
           display.update(progress);
         },
       }),
@@ -73,7 +74,7 @@ export async function conduct(
       const report = reportOf(result.run, ledger, average);
       terminal.print(JSON.stringify({ ...report, elapsedMs: elapsedMs() }));
     } else {
-      terminal.print(await describeResult(result, database, elapsedMs(), terminal));
+      terminal.print(await describeResult(result, database, elapsedMs(), ratePerSecond, terminal));
     }
     const warning = warningOf(ledger, average);
     if (warning !== undefined) terminal.note(`Warning: ${warning}`);
@@ -104,11 +105,9 @@ async function describeResult(
   { run, ledger, average }: RunResult,
   { stores }: Database,
   elapsedMs: number,
+  ratePerSecond: number,
   terminal: Terminal,
 ): Promise<string> {
-  // The run's own time: opening the database is no part of its rate.
-  const runMs = (run.finishedAt ?? run.startedAt).getTime() - run.startedAt.getTime();
-  const rate = (average.count / Math.max(1, runMs)) * 1000;
   const rows: [string, string][] = [
     ['run', String(run.id)],
     ['seed', String(run.seed)],
@@ -116,7 +115,7 @@ async function describeResult(
     ...(ledger.failed === 0 ? [] : [['failed', formatCount(ledger.failed)] as [string, string]]),
     ...averageRows(average),
     ['elapsed', formatDuration(elapsedMs)],
-    ['rate', `${formatCount(Math.round(rate))} values/s`],
+    ['rate', `${formatCount(Math.round(ratePerSecond))} values/s`],
   ];
   const table = formatTable(rows, terminal.isInteractive);
   if (!terminal.isInteractive) return table;

@@ -172,9 +172,9 @@ export class ToleranceExceededError extends StepComputeError {
     readonly tolerated: number,
     options?: ErrorOptions,
   ) {
-    const lowest = options?.cause === undefined ? '' : `; ${messageOf(options.cause)}`;
+    const lowest = options?.cause === undefined ? '' : `; the lowest: ${messageOf(options.cause)}`;
     super(
-      `run ${runId} was stopped: ${failed} of its iterations failed, and ${tolerated} may${lowest}`,
+      `run ${runId} tolerates ${tolerated} failures, and ${failed} of its iterations failed${lowest}`,
       options,
     );
   }

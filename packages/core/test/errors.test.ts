@@ -98,7 +98,7 @@ const taxonomy: readonly {
     error: new ToleranceExceededError(runId, 3, 2, { cause }),
     name: 'ToleranceExceededError',
     code: 'TOLERANCE_EXCEEDED',
-    message: 'run 12 was stopped: 3 of its iterations failed, and 2 may; the cause',
+    message: 'run 12 tolerates 2 failures, and 3 of its iterations failed; the lowest: the cause',
     details: { runId: 12, failed: 3, tolerated: 2, cause },
   },
   {
