@@ -1,0 +1,166 @@
+import { averageOf, type Average } from '../average.js';
+import { isError, messageOf } from '../errors.js';
+import type { RunId } from '../run.js';
+import type { Stores } from '../stores.js';
+import type { IterationContext, IterationValue } from '../value.js';
+
+/**
+ * The oracle's simulation: iteration i yields 2i + 1, known in advance. Of N repetitions the values add
+ * up to N², and their squares to N(4N² − 1) / 3, so one that is lost, doubled or replaced shows.
+ */
+export function oracleValue({ iterationId }: Pick<IterationContext, 'iterationId'>): number {
+  return 2 * iterationId + 1;
+}
+
+/** What the oracle looks at; a finding is named after it. */
+export type Check =
+  /** No two runs have the same id. */
+  | 'run ids'
+  /** The stored keys are exactly 0 … N−1, each once, and none is said to be missing. */
+  | 'keys'
+  /** Σ values and Σ values² equal their closed forms. */
+  | 'sums'
+  /** requested = completed + failed + missing, and as many are completed as are stored. */
+  | 'ledger'
+  /** A second, different value of an iteration is refused, and the first one stays. */
+  | 'second value'
+  /** There is no average of an incomplete run. */
+  | 'early average'
+  /** The stored average is that of a fresh scan, to the bit. */
+  | 'average'
+  /** The run ends, and with no error but those that were injected. */
+  | 'end';
+
+/** Something that is not as it must be. */
+export interface Finding {
+  readonly check: Check;
+  readonly detail: string;
+}
+
+/** Examines a run of {@link oracleValue} that has come to its end, when nobody works on it any more. */
+export async function examine(
+  stores: Stores,
+  id: RunId,
+  repetitions: number,
+): Promise<readonly Finding[]> {
+  const values: IterationValue[] = [];
+  for await (const batch of stores.values.read(id)) values.push(...batch);
+  return [
+    ...examineKeys(values, repetitions),
+    ...(await examineMissing(stores, id)),
+    ...examineSums(values, repetitions),
+    ...(await examineLedger(stores, id, values.length)),
+    ...(await examineSecondValue(stores, id)),
+    ...(await examineAverage(stores, id, values)),
+  ];
+}
+
+function examineKeys(values: readonly IterationValue[], repetitions: number): Finding[] {
+  const wrong = values.findIndex(({ iterationId }, index) => iterationId !== index);
+  if (wrong >= 0) {
+    const detail = `iteration ${values[wrong]?.iterationId} is stored where ${wrong} was due`;
+    return [{ check: 'keys', detail }];
+  }
+  if (values.length === repetitions) return [];
+  return [{ check: 'keys', detail: `${values.length} of ${repetitions} iterations are stored` }];
+}
+
+async function examineMissing({ values }: Stores, id: RunId): Promise<Finding[]> {
+  const missing = await values.missing(id);
+  if (missing.length === 0) return [];
+  return [{ check: 'keys', detail: `said to be missing: ${JSON.stringify(missing)}` }];
+}
+
+function examineSums(values: readonly IterationValue[], repetitions: number): Finding[] {
+  const n = BigInt(repetitions);
+  const expected = { sum: n * n, squares: (n * (4n * n * n - 1n)) / 3n };
+  let sum = 0n;
+  let squares = 0n;
+  for (const { value } of values) {
+    if (!Number.isSafeInteger(value)) return [{ check: 'sums', detail: `a value is ${value}` }];
+    sum += BigInt(value);
+    squares += BigInt(value) * BigInt(value);
+  }
+  if (sum === expected.sum && squares === expected.squares) return [];
+  const detail =
+    `the values add up to ${sum} and their squares to ${squares}, ` +
+    `not to ${expected.sum} and ${expected.squares}`;
+  return [{ check: 'sums', detail }];
+}
+
+/**
+ * Whether a run's account adds up; also of one that has not ended.
+ * @param stored how many values a scan found; not compared when it is not given
+ */
+export async function examineLedger(
+  { failures }: Pick<Stores, 'failures'>,
+  id: RunId,
+  stored?: number,
+): Promise<Finding[]> {
+  const { requested, completed, failed, missing } = await failures.ledger(id);
+  const counts = [requested, completed, failed, missing];
+  const adds = requested === completed + failed + missing && counts.every((count) => count >= 0);
+  if (adds && (stored === undefined || completed === stored)) return [];
+  const detail =
+    `${requested} requested, ${completed} completed, ${failed} failed, ${missing} missing` +
+    (stored === undefined ? '' : `; ${stored} are stored`);
+  return [{ check: 'ledger', detail }];
+}
+
+async function examineSecondValue({ values }: Stores, id: RunId): Promise<Finding[]> {
+  for await (const [first] of values.read(id)) {
+    if (first === undefined) break;
+    const other = { ...first, value: first.value + 0.5 };
+    const error = await errorOf(values.write(id, [other]));
+    if (!isError(error) || error.name !== 'ConflictingValueError') {
+      const detail = `${other.value} was offered instead of ${first.value}: ${describe(error)}`;
+      return [{ check: 'second value', detail }];
+    }
+    for await (const [after] of values.read(id)) {
+      if (after?.value === first.value) return [];
+      return [{ check: 'second value', detail: `${first.value} became ${after?.value}` }];
+    }
+  }
+  return [];
+}
+
+async function examineAverage(
+  stores: Stores,
+  id: RunId,
+  values: readonly IterationValue[],
+): Promise<Finding[]> {
+  const history = await stores.averages.history(id);
+  const stored = history.at(-1);
+  if (stored === undefined || values.length === 0) {
+    return [{ check: 'average', detail: 'there is none' }];
+  }
+  const scanned = averageOf(values.map(({ value }) => value));
+  const figures = ['count', 'mean', 'standardDeviation', 'minimum', 'maximum'] as const;
+  const differing = (average: Average): string[] =>
+    figures.filter((figure) => !Object.is(average[figure], scanned[figure]));
+  const findings: Finding[] = [];
+  const [wrong] = differing(stored);
+  if (wrong !== undefined) {
+    const detail = `the stored ${wrong} is ${stored[wrong as 'mean']}, of the values it is ${scanned[wrong as 'mean']}`;
+    findings.push({ check: 'average', detail });
+  }
+  if (differing(await stores.values.average(id)).length > 0) {
+    findings.push({ check: 'average', detail: 'another one comes out now' });
+  }
+  return findings;
+}
+
+/** What the promise rejects with; undefined when it does not. */
+export async function errorOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+    return undefined;
+  } catch (error) {
+    return error ?? new Error('rejected with nothing');
+  }
+}
+
+export function describe(error: unknown): string {
+  if (error === undefined) return 'accepted';
+  return isError(error) ? `${error.name}: ${error.message}` : messageOf(error);
+}
