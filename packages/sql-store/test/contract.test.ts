@@ -1,5 +1,10 @@
 import { InProcessOrchestrator, VirtualClock } from '@stepcompute/inmemory-adapter';
-import { contractSimulations, testOrchestrator, testStores } from '@stepcompute/core/testing';
+import {
+  contractSimulations,
+  testChaos,
+  testOrchestrator,
+  testStores,
+} from '@stepcompute/core/testing';
 import type { Stores } from '@stepcompute/core';
 import type { DataSource } from 'typeorm';
 import { openPglite } from '../src/pglite.js';
@@ -11,7 +16,7 @@ import {
   type TestDatabase,
 } from '../../../testing/postgres/databases.js';
 
-function testBoth(name: string, stores: () => Stores): void {
+function testAll(name: string, stores: () => Stores, restart?: () => Promise<void>): void {
   testStores({ describe, it }, { name, stores });
   testOrchestrator(
     { describe, it },
@@ -27,6 +32,16 @@ function testBoth(name: string, stores: () => Stores): void {
       }),
     },
   );
+  testChaos(
+    { describe, it },
+    {
+      name,
+      open: stores,
+      orchestrator: (parts) => new InProcessOrchestrator(parts),
+      clock: () => new VirtualClock(),
+      hooks: { restart },
+    },
+  );
 }
 
 describe('PGlite', () => {
@@ -36,20 +51,29 @@ describe('PGlite', () => {
   });
   afterAll(() => dataSource.destroy());
 
-  testBoth('PGlite', () => typeOrmStores(dataSource));
+  testAll('PGlite', () => typeOrmStores(dataSource));
 });
 
 describeOnPostgres('PostgreSQL', () => {
   let database: TestDatabase;
   let dataSource: DataSource;
+  let administration: DataSource;
   beforeAll(async () => {
     database = await createDatabase();
     dataSource = await openPostgres({ url: database.url });
+    administration = await openPostgres({ url: database.url, poolSize: 1 });
   });
   afterAll(async () => {
-    await dataSource.destroy();
+    await Promise.all([dataSource.destroy(), administration.destroy()]);
     await database.drop();
   });
 
-  testBoth('PostgreSQL', () => typeOrmStores(dataSource));
+  // As near to a restart as a server comes that other tests use at the same time.
+  const cutConnections = async (): Promise<void> => {
+    await administration.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+  };
+  testAll('PostgreSQL', () => typeOrmStores(dataSource), cutConnections);
 });

@@ -1,0 +1,60 @@
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { testChaos } from '@stepcompute/core/testing';
+import { InProcessOrchestrator, SystemClock, VirtualClock } from '@stepcompute/inmemory-adapter';
+import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
+import { deploy, type Deployment } from './deployment.js';
+
+describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode) => {
+  let deployment: Deployment;
+  beforeAll(async () => {
+    deployment = await deploy({
+      mode,
+      simulation: 'oracle',
+      context: { rangeSize: '20' },
+      faults: { rate: 0.05, crashes: 0.005, seed: 1 },
+    });
+  });
+  afterAll(() => deployment.close());
+
+  // What is killed is the process that follows the execution, which goes on without it: whoever
+  // resumes the run meets an earlier execution at work.
+  testChaos(
+    { describe, it },
+    {
+      name: `state machine, ${mode}`,
+      open: () => deployment.stores,
+      orchestrator: ({ stores, clock }) =>
+        new StepFunctionsOrchestrator({
+          client: new SFNClient({
+            endpoint: deployment.rehearsal.endpoint,
+            region: 'us-east-1',
+            credentials: { accessKeyId: 'rehearsal', secretAccessKey: 'rehearsal' },
+          }),
+          stateMachineArn: deployment.stateMachineArn,
+          stores,
+          clock,
+          pollMs: 20,
+        }),
+      clock: () => new SystemClock(),
+      find: async ({ runs }, { idempotencyKey }) =>
+        (await runs.list(20)).find(({ idempotencyKey: execution }) =>
+          execution?.endsWith(`:${idempotencyKey}`),
+        ),
+      isExpected: ({ message }) => message.includes('Runtime.ExitError'),
+    },
+    { schedules: 4 },
+  );
+
+  if (mode === 'inline') {
+    testChaos(
+      { describe, it },
+      {
+        name: 'in process, the Data API',
+        open: () => deployment.stores,
+        orchestrator: (parts) => new InProcessOrchestrator(parts),
+        clock: () => new VirtualClock(),
+      },
+      { schedules: 10, seed: 2 },
+    );
+  }
+});
