@@ -8,14 +8,13 @@ const npm = (name) => `(^|/)node_modules/${name}/`;
 const inversify = [npm('inversify'), npm('reflect-metadata')];
 
 const inmemoryAdapter = [workspace('core')];
-const sqlStore = [workspace('core'), npm('typeorm')];
+const sqlStore = [workspace('core'), npm('typeorm'), npm('exponential-backoff')];
 const awsAdapter = [
   ...sqlStore,
   workspace('sql-store'),
   npm('@aws-sdk/[^/]+'),
   npm('@aws-lambda-powertools/[^/]+'),
   npm('@types/aws-lambda'),
-  npm('exponential-backoff'),
 ];
 
 /** What the sources under a path may import beside their own package's; the longest path counts. */

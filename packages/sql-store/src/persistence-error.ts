@@ -27,7 +27,8 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 /** What node-postgres says, without a code, of a connection that broke or that its pool could not give. */
-const lostConnection = /connection (terminated|ended)|timeout exceeded when trying to connect/i;
+const lostConnection =
+  /connection (terminated|ended)|not queryable|timeout exceeded when trying to connect/i;
 
 const undefinedTable = '42P01';
 const migrateFirst =

@@ -39,7 +39,7 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<DataSo
   }
   const dataSource = new DataSource({
     type: 'postgres',
-    driver: pg,
+    driver: { ...pg, Pool: GuardedPool },
     url,
     applicationName: 'stepcompute',
     connectTimeoutMS: 10_000,
@@ -77,6 +77,17 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<DataSo
     throw error;
   }
   return dataSource;
+}
+
+/**
+ * Node ends a process whose event emitter has an error that nobody listens to. A server that goes away
+ * just when a connection is handed out finds nobody listening yet; whoever uses it is told all the same.
+ */
+class GuardedPool extends pg.Pool {
+  constructor(options: pg.PoolConfig) {
+    super(options);
+    this.on('connect', (client) => client.on('error', () => undefined));
+  }
 }
 
 /** Everything but scheme, host, port and path may hold a secret; a password may hold any character. */

@@ -18,6 +18,7 @@ describe('a driver’s error', () => {
     withCode('57P01'), // the server is shut down
     new Error('Connection terminated unexpectedly'),
     new Error('timeout exceeded when trying to connect'),
+    new Error('Client has encountered a connection error and is not queryable'),
     new QueryFailedError('SELECT 1', [], withCode('08006')),
     new AggregateError([withCode('ENOTFOUND'), withCode('ECONNREFUSED')]),
   ])('may pass when it is %p', (error) => {

@@ -46,6 +46,8 @@ export class ChaosSchedule {
   readonly concurrency: number;
   /** How often each fault was injected. */
   readonly injected = new Map<Fault, number>();
+  /** Which life it is, from 0: how often the run was taken up again. */
+  life = 0;
   #draws: RandomStream;
   #left = mostFaults;
 
@@ -76,15 +78,20 @@ export class ChaosSchedule {
    * @param life its number, from 0
    */
   begin(life: number): void {
+    this.life = life;
     this.#draws = this.#drawsOf(life + 1);
     // The lives after the first few are calm, so that every run comes to its end.
     this.#left = life < 6 ? mostFaults : 0;
   }
 
-  /** What befalls the next call of a store. */
-  storeFault(): StoreFault | undefined {
+  /**
+   * What befalls the next call of a store.
+   * @param isPossible which faults can befall it
+   */
+  storeFault(isPossible: (fault: StoreFault) => boolean): StoreFault | undefined {
     if (this.#left === 0 || !this.#chance(this.#draws, 0.2)) return undefined;
-    return storeFaults[this.#draws.integer(0, storeFaults.length - 1)];
+    const possible = storeFaults.filter(isPossible);
+    return possible[this.#draws.integer(0, possible.length - 1)];
   }
 
   /** Whether the generator's next call fails. */

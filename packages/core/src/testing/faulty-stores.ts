@@ -36,14 +36,17 @@ export class Life {
    */
   async around<T>(call: () => Promise<T>, isWrite = false): Promise<T> {
     if (this.#isKilled) return never();
-    const fault = this.schedule.storeFault();
-    if (fault === 'database restart' && this.hooks.restart === undefined) return call();
-    if (fault === 'late delivery' && !isWrite) return call();
+    const { restart } = this.hooks;
+    const fault = this.schedule.storeFault(
+      (one) =>
+        (one !== 'late delivery' || isWrite) &&
+        (one !== 'database restart' || restart !== undefined),
+    );
     if (fault !== undefined) this.schedule.note(fault);
     if (fault === 'kill before') return this.#kill();
     if (fault === 'throttling') throw injected('too many calls');
     // Not waited for: the call meets a database that goes away.
-    const restarted = fault === 'database restart' ? this.hooks.restart?.() : undefined;
+    const restarted = fault === 'database restart' ? restart?.() : undefined;
     const answer = await call();
     await restarted;
     if (fault === 'duplicate delivery') await call();

@@ -16,8 +16,10 @@ export function oracleValue({ iterationId }: Pick<IterationContext, 'iterationId
 export type Check =
   /** No two runs have the same id. */
   | 'run ids'
-  /** The stored keys are exactly 0 … N−1, each once, and none is said to be missing. */
-  | 'keys'
+  /** Each of the keys 0 … N−1 is stored, and none is said to be missing. */
+  | 'lost value'
+  /** Each is stored once, and no other key. */
+  | 'doubled value'
   /** Σ values and Σ values² equal their closed forms. */
   | 'sums'
   /** requested = completed + failed + missing, and as many are completed as are stored. */
@@ -56,19 +58,23 @@ export async function examine(
 }
 
 function examineKeys(values: readonly IterationValue[], repetitions: number): Finding[] {
-  const wrong = values.findIndex(({ iterationId }, index) => iterationId !== index);
-  if (wrong >= 0) {
-    const detail = `iteration ${values[wrong]?.iterationId} is stored where ${wrong} was due`;
-    return [{ check: 'keys', detail }];
+  const findings: Finding[] = [];
+  const keys = new Set<number>(values.map(({ iterationId }) => iterationId));
+  const own = [...keys].filter((key) => key >= 0 && key < repetitions).length;
+  if (own < repetitions) {
+    findings.push({ check: 'lost value', detail: `${own} of ${repetitions} are stored` });
   }
-  if (values.length === repetitions) return [];
-  return [{ check: 'keys', detail: `${values.length} of ${repetitions} iterations are stored` }];
+  if (values.length > own) {
+    const detail = `${values.length} values are stored of ${own} iterations`;
+    findings.push({ check: 'doubled value', detail });
+  }
+  return findings;
 }
 
 async function examineMissing({ values }: Stores, id: RunId): Promise<Finding[]> {
   const missing = await values.missing(id);
   if (missing.length === 0) return [];
-  return [{ check: 'keys', detail: `said to be missing: ${JSON.stringify(missing)}` }];
+  return [{ check: 'lost value', detail: `said to be missing: ${JSON.stringify(missing)}` }];
 }
 
 function examineSums(values: readonly IterationValue[], repetitions: number): Finding[] {

@@ -19,7 +19,7 @@ export interface PlantedBug {
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'drops a value',
-    foundBy: 'keys',
+    foundBy: 'lost value',
     plant: (stores) => {
       const isDropped = (iterationId: number): boolean => iterationId % 17 === 5;
       return believing(stores, (values) =>
@@ -29,7 +29,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'counts a value twice',
-    foundBy: 'keys',
+    foundBy: 'doubled value',
     plant: (stores) =>
       believing(stores, (values) =>
         values.flatMap((value) => (value.iterationId % 17 === 5 ? [value, value] : [value])),
@@ -69,7 +69,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'forgets the last range',
-    foundBy: 'keys',
+    foundBy: 'lost value',
     plant: (stores) => {
       const missing: Stores['values']['missing'] = async (id, within) => {
         const ranges = await stores.values.missing(id, within);

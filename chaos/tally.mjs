@@ -1,0 +1,57 @@
+/** What schedules have come to, counted. */
+export class Tally {
+  schedules = 0;
+  values = 0;
+  /** Processes that were really killed. */
+  kills = 0;
+  /** @type {Map<string, number>} */
+  faults = new Map();
+  /** @type {{ schedule: number, check: string, detail: string }[]} */
+  findings = [];
+  #startedAt = performance.now();
+
+  /** @param {string} name heads its row */
+  constructor(name) {
+    this.name = name;
+  }
+
+  /** @param {Iterable<[string, number]>} faults */
+  inject(faults) {
+    for (const [fault, count] of faults) {
+      this.faults.set(fault, (this.faults.get(fault) ?? 0) + count);
+    }
+  }
+
+  /**
+   * @param {number} schedule
+   * @param {readonly { check: string, detail: string }[]} findings
+   * @param {number} values how many the run has
+   */
+  end(schedule, findings, values) {
+    this.schedules += 1;
+    this.values += values;
+    for (const finding of findings) this.findings.push({ schedule, ...finding });
+  }
+
+  get report() {
+    const count = (/** @type {string[]} */ ...checks) =>
+      this.findings.filter(({ check }) => checks.includes(check)).length;
+    const lost = count('lost value');
+    const doubled = count('doubled value');
+    const wrongAverages = count('average', 'early average');
+    return {
+      target: this.name,
+      schedules: this.schedules,
+      values: this.values,
+      processesKilled: this.kills,
+      faultsInjected: [...this.faults.values()].reduce((sum, each) => sum + each, 0),
+      faults: Object.fromEntries([...this.faults].sort()),
+      lost,
+      doubled,
+      wrongAverages,
+      otherFindings: this.findings.length - lost - doubled - wrongAverages,
+      seconds: Math.round((performance.now() - this.#startedAt) / 100) / 10,
+      findings: this.findings,
+    };
+  }
+}
