@@ -204,3 +204,19 @@ it('resumes a run whose process was killed, as often as that happens, to the sam
     }
   }
 });
+
+it('says that the disk takes no more, keeps what is stored, and goes on when it does', async () => {
+  const args = ['-n', '500000', '--seed', '42', '--db', 'full', '--json'];
+  // No file may grow beyond this: the table of values needs more. A disk that is full looks alike.
+  const full = await stepcompute(folder, ['run', ...args], { fileLimitKilobytes: 17_000 });
+  expect(full.code).toBe(5);
+  expect(lastLine(full)).toMatchObject({ error: { code: 'PERSISTENCE' } });
+  const shown = await run('show', '1', '--json', '--db', 'full');
+  const { completed, failed, missing } = lastLine(shown) as Record<string, number>;
+  expect((completed ?? NaN) + (failed ?? NaN) + (missing ?? NaN)).toBe(500_000);
+  const resumed = await run('resume', '1', '--json', '--db', 'full');
+  expect(lastLine(resumed)).toMatchObject({
+    completed: 500_000,
+    average: expectedAverage(42, 500_000).mean,
+  });
+});

@@ -17,6 +17,8 @@ export interface Meddling {
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
   /** The most that JavaScript's own heap may take. */
   readonly heapMegabytes?: number;
+  /** The most that any one file may hold. */
+  readonly fileLimitKilobytes?: number;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -24,11 +26,16 @@ export interface Meddling {
 export function stepcompute(
   folder: string,
   args: readonly string[],
-  { onStart, onStderr, heapMegabytes, environment }: Meddling = {},
+  { onStart, onStderr, heapMegabytes, fileLimitKilobytes, environment }: Meddling = {},
 ): Promise<Outcome> {
   return new Promise((done, fail) => {
     const limit = heapMegabytes === undefined ? [] : [`--max-old-space-size=${heapMegabytes}`];
-    const child = spawn(process.execPath, [...limit, launcher, ...args], {
+    const command = [process.execPath, ...limit, launcher, ...args];
+    const [program = '', ...rest] =
+      fileLimitKilobytes === undefined
+        ? command
+        : ['bash', '-c', `ulimit -f ${fileLimitKilobytes}; exec "$0" "$@"`, ...command];
+    const child = spawn(program, rest, {
       cwd: folder,
       env: { ...process.env, NODE_OPTIONS: '', STEPCOMPUTE_DB: '.stepcompute', ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { PGlite } from '@electric-sql/pglite';
+import { codeOf } from './persistence-error.js';
 
 type Callback<T extends unknown[]> = (error: Error | undefined, ...results: T) => void;
 
@@ -9,10 +10,23 @@ interface QueryAnswer {
   readonly command: string | undefined;
 }
 
-/** The one session of an embedded PGlite, with as much of a node-postgres client as TypeORM uses. */
+/** Disk full, and other errors of the system; damaged data. */
+const breakingClasses: readonly string[] = ['53', '58', 'XX'];
+
+/**
+ * The one session of an embedded PGlite, with as much of a node-postgres client as TypeORM uses. After
+ * an error of the disk under it PGlite may never answer again, not even to being closed: such an error
+ * is the answer to everything that is asked from then on.
+ */
 class PgliteClient extends EventEmitter {
+  #broken: Error | undefined;
+
   constructor(private readonly pglite: PGlite) {
     super();
+  }
+
+  get isBroken(): boolean {
+    return this.#broken !== undefined;
   }
 
   query(
@@ -34,9 +48,20 @@ class PgliteClient extends EventEmitter {
   }
 
   async #query(text: string, parameters: unknown[]): Promise<QueryAnswer> {
-    const { rows, affectedRows, command } = await this.pglite.query(text, parameters);
-    return { rows, rowCount: affectedRows ?? rows.length, command };
+    if (this.#broken !== undefined) throw this.#broken;
+    try {
+      const { rows, affectedRows, command } = await this.pglite.query(text, parameters);
+      return { rows, rowCount: affectedRows ?? rows.length, command };
+    } catch (error) {
+      if (isBreaking(error)) this.#broken = error;
+      throw error;
+    }
   }
+}
+
+function isBreaking(error: unknown): error is Error {
+  const code = codeOf(error);
+  return code !== undefined && breakingClasses.includes(code.slice(0, 2));
 }
 
 /**
@@ -47,10 +72,10 @@ export class PglitePool extends EventEmitter {
   readonly #client: PgliteClient;
   #lastRelease: Promise<void> = Promise.resolve();
 
-  /** @param close releases what the database holds; called by `end` */
+  /** @param release gives back what the database holds; called by `end` when it is closed */
   constructor(
-    pglite: PGlite,
-    private readonly close: () => Promise<void>,
+    private readonly pglite: PGlite,
+    private readonly release: () => void,
   ) {
     super();
     this.#client = new PgliteClient(pglite).setMaxListeners(0);
@@ -66,6 +91,15 @@ export class PglitePool extends EventEmitter {
   }
 
   end(callback: Callback<[]>): void {
-    this.#lastRelease.then(this.close).then(() => callback(undefined), callback);
+    this.#lastRelease.then(() => this.#close()).then(() => callback(undefined), callback);
+  }
+
+  async #close(): Promise<void> {
+    try {
+      // What is on the disk is whole: it is what a killed process would leave.
+      if (!this.#client.isBroken) await this.pglite.close();
+    } finally {
+      this.release();
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { DataSource } from 'typeorm';
@@ -30,7 +30,10 @@ export async function openPglite({ folder }: OpenPgliteOptions = {}): Promise<Da
     if (pglite?.closed === false) await pglite.close().catch(() => undefined);
     unlock();
     const place = folder === undefined ? '' : ` in ${resolve(folder)}`;
-    throw persistenceError(cause, `the embedded database${place} cannot be opened`);
+    throw persistenceError(
+      cause,
+      `the embedded database${place} cannot be opened${spaceLeft(folder)}`,
+    );
   }
 }
 
@@ -50,13 +53,7 @@ async function openCluster(folder: string): Promise<PGlite> {
 async function connect(pglite: PGlite, unlock: () => void): Promise<DataSource> {
   // A function that TypeORM calls with `new`, and that answers with a pool over this database.
   function Pool(): PglitePool {
-    return new PglitePool(pglite, async () => {
-      try {
-        await pglite.close();
-      } finally {
-        unlock();
-      }
-    });
+    return new PglitePool(pglite, unlock);
   }
   const dataSource = new DataSource({
     type: 'postgres',
@@ -68,4 +65,15 @@ async function connect(pglite: PGlite, unlock: () => void): Promise<DataSource> 
   await dataSource.initialize();
   await migrateSchema(dataSource);
   return dataSource;
+}
+
+/** So much an embedded database needs now and then; without it PGlite says nothing of use. */
+const scarceMegabytes = 64;
+
+/** A word about the disk when it is nearly full. */
+function spaceLeft(folder: string | undefined): string {
+  if (folder === undefined || !existsSync(folder)) return '';
+  const { bavail, bsize } = statfsSync(folder);
+  const megabytes = Math.floor((bavail * bsize) / 2 ** 20);
+  return megabytes < scarceMegabytes ? ` (its disk has ${megabytes} MB left)` : '';
 }

@@ -53,6 +53,11 @@ export const runSchema = new EntitySchema<RunRow>({
   checks: [
     { name: 'stepcompute_run_repetitions', expression: 'repetitions BETWEEN 1 AND 1000000000' },
     { name: 'stepcompute_run_seed', expression: 'seed BETWEEN 0 AND 9007199254740991' },
+    { name: 'stepcompute_run_delay', expression: 'delay_ms BETWEEN 0 AND 31536000000' },
+    {
+      name: 'stepcompute_run_tolerance',
+      expression: `tolerance ~ '^([0-9]{1,10}|[0-9]{1,3}([.][0-9]{1,6})?%)$'`,
+    },
     {
       name: 'stepcompute_run_status',
       expression: `status IN ('started', 'completed', 'failed', 'cancelled')`,
@@ -130,6 +135,10 @@ export const failureSchema = new EntitySchema<FailureRow>({
       default: () => 'now()',
     },
   },
+  checks: [
+    { name: 'stepcompute_failure_attempts', expression: 'attempts >= 1' },
+    { name: 'stepcompute_failure_iteration', expression: 'iteration_id >= 0' },
+  ],
 });
 
 export interface AverageRow {
@@ -168,6 +177,10 @@ export const averageSchema = new EntitySchema<AverageRow>({
       default: () => 'now()',
     },
   },
+  checks: [
+    { name: 'stepcompute_average_count', expression: 'count >= 1' },
+    { name: 'stepcompute_average_mean', expression: `mean > '-Infinity' AND mean < 'Infinity'` },
+  ],
 });
 
 /** The entities of a StepCompute DataSource. */
