@@ -1,4 +1,4 @@
-import { isError, messageOf, PersistenceError } from '@stepcompute/core';
+import { isError, messageOf, PersistenceError, nameOf } from '@stepcompute/core';
 import { backOff } from 'exponential-backoff';
 
 /** What AWS answers when it has not begun the work: the cluster is waking up, or there are too many calls. */
@@ -75,7 +75,7 @@ interface SendOptions {
 function translate(cause: unknown): Error {
   const code = sqlStateOf(cause);
   if (code !== undefined) return Object.assign(new Error(messageOf(cause), { cause }), { code });
-  const name = isError(cause) ? cause.name : 'Error';
+  const name = nameOf(cause);
   return new PersistenceError(`the Data API refused: ${name}: ${messageOf(cause)}`, {
     cause,
     retryable: mayPass(cause, false),

@@ -8,7 +8,7 @@ import {
   type HistoryEvent,
   type SFNClient,
 } from '@aws-sdk/client-sfn';
-import { isError, messageOf, RunId, StepFailedError } from '@stepcompute/core';
+import { messageOf, RunId, StepFailedError, nameOf } from '@stepcompute/core';
 
 /** Where and why an execution failed. */
 export interface ExecutionFailure {
@@ -93,7 +93,7 @@ export async function ask<T>(operation: string, call: () => Promise<T>): Promise
   try {
     return await call();
   } catch (cause) {
-    const name = isError(cause) ? cause.name : 'Error';
+    const name = nameOf(cause);
     throw new StepFailedError(`Step Functions’ ${operation}`, name, messageOf(cause), { cause });
   }
 }

@@ -4,6 +4,7 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeExecutionCommand } from '@aws-sdk/client-sfn';
 import { averageOf, IterationId, RunId } from '@stepcompute/core';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
+import fc from 'fast-check';
 import { Container } from 'inversify';
 import { Clock, Orchestrator } from '@stepcompute/core';
 import { SystemClock } from '@stepcompute/inmemory-adapter';
@@ -12,7 +13,7 @@ import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
 import { stepFunctionsModule } from '../src/inversify.js';
 import { deploy, type Deployment } from './deployment.js';
 
-type Step = 'RetrieveRunId' | 'WriteToDb' | 'AggregateAndStoreValue' | 'Migrate';
+type Step = 'RetrieveRunId' | 'WriteToDb' | 'RecordFailure' | 'AggregateAndStoreValue' | 'Migrate';
 
 let deployment: Deployment;
 let lambda: LambdaClient;
@@ -297,6 +298,37 @@ describe('the orchestrator', () => {
       errorName: 'StateMachineDoesNotExist',
     });
   });
+});
+
+describe('whatever a function is called with', () => {
+  it.each(['RetrieveRunId', 'WriteToDb', 'RecordFailure', 'AggregateAndStoreValue'] as const)(
+    'is work for %s, or refused by name and without a secret',
+    async (step) => {
+      const event = fc.oneof(
+        fc.jsonValue(),
+        fc.record({ repetitions: fc.oneof(fc.nat({ max: 5 }), fc.jsonValue()) }),
+        fc.record({
+          executionId: fc.oneof(fc.string(), fc.jsonValue()),
+          input: fc.record({ repetitions: fc.constant(2), tolerance: fc.jsonValue() }),
+          delayMs: fc.jsonValue(),
+          rangeSize: fc.jsonValue(),
+        }),
+        fc.record({
+          runId: fc.nat({ max: 3 }),
+          iterationId: fc.jsonValue(),
+          error: fc.jsonValue(),
+        }),
+      );
+      for (const each of fc.sample(event, { numRuns: 25, seed: 1 })) {
+        const { failed, answer } = await call(step, each);
+        if (!failed) continue;
+        expect(answer.errorType).toMatch(
+          /^(InvalidInput|RunNotFound|IncompleteRun|IterationFailed)Error$/,
+        );
+        expect(JSON.stringify(answer)).not.toMatch(/secret:|postgres:/);
+      }
+    },
+  );
 });
 
 describe.each(['inline', 'distributed'] as const)('a run that failed, %s', (mode) => {

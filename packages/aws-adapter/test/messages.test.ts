@@ -222,3 +222,45 @@ describe('events', () => {
     );
   });
 });
+
+describe('whatever comes as an event', () => {
+  const anything = fc.oneof(
+    fc.anything(),
+    fc.jsonValue(),
+    fc.record(
+      {
+        runId: fc.oneof(fc.integer(), fc.anything()),
+        iterationId: fc.oneof(fc.integer(), fc.anything()),
+        first: fc.oneof(fc.integer(), fc.anything()),
+        count: fc.oneof(fc.integer(), fc.anything()),
+        pairs: fc.anything(),
+        ranges: fc.anything(),
+        input: fc.oneof(fc.record({ repetitions: fc.anything() }), fc.anything()),
+        executionId: fc.anything(),
+        error: fc.oneof(fc.record({ Error: fc.string(), Cause: fc.anything() }), fc.anything()),
+      },
+      { requiredKeys: [] },
+    ),
+  );
+
+  it.each([
+    ['step 1', parseRetrieveRunIdEvent],
+    ['step 2', parseAssignment],
+    ['a lost function', parseLostAssignment],
+    ['step 3', parseProcessed],
+  ])(
+    'of %s is read, or refused with an InvalidInputError',
+    (_, parse: (event: unknown) => unknown) => {
+      fc.assert(
+        fc.property(anything, (event) => {
+          try {
+            parse(event);
+          } catch (error) {
+            expect(error).toMatchObject({ name: 'InvalidInputError' });
+          }
+        }),
+        { numRuns: 500, seed: 1 },
+      );
+    },
+  );
+});

@@ -1,4 +1,4 @@
-import { isError, isStepComputeError, messageOf, StepComputeError } from '@stepcompute/core';
+import { isStepComputeError, messageOf, StepComputeError, nameOf } from '@stepcompute/core';
 
 /** What the process's exit code says. */
 export const ExitCode = {
@@ -48,7 +48,7 @@ export function exitCodeOf(error: unknown): ExitCode {
 /** An error as JSON has it. */
 export function describeError(error: unknown): object {
   return {
-    name: isError(error) ? error.name : 'Error',
+    name: nameOf(error),
     code: isStepComputeError(error) ? error.code : 'UNEXPECTED',
     message: messageOf(error),
   };

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { withoutSecrets } from '@stepcompute/core';
 import { Command, CommanderError, Option } from 'commander';
 import { migrateDatabase } from './databases.js';
 import { ExitCode, exitCodeHelp, exitCodeOf } from './exit-codes.js';
@@ -35,7 +36,14 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.write('', () => process.exit(exitCode));
 }
 
-async function execute(argv: readonly string[], interruption: Interruption): Promise<ExitCode> {
+/**
+ * Runs the command line to its exit code.
+ * @param argv as `process.argv` has it
+ */
+export async function execute(
+  argv: readonly string[],
+  interruption: Interruption,
+): Promise<ExitCode> {
   let exitCode: ExitCode = ExitCode.done;
   const finish = (code: ExitCode): void => {
     exitCode = code;
@@ -63,6 +71,8 @@ function buildProgram(interruption: Interruption, finish: (code: ExitCode) => vo
     .description('Run a simulation N times in parallel, keep every value, average them.')
     .version(readVersion(), '--version')
     .showHelpAfterError('(see --help)')
+    // A URL in the wrong place is repeated in the error about it.
+    .configureOutput({ outputError: (text, write) => write(withoutSecrets(text)) })
     .addHelpText('after', exitCodeHelp)
     .exitOverride();
 

@@ -20,7 +20,7 @@ export abstract class StepComputeError extends Error {
 
 /** Whether `error` is one of this taxonomy, from whichever copy of the package. */
 export function isStepComputeError(error: unknown): error is StepComputeError {
-  return typeof error === 'object' && error !== null && brand in error;
+  return looked(() => typeof error === 'object' && error !== null && brand in error, false);
 }
 
 /** The name lives on the prototype so that stack traces show it, and explicitly so that minifiers can't change it. */
@@ -284,36 +284,71 @@ export class CancelledError extends StepComputeError {
 
 /** Whether `thrown` is an error, also of another realm: under Jest, Node's own errors are no `instanceof Error`. */
 export function isError(thrown: unknown): thrown is Error {
-  if (thrown instanceof Error) return true;
-  if (typeof thrown !== 'object' || thrown === null) return false;
-  const { name, message } = thrown as { name?: unknown; message?: unknown };
-  return typeof name === 'string' && typeof message === 'string';
+  return looked(() => {
+    if (thrown instanceof Error) return true;
+    if (typeof thrown !== 'object' || thrown === null) return false;
+    const { name, message } = thrown as { name?: unknown; message?: unknown };
+    return typeof name === 'string' && typeof message === 'string';
+  }, false);
+}
+
+/** The name of whatever was thrown; `Error` when it has none. */
+export function nameOf(thrown: unknown): string {
+  return looked(() => {
+    const name: unknown = isError(thrown) ? thrown.name : undefined;
+    return typeof name === 'string' && name !== '' ? name : 'Error';
+  }, 'Error');
 }
 
 /** The message of whatever was thrown, which need not be an Error. */
 export function messageOf(thrown: unknown): string {
-  return isError(thrown) ? thrown.message : describeValue(thrown);
+  return looked(() => {
+    const message: unknown = isError(thrown) ? thrown.message : undefined;
+    return typeof message === 'string' ? message : describeValue(thrown);
+  }, 'an object that may not be looked at');
+}
+
+/** What a look comes to; `otherwise` when what is looked at throws, as a proxy or a getter may. */
+function looked<T>(look: () => T, otherwise: T): T {
+  try {
+    return look();
+  } catch {
+    return otherwise;
+  }
 }
 
 const longestDescription = 80;
+
+/** The text without what a URL in it may hold of a password. */
+export function withoutSecrets(text: string): string {
+  return text
+    .replaceAll(/:\/\/[^@\s]*@/g, '://…@')
+    .replaceAll(/(password|passwd|pwd|secret)=[^&\s"']*/gi, '$1=…');
+}
 
 /** A short, unambiguous rendering for error messages: strings quoted and cut, objects by kind. */
 export function describeValue(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      return JSON.stringify(
-        value.length > longestDescription ? `${value.slice(0, longestDescription)}…` : value,
-      );
+      return JSON.stringify(cut(withoutSecrets(value)));
     case 'number':
       return Object.is(value, -0) ? '-0' : String(value);
     case 'bigint':
       return `${value}n`;
     case 'object':
-      return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object';
+      return value === null
+        ? 'null'
+        : looked(() => Array.isArray(value), false)
+          ? 'an array'
+          : 'an object';
     case 'function':
     case 'symbol':
       return `a ${typeof value}`;
     default:
       return String(value);
   }
+}
+
+function cut(text: string): string {
+  return text.length > longestDescription ? `${text.slice(0, longestDescription)}…` : text;
 }

@@ -1,4 +1,4 @@
-import { isError } from './errors.js';
+import { nameOf } from './errors.js';
 
 /** What aborts the other iterations when one has failed; named as platforms name it. */
 export class StoppedError extends Error {
@@ -51,7 +51,7 @@ export class InFlight {
   /** Whether `thrown` only says that the work was stopped. */
   isAbort(thrown: unknown): boolean {
     if (!this.isStopped) return false;
-    return thrown === this.#reason || (isError(thrown) && thrown.name === 'AbortError');
+    return thrown === this.#reason || nameOf(thrown) === 'AbortError';
   }
 }
 

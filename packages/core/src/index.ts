@@ -22,11 +22,13 @@ export {
   IterationTimeoutError,
   isError,
   messageOf,
+  nameOf,
   PersistenceError,
   RunNotFoundError,
   StepComputeError,
   StepFailedError,
   ToleranceExceededError,
+  withoutSecrets,
 } from './errors.js';
 export { Orchestrator, type Progress, type RunOptions, type RunResult } from './orchestrator.js';
 export { type RetryPolicy } from './retry-policy.js';

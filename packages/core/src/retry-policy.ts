@@ -1,4 +1,4 @@
-import { InvalidInputError, isError } from './errors.js';
+import { InvalidInputError, nameOf } from './errors.js';
 import type { RandomStream } from './random-stream.js';
 import { Milliseconds, parseInteger } from './run.js';
 
@@ -62,8 +62,7 @@ export class Retries {
    */
   backoff(attempts: number, thrown: unknown, random: RandomStream): number | undefined {
     if (attempts >= this.#attempts) return undefined;
-    const name = isError(thrown) ? thrown.name : 'Error';
-    if (this.#errors?.includes(name) === false) return undefined;
+    if (this.#errors?.includes(nameOf(thrown)) === false) return undefined;
     const longest = Math.min(this.#maximumBackoffMs, this.#backoffMs * 2 ** (attempts - 1));
     return random.uniform() * longest;
   }

@@ -277,3 +277,11 @@ describe('describeValue', () => {
     ).toBe('an object');
   });
 });
+
+it.each([
+  ['postgres://user:pass@host/db', '"postgres://…@host/db"'],
+  ['postgres://host/db?password=pass&x=1', '"postgres://host/db?password=…&x=1"'],
+  ['a text @ home', '"a text @ home"'],
+])('what is wrong is repeated without a password: %s', (given, repeated) => {
+  expect(describeValue(given)).toBe(repeated);
+});

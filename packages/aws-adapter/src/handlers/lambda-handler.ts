@@ -1,5 +1,5 @@
 import { Logger } from '@aws-lambda-powertools/logger';
-import { isError, isStepComputeError, messageOf } from '@stepcompute/core';
+import { isError, isStepComputeError, messageOf, nameOf } from '@stepcompute/core';
 import type { Context } from 'aws-lambda';
 
 /** What a handler says of its event, for the log: ids and counts, never the payload itself. */
@@ -24,7 +24,7 @@ export function lambdaHandler<Answer>(
       logger.info('done');
       return answer;
     } catch (error) {
-      const name = isError(error) ? error.name : 'Error';
+      const name = nameOf(error);
       const expected = isStepComputeError(error);
       logger.error('failed', {
         errorName: name,

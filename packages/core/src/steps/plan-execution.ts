@@ -4,9 +4,9 @@ import {
   CancelledError,
   IterationFailedError,
   IterationTimeoutError,
-  isError,
   isStepComputeError,
   messageOf,
+  nameOf,
   PersistenceError,
   ToleranceExceededError,
 } from '../errors.js';
@@ -294,7 +294,7 @@ export function describeFailure(
 ): IterationFailure {
   return {
     iterationId,
-    errorName: isError(thrown) ? thrown.name.slice(0, longestName) : 'Error',
+    errorName: nameOf(thrown).slice(0, longestName),
     message: messageOf(thrown).slice(0, longestMessage),
     attempts,
   };

@@ -1,0 +1,90 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import fc from 'fast-check';
+
+const secret = 'hunter2-swordfish';
+
+const oddText = fc.oneof(
+  fc.constantFrom('', ' ', '-', '--', '-1', '0', '1.5', '1e3', 'NaN', 'Infinity', '9'.repeat(400)),
+  fc.constantFrom(
+    'null',
+    '__proto__',
+    '../..',
+    '/proc/self/mem',
+    '/dev/null',
+    'file:///',
+    '💥\u0000',
+  ),
+  fc.string({ unit: 'binary', maxLength: 30 }),
+);
+/** Values that options can have; none that would have a good run last. */
+const value = fc.oneof(fc.constantFrom('3', '7', '1ms', '5%', 'csv', 'simulation.mjs'), oddText);
+const option = fc.oneof(
+  fc.tuple(
+    fc.constantFrom(
+      ...['-n', '--seed', '--concurrency', '--generator', '--tolerate', '--attempts'],
+      ...['--retry-on', '--delay', '--limit', '--format', '--to', '--timeout'],
+    ),
+    value,
+  ),
+  fc.tuple(fc.constantFrom('--json', '--verbose', '--header', '--help', '--odd')),
+  fc.tuple(oddText),
+);
+const place = fc.constantFrom(
+  'memory',
+  ...['folder', 'folder', 'folder'],
+  '',
+  'http://x',
+  `postgres://user:${secret}@127.0.0.1:1/x`,
+  `postgres://user:${secret}@127.0.0.1:1/x?sslmode=odd&password=${secret}`,
+  'postgres://',
+);
+const run = fc.oneof(fc.constantFrom('1', '2', '99'), oddText);
+/** Each command with the arguments that it takes. */
+const command = fc.oneof(
+  fc.constantFrom(['run'], ['list'], ['migrate']),
+  fc.tuple(fc.constantFrom('resume', 'extend', 'show', 'failures', 'values'), run),
+  fc.tuple(fc.constant('replay'), run, run),
+  // `rehearse` synthesizes for seconds before it could fail; its options are parsed as the others’ are.
+  fc.tuple(oddText.filter((text) => text !== 'rehearse')),
+);
+const commandLine = fc
+  .tuple(command, fc.array(option, { maxLength: 3 }), place)
+  .map(([words, others, db]) => [...words, ...others.flat(), '--db', db]);
+
+describe('whatever is typed', () => {
+  it('ends with an exit code that says why, and never tells a secret or a stack', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'stepcompute-fuzz-'));
+    try {
+      writeFileSync(join(folder, 'simulation.mjs'), 'export default () => 1;');
+      const first = ['run', '-n', '3', '--seed', '1', '--db', 'folder'];
+      const lines = [first, ...fc.sample(commandLine, { numRuns: 300, seed: 1 })];
+      const runner = resolve(__dirname, 'arguments-runner.mjs');
+      const output = execFileSync(process.execPath, [runner], {
+        cwd: folder,
+        env: { ...process.env, NODE_OPTIONS: '', STEPCOMPUTE_DB: 'folder' },
+        input: JSON.stringify(lines),
+        maxBuffer: 2 ** 28,
+        timeout: 100_000,
+        killSignal: 'SIGKILL',
+        encoding: 'utf8',
+      });
+      const outcomes = JSON.parse(output) as { args: string[]; code: number; output: string }[];
+      expect(outcomes).toHaveLength(lines.length);
+      for (const { args, code, output: said } of outcomes) {
+        // 1 would be a bug; 130 an interruption, which there was none of.
+        expect({ args, said, isExpected: [0, 2, 3, 4, 5, 6].includes(code) }).toMatchObject({
+          isExpected: true,
+        });
+        expect(said).not.toContain(secret);
+        if (!args.includes('--verbose')) expect(said).not.toMatch(/^\s+at /m);
+        if (code !== 0) expect(said).not.toBe('');
+      }
+      expect(new Set(outcomes.map(({ code }) => code)).size).toBeGreaterThan(3);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
