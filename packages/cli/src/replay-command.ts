@@ -41,10 +41,9 @@ export function replayCommand(
 ): Promise<ExitCode> {
   const id = RunId.parse(parseNumber(runText));
   const iterationId = IterationId.parse(parseNumber(iterationText));
-  const { timeoutMs } = WriteToDbSettings.parse({
-    timeoutMs:
-      options.timeout === undefined ? undefined : parseDuration(options.timeout, 'timeout'),
-  });
+  const timeoutMs =
+    options.timeout === undefined ? undefined : parseDuration(options.timeout, 'timeout');
+  WriteToDbSettings.check({ timeoutMs });
   const work = withStores(options.db, async (stores) => {
     const run = await stores.runs.get(id);
     if (iterationId >= run.repetitions) {

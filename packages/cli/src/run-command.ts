@@ -48,7 +48,7 @@ export async function runCommand(
     const settings = settingsOf(options);
     const request = {
       ...changeOf(options),
-      repetitions: numberOf(options.repetitions) as number,
+      repetitions: numberOf(options.repetitions),
       seed: numberOf(options.seed),
     };
     // Before the database is opened, so that a refused request leaves none behind.
@@ -108,13 +108,15 @@ export function extendCommand(
   terminal: Terminal,
   interruption: Interruption,
 ): Promise<ExitCode> {
-  return resumeCommand(runText, options, terminal, interruption, numberOf(options.to) as number);
+  return resumeCommand(runText, options, terminal, interruption, numberOf(options.to));
 }
 
 const neverLoads = 'the generator’s module never finishes loading: nothing is left to wait for';
 const neverOpens = 'the database never opens: nothing is left to wait for';
 
 /** What is no number is left for the domain to refuse. */
+function numberOf(text: string): number;
+function numberOf(text: string | undefined): number | undefined;
 function numberOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : (parseNumber(text) as number);
 }
@@ -139,6 +141,6 @@ function settingsOf(options: ResumeCommandOptions): WriteToDbSettings {
     timeoutMs: durationOf(timeout, 'timeout'),
     retry,
   };
-  WriteToDbSettings.parse(settings);
+  WriteToDbSettings.check(settings);
   return settings;
 }

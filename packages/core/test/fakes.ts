@@ -6,7 +6,7 @@ import { RunId, Tolerance, type Ledger, type Run } from '../src/run.js';
 import type { IterationFailure, Stores } from '../src/stores.js';
 import type { IterationValue } from '../src/value.js';
 
-export function turn(): Promise<void> {
+function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });

@@ -42,8 +42,9 @@ const ways: readonly ((what: unknown) => ValueGenerator)[] = [
   (what) => () => {
     throw what as Error;
   },
+
   // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever it may be
-  (what) => () => Promise.reject(what as Error),
+  (what) => () => Promise.reject(what),
   (what) => () =>
     ({ then: (resolve: (value: unknown) => void) => resolve(what) }) as Promise<number>,
 ];

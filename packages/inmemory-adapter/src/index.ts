@@ -9,7 +9,9 @@ export {
   InMemoryRunStore,
   inMemoryStores,
   InMemoryValueStore,
+  type RunRecord,
 } from './inmemory-stores.js';
+export { RunValues } from './run-values.js';
 export { simulate, type SimulateOptions, type SimulationResult } from './simulate.js';
 export { SystemClock } from './system-clock.js';
 export { VirtualClock } from './virtual-clock.js';

@@ -27,7 +27,8 @@ import {
 } from '@stepcompute/core';
 import { RunValues } from './run-values.js';
 
-interface RunRecord {
+/** All that there is of one run. */
+export interface RunRecord {
   run: Run;
   readonly values: RunValues;
   /** Of iterations without a value alone. */

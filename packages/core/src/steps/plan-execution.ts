@@ -20,7 +20,8 @@ import { Tolerance, type Run } from '../run.js';
 import type { IterationFailure, Stores } from '../stores.js';
 import { parseValue, SeededIteration, type IterationValue, type ValueGenerator } from '../value.js';
 
-interface Settings {
+/** How an execution goes about its iterations. */
+export interface ExecutionSettings {
   readonly concurrency: number;
   readonly timeoutMs: number | undefined;
   readonly retries: Retries;
@@ -60,7 +61,7 @@ export class PlanExecution {
     private readonly generator: ValueGenerator,
     private readonly stores: Pick<Stores, 'values' | 'failures'>,
     private readonly clock: Clock,
-    private readonly settings: Settings,
+    private readonly settings: ExecutionSettings,
     private readonly options: RunOptions,
   ) {
     this.#run = plan.run;

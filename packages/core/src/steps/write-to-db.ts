@@ -6,7 +6,7 @@ import { Retries, type RetryPolicy } from '../retry-policy.js';
 import { Milliseconds, parseInteger, Repetitions } from '../run.js';
 import type { Stores } from '../stores.js';
 import type { ValueGenerator } from '../value.js';
-import { PlanExecution } from './plan-execution.js';
+import { PlanExecution, type ExecutionSettings } from './plan-execution.js';
 
 /** The source document's stated aim: a thousand iterations in parallel. */
 const defaultConcurrency = 1000;
@@ -33,20 +33,28 @@ export interface WriteToDbSettings {
 }
 
 export const WriteToDbSettings = {
-  /**
-   * The settings with their defaults filled in.
-   * @throws InvalidInputError when one is out of range
-   */
-  parse: ({ concurrency = defaultConcurrency, timeoutMs, retry }: WriteToDbSettings) => ({
+  /** @throws InvalidInputError when a setting is out of range */
+  check: (settings: WriteToDbSettings): void => {
+    parse(settings);
+  },
+} as const;
+
+/** The settings with their defaults filled in. */
+function parse({
+  concurrency = defaultConcurrency,
+  timeoutMs,
+  retry,
+}: WriteToDbSettings): ExecutionSettings {
+  return {
     concurrency: parseInteger(concurrency, 'concurrency', 1, Repetitions.maximum),
     timeoutMs: timeoutMs === undefined ? undefined : Milliseconds.parse(timeoutMs, 'timeout', 1),
     retries: new Retries(retry),
-  }),
-} as const;
+  };
+}
 
 /** Step 2: for each missing iteration, generates its value, waits the run's delay, and stores it. */
 export class WriteToDb {
-  readonly #settings: ReturnType<typeof WriteToDbSettings.parse>;
+  readonly #settings: ExecutionSettings;
 
   /** @throws InvalidInputError when the generator is no function or a setting is out of range */
   constructor(
@@ -58,7 +66,7 @@ export class WriteToDb {
     if (typeof generator !== 'function') {
       throw new InvalidInputError('generator', 'a function (context) => number', generator);
     }
-    this.#settings = WriteToDbSettings.parse(settings);
+    this.#settings = parse(settings);
   }
 
   /**

@@ -3,24 +3,31 @@ import { RandomStream } from '../random-stream.js';
 import { Seed } from '../run.js';
 
 /** What may befall a call of a store. */
-const storeFaults = [
+export type StoreFault =
   /** The process is gone before the call has had any effect. */
-  'kill before',
+  | 'kill before'
   /** The process is gone when the call is done, and before anyone knows. */
-  'kill after',
+  | 'kill after'
   /** The call is done, but what comes back is an error. */
-  'lost acknowledgement',
+  | 'lost acknowledgement'
   /** The call is refused, and may be repeated. */
-  'throttling',
+  | 'throttling'
   /** The call is done twice. */
-  'duplicate delivery',
+  | 'duplicate delivery'
   /** The call is done, and once more long after the run's end. */
-  'late delivery',
+  | 'late delivery'
   /** The database goes away under the call, and comes back. */
-  'database restart',
-] as const;
+  | 'database restart';
 
-export type StoreFault = (typeof storeFaults)[number];
+const storeFaults: readonly StoreFault[] = [
+  'kill before',
+  'kill after',
+  'lost acknowledgement',
+  'throttling',
+  'duplicate delivery',
+  'late delivery',
+  'database restart',
+];
 
 /** Everything that is injected. */
 export type Fault =

@@ -107,8 +107,9 @@ class Endurance {
   }
 
   async #find(stores: Stores): Promise<Run | undefined> {
-    const { find = ({ runs }, request) => runs.allocate(parseRunRequest(request)) } = this.subject;
-    return find(stores, this.#request);
+    const { find } = this.subject;
+    if (find !== undefined) return find(stores, this.#request);
+    return stores.runs.allocate(parseRunRequest(this.#request));
   }
 
   /** False when an injected fault got in the way. */
@@ -188,7 +189,10 @@ class Endurance {
   async #examine(): Promise<void> {
     const stores = await this.subject.open();
     const run = await this.#find(stores);
-    if (run === undefined) return this.#note('end', 'there is no such run');
+    if (run === undefined) {
+      this.#note('end', 'there is no such run');
+      return;
+    }
     const { id, repetitions } = run;
     await this.#deliverLate(stores, id);
     if (repetitions !== this.schedule.repetitions) {

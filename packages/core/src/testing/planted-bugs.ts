@@ -111,7 +111,7 @@ export const plantedBugs: readonly PlantedBug[] = [
               }
             }
           },
-          read: async function* (id, from) {
+          async *read(id, from) {
             for await (const batch of stores.values.read(id, from)) {
               yield batch.map(({ iterationId, value }) => ({
                 iterationId,
@@ -165,7 +165,7 @@ function believing(
     ...stores,
     values: {
       ...plain(stores).values,
-      read: async function* (id: RunId, from?: IterationId) {
+      async *read(id: RunId, from?: IterationId) {
         for await (const batch of stores.values.read(id, from)) yield seen(batch);
       },
       average: async (id: RunId) => {
