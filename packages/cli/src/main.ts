@@ -160,6 +160,7 @@ Example:
     .option('--seed <integer>', '0 to 2^53 − 1; chosen at random and recorded when not given')
     .option('--mode <mode>', 'inline (up to 2,854 repetitions) or distributed', 'inline')
     .option('--generator <file>', 'the simulation to deploy, .ts, .js or .mjs')
+    .option('--tolerate <failures>', 'how many iterations may fail: a count, or a share as in 1%')
     .option('--faults <likelihood>', 'how likely a call meets a fault of AWS, 0 to 1', '0')
     .option('--crashes <likelihood>', 'how likely a function’s process dies, 0 to 1', '0')
     .option('--fault-seed <integer>', 'which faults: the same seed has the same ones', '0')

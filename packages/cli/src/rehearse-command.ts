@@ -10,9 +10,11 @@ import {
   parseRunRequest,
   PersistenceError,
   reportOf,
+  warningOf,
   type Average,
   type Ledger,
   type Run,
+  type RunRequest,
 } from '@stepcompute/core';
 import type { Account, FaultProps } from '@stepcompute/rehearsal';
 import { describeError, ExitCode, exitCodeOf } from './exit-codes.js';
@@ -29,6 +31,7 @@ export interface RehearseOptions {
   readonly seed?: string;
   readonly mode: string;
   readonly generator?: string;
+  readonly tolerate?: string;
   readonly faults: string;
   readonly crashes: string;
   readonly faultSeed: string;
@@ -60,6 +63,7 @@ export async function rehearseCommand(
   const request = {
     repetitions: parseNumber(options.repetitions) as number,
     seed: options.seed === undefined ? undefined : (parseNumber(options.seed) as number),
+    tolerance: options.tolerate,
   };
   parseRunRequest(request);
   const faults = parseFaults(options);
@@ -81,6 +85,9 @@ export async function rehearseCommand(
     } else if (outcome.average !== undefined) {
       terminal.print(formatTable(rowsOf(outcome, elapsedMs), terminal.isInteractive));
     }
+    const { ledger, average } = outcome;
+    const warning = ledger && average && warningOf(ledger, average);
+    if (warning !== undefined) terminal.note(`Warning: ${warning}`);
     if (outcome.error !== undefined) return exitCodeOf(outcome.error);
     return ExitCode.done;
   } finally {
@@ -129,7 +136,7 @@ async function synthesize(assembly: string, { mode, generator }: RehearseOptions
 async function perform(
   assembly: string,
   { db, verbose, json }: RehearseOptions,
-  request: { readonly repetitions: number; readonly seed: number | undefined },
+  request: RunRequest,
   faults: FaultProps,
   terminal: Terminal,
   interruption: Interruption,
@@ -205,12 +212,13 @@ function toJson({ run, ledger, average, error, account }: Outcome, elapsedMs: nu
   };
 }
 
-function rowsOf({ run, average, account }: Outcome, elapsedMs: number): [string, string][] {
+function rowsOf({ run, ledger, average, account }: Outcome, elapsedMs: number): [string, string][] {
   const faults = Object.entries(account.faults).map(([name, count]) => `${name} ${count}`);
   return [
     ['run', String(run?.id)],
     ['seed', String(run?.seed)],
     ['values', formatCount(average?.count ?? 0)],
+    ...(ledger?.failed ? [['failed', formatCount(ledger.failed)] as [string, string]] : []),
     ...(average === undefined ? [] : averageRows(average)),
     ['elapsed', formatDuration(elapsedMs)],
     ['state transitions', formatCount(account.stateTransitions)],
