@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import pLimit from 'p-limit';
 import type { Definition } from './definition.js';
-import { History } from './history.js';
-import { States, type DistributedMap, type DistributedMapEnd } from './interpreter.js';
-import { assertPayload, StateError, type Task } from './state-error.js';
-
-export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
+import { History, HistoryWriter } from './history.js';
+import { States, type DistributedMap } from './interpreter.js';
+import { MapRun, type Child, type ExecutionStatus, type MapRunEnd } from './map-run.js';
+import type { Task } from './state-error.js';
 
 /** What an execution needs of the state machine that it is of. */
 export interface Machine {
@@ -20,24 +18,8 @@ export interface Machine {
   readonly onMapRun: (mapRun: MapRun) => void;
 }
 
-/** What a Distributed Map does within its execution. */
-export interface MapRun {
-  readonly arn: string;
-  readonly executionArn: string;
-  readonly maxConcurrency: number;
-  readonly startDate: number;
-  stopDate: number | undefined;
-  status: ExecutionStatus;
-  readonly children: Execution[];
-  /** How many children there are to be. */
-  readonly total: number;
-}
-
-/** How many children run at a time unless the Map says otherwise; AWS allows 10,000. */
-const defaultChildren = 1_000;
-
 /** One execution of a state machine, or of a Distributed Map's processor. */
-export class Execution {
+export class Execution implements Child {
   readonly history = new History();
   readonly startDate = Date.now() / 1000;
   status: ExecutionStatus = 'RUNNING';
@@ -48,6 +30,7 @@ export class Execution {
   /** Resolves when it has ended, however it did. */
   readonly ended: Promise<void>;
   readonly #abort = new AbortController();
+  readonly #writer = new HistoryWriter(this.history);
 
   constructor(
     private readonly machine: Machine,
@@ -67,17 +50,18 @@ export class Execution {
   }
 
   /** Ends it from outside; its functions that are at work finish in vain. */
-  stop(error: string | undefined, cause: string | undefined): void {
+  stop(error?: string, cause?: string): void {
     if (this.status !== 'RUNNING') return;
     this.#end('ABORTED', { error, cause });
-    this.history.end(this.history.events.length, 'ExecutionAborted', {
+    this.#writer.end(this.history.events.length, 'ExecutionAborted', {
       executionAbortedEventDetails: { error, cause },
     });
     this.#abort.abort();
   }
 
   async #run(): Promise<void> {
-    const { history, machine } = this;
+    const { machine } = this;
+    const history = this.#writer;
     const started = history.add(0, 'ExecutionStarted', {
       executionStartedEventDetails: { input: this.input, roleArn: machine.roleArn },
     });
@@ -96,14 +80,14 @@ export class Execution {
     const timer = this.#limitTime();
     try {
       const output = await states.run(JSON.parse(this.input));
-      if (this.status !== 'RUNNING') return;
+      if (!history.isOpen) return;
       this.output = history.payload(output);
       this.#end('SUCCEEDED', {});
       history.end(states.lastEvent, 'ExecutionSucceeded', {
         executionSucceededEventDetails: { output: this.output },
       });
     } catch (thrown) {
-      if (this.status !== 'RUNNING') return;
+      if (!history.isOpen) return;
       const { name: error, message: cause } = thrown as Error;
       this.#end('FAILED', { error, cause });
       history.end(states.lastEvent, 'ExecutionFailed', {
@@ -122,7 +106,7 @@ export class Execution {
       () => {
         if (this.status !== 'RUNNING') return;
         this.#end('TIMED_OUT', { error: 'States.Timeout' });
-        this.history.end(this.history.events.length, 'ExecutionTimedOut', {
+        this.#writer.end(this.history.events.length, 'ExecutionTimedOut', {
           executionTimedOutEventDetails: { error: 'States.Timeout' },
         });
         this.#abort.abort();
@@ -149,81 +133,28 @@ export class Execution {
     };
   }
 
-  async #runChildren(
+  #runChildren(
     { name, state, inputs, previousEvent }: DistributedMap,
     signal: AbortSignal,
-  ): Promise<DistributedMapEnd> {
-    const { history, machine } = this;
+  ): Promise<MapRunEnd> {
+    const { machine } = this;
     const label = state.Label ?? name;
-    // 0 is AWS’s word for no limit of one's own.
-    const { MaxConcurrency = 0 } = state;
-    const maxConcurrency = MaxConcurrency === 0 ? defaultChildren : MaxConcurrency;
-    const mapRun: MapRun = {
+    const mapRun = new MapRun({
       arn: `${machine.arn.replace(':stateMachine:', ':mapRun:')}/${label}:${randomUUID()}`,
       executionArn: this.arn,
-      maxConcurrency,
-      startDate: Date.now() / 1000,
-      stopDate: undefined,
-      status: 'RUNNING',
-      children: [],
-      total: inputs.length,
-    };
-    machine.onMapRun(mapRun);
-    let lastEvent = history.add(previousEvent, 'MapRunStarted', {
-      mapRunStartedEventDetails: { mapRunArn: mapRun.arn },
+      name,
+      maxConcurrency: state.MaxConcurrency ?? 0,
+      inputs,
+      startChild: (run, input) => this.#startChild(run, label, state.ItemProcessor, input),
     });
-    const finish = (status: ExecutionStatus): void => {
-      if (mapRun.status !== 'RUNNING') return;
-      mapRun.status = status;
-      mapRun.stopDate = Date.now() / 1000;
-      for (const child of mapRun.children) child.stop(undefined, undefined);
-    };
-    const abort = (): void => finish('ABORTED');
-    signal.addEventListener('abort', abort, { once: true });
-    const limit = pLimit(maxConcurrency);
-    const ends = inputs.map((input) =>
-      limit(async () => {
-        if (mapRun.status !== 'RUNNING') return undefined;
-        const child = this.#startChild(mapRun, label, state.ItemProcessor, input);
-        await child.ended;
-        if (child.status !== 'SUCCEEDED') finish('FAILED');
-        return JSON.parse(child.output ?? 'null') as unknown;
-      }),
-    );
-    try {
-      const outputs = await Promise.all(ends);
-      // AWS gathers them even where the state discards them.
-      if (mapRun.status === 'RUNNING') assertPayload(history.payload(outputs), name);
-      finish('SUCCEEDED');
-      if (mapRun.status !== 'SUCCEEDED') throw toleratedFailureThreshold();
-      lastEvent = history.add(lastEvent, 'MapRunSucceeded');
-      return { outputs, lastEvent, failure: undefined };
-    } catch (thrown) {
-      finish('FAILED');
-      const failure = thrown as Error;
-      lastEvent = history.add(lastEvent, 'MapRunFailed', {
-        mapRunFailedEventDetails: { error: failure.name, cause: failure.message },
-      });
-      return { outputs: [], lastEvent, failure };
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+    machine.onMapRun(mapRun);
+    return mapRun.run(this.#writer, previousEvent, signal);
   }
 
   #startChild(mapRun: MapRun, label: string, processor: Definition, input: unknown): Execution {
     const name = randomUUID();
     const prefix = this.machine.arn.replace(':stateMachine:', ':execution:');
     const arn = `${prefix}/${label}:${name}`;
-    const text = JSON.stringify(input);
-    const child = new Execution(this.machine, arn, name, text, processor, mapRun);
-    mapRun.children.push(child);
-    return child;
+    return new Execution(this.machine, arn, name, JSON.stringify(input), processor, mapRun);
   }
-}
-
-function toleratedFailureThreshold(): StateError {
-  return new StateError(
-    'States.ExceedToleratedFailureThreshold',
-    'The specified tolerated failure threshold was exceeded',
-  );
 }

@@ -2,7 +2,8 @@ import type * as Interpreter from 'aws-local-stepfunctions';
 import pLimit from 'p-limit';
 import { assertPayload, StateError, type Task } from './state-error.js';
 import { toInterpreted, type Definition, type MapState, type State } from './definition.js';
-import type { History } from './history.js';
+import type { HistoryWriter } from './history.js';
+import type { MapRunEnd } from './map-run.js';
 
 /** Node 20 has no such thing, and it is all of Node 22 that the interpreter wants. */
 function withResolvers(): { promise: Promise<unknown>; resolve: unknown; reject: unknown } {
@@ -22,7 +23,7 @@ async function loadInterpreter(): Promise<typeof Interpreter> {
 
 /** What a run of states needs to know of the execution that it belongs to. */
 export interface Surroundings {
-  readonly history: History;
+  readonly history: HistoryWriter;
   readonly timeScale: number;
   readonly signal: AbortSignal;
   /** The context object, `$$`. */
@@ -30,7 +31,7 @@ export interface Surroundings {
   /** Calls a function: the task's `Resource` and what the state gives to it. */
   readonly invoke: Task;
   /** Runs the items of a Distributed Map as executions of their own. */
-  readonly runChildren: (map: DistributedMap, signal: AbortSignal) => Promise<DistributedMapEnd>;
+  readonly runChildren: (map: DistributedMap, signal: AbortSignal) => Promise<MapRunEnd>;
 }
 
 export interface DistributedMap {
@@ -38,12 +39,6 @@ export interface DistributedMap {
   readonly state: MapState;
   readonly inputs: readonly unknown[];
   readonly previousEvent: number;
-}
-
-export interface DistributedMapEnd {
-  readonly outputs: readonly unknown[];
-  readonly lastEvent: number;
-  readonly failure: Error | undefined;
 }
 
 /** AWS runs no more iterations of an inline Map at a time. */
@@ -139,7 +134,7 @@ export class States {
           [`${details}TimedOutEventDetails`]: { error },
         });
       } else if (type === 'StateRetried') {
-        history.transitions += 1;
+        history.countRetry();
         this.#entered.open();
       }
     }

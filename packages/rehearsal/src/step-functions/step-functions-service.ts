@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { ServiceError } from '../service-error.js';
 import { parseDefinition } from './definition.js';
-import { Execution, type Machine, type MapRun } from './execution.js';
+import { Execution, type Machine } from './execution.js';
+import type { MapRun } from './map-run.js';
 import { mostPayloadBytes, type Task } from './state-error.js';
 
 export interface StepFunctionsServiceProps {
@@ -72,7 +73,7 @@ export class StepFunctionsService {
 
   /** Ends what is still running. */
   async close(): Promise<void> {
-    for (const execution of this.executions) execution.stop(undefined, undefined);
+    for (const execution of this.executions) execution.stop();
     await Promise.all(this.executions.map(({ ended }) => ended));
   }
 
@@ -223,16 +224,13 @@ export class StepFunctionsService {
   }
 
   #listExecutions({ stateMachineArn, mapRunArn, statusFilter, ...page }: Input): object {
-    const all =
-      mapRunArn === undefined
-        ? this.executions.filter(
-            (execution) =>
-              execution.stateMachineArn === this.#findMachine(stateMachineArn).arn &&
-              execution.mapRun === undefined,
-          )
-        : this.#findMapRun(mapRunArn).children;
-    const wanted = all.filter(
-      ({ status }) => statusFilter === undefined || status === statusFilter,
+    const mapRun = mapRunArn === undefined ? undefined : this.#findMapRun(mapRunArn);
+    const machineArn = mapRun === undefined ? this.#findMachine(stateMachineArn).arn : undefined;
+    const wanted = this.executions.filter(
+      (execution) =>
+        execution.mapRun === mapRun &&
+        (machineArn === undefined || execution.stateMachineArn === machineArn) &&
+        (statusFilter === undefined || execution.status === statusFilter),
     );
     const { items, nextToken } = pageOf(wanted.toReversed(), page);
     const executions = items.map((execution) => {
