@@ -60,6 +60,9 @@ const fieldsOf: Readonly<Record<string, readonly string[]>> = {
   Fail: ['Type', 'Comment', 'Error', 'Cause'],
 };
 
+/** Of a state's name. */
+const mostNameCharacters = 80;
+
 const machineFields = [
   'Comment',
   'StartAt',
@@ -100,6 +103,9 @@ function checkMachine(machine: Fields, known: readonly string[], place: Place): 
   const states = asFields(machine.States, `${place.name}’s States`);
   assertTarget(machine.StartAt, 'StartAt', states, place.name);
   for (const [name, state] of Object.entries(states)) {
+    if (name.length < 1 || name.length > mostNameCharacters) {
+      throw new UnsupportedError(`${place.name} has a state named ${JSON.stringify(name)}`);
+    }
     checkState({ ...place, name: `state ${name}` }, state as State, states);
   }
 }
@@ -230,6 +236,21 @@ export function toInterpreted(definition: Definition, timeScale: number): Defini
     StartAt: definition.StartAt,
     States: Object.fromEntries(states) as Record<string, State>,
   };
+}
+
+/** Leads to the state that a redrive goes on with: no state of a definition has this name. */
+const leadingIn = '';
+
+/**
+ * The definition, for the interpreter, that goes on with a state. Its input is another state's
+ * result, since what the interpreter itself is given is the execution's input.
+ */
+export function continuedAt(
+  { States }: Definition,
+  { name, input }: { readonly name: string; readonly input: unknown },
+): Definition {
+  const lead = { Type: 'Pass', Result: { input }, OutputPath: '$.input', Next: name };
+  return { StartAt: leadingIn, States: { ...States, [leadingIn]: lead } };
 }
 
 function interpretedState(state: State, timeScale: number): State {

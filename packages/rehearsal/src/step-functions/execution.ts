@@ -3,6 +3,7 @@ import type { Definition } from './definition.js';
 import { History, HistoryWriter } from './history.js';
 import { States, type DistributedMap } from './interpreter.js';
 import { MapRun, type Child, type ExecutionStatus, type MapRunEnd } from './map-run.js';
+import type { Progress } from './progress.js';
 import type { Task } from './state-error.js';
 
 /** What an execution needs of the state machine that it is of. */
@@ -27,10 +28,12 @@ export class Execution implements Child {
   error: string | undefined;
   cause: string | undefined;
   stopDate: number | undefined;
-  /** Resolves when it has ended, however it did. */
-  readonly ended: Promise<void>;
-  readonly #abort = new AbortController();
-  readonly #writer = new HistoryWriter(this.history);
+  redriveDate: number | undefined;
+  redriveCount = 0;
+  /** Resolves when it has ended, however it did; after a redrive there is another one. */
+  ended: Promise<void>;
+  readonly #progress: Progress = {};
+  #attempt: Attempt;
 
   constructor(
     private readonly machine: Machine,
@@ -42,42 +45,79 @@ export class Execution implements Child {
     readonly mapRun?: MapRun,
   ) {
     machine.onExecution(this);
-    this.ended = this.#run();
+    this.#attempt = this.#newAttempt();
+    this.ended = this.#run(this.#attempt, 0, 'ExecutionStarted', {
+      executionStartedEventDetails: { input, roleArn: machine.roleArn },
+    });
   }
 
   get stateMachineArn(): string {
     return this.machine.arn;
   }
 
-  /** Ends it from outside; its functions that are at work finish in vain. */
-  stop(error?: string, cause?: string): void {
-    if (this.status !== 'RUNNING') return;
-    this.#end('ABORTED', { error, cause });
-    this.#writer.end(this.history.events.length, 'ExecutionAborted', {
-      executionAbortedEventDetails: { error, cause },
-    });
-    this.#abort.abort();
+  get notRedrivable(): string | undefined {
+    if (this.status === 'RUNNING' || this.status === 'SUCCEEDED') {
+      return `Execution is ${this.status} and cannot be redriven`;
+    }
+    return this.history.isFull ? 'Execution history event limit exceeded' : undefined;
   }
 
-  async #run(): Promise<void> {
-    const { machine } = this;
-    const history = this.#writer;
-    const started = history.add(0, 'ExecutionStarted', {
-      executionStartedEventDetails: { input: this.input, roleArn: machine.roleArn },
+  /** Ends it from outside; its functions that are at work finish in vain. */
+  stop(error?: string, cause?: string): void {
+    if (this.status !== 'RUNNING' && this.status !== 'PENDING_REDRIVE') return;
+    this.#end('ABORTED', { error, cause });
+    this.#attempt.history.end(this.history.events.length, 'ExecutionAborted', {
+      executionAbortedEventDetails: { error, cause },
     });
+    this.#attempt.abort.abort();
+  }
+
+  /** Says that its Map Run will redrive it, if it needs that and can be. */
+  awaitRedrive(): void {
+    if (this.notRedrivable === undefined) this.status = 'PENDING_REDRIVE';
+  }
+
+  /** Goes on from the state that it ended in; only for one that can be redriven. */
+  redrive(): void {
+    this.status = 'RUNNING';
+    this.error = undefined;
+    this.cause = undefined;
+    this.stopDate = undefined;
+    this.redriveDate = Date.now() / 1000;
+    this.redriveCount += 1;
+    this.#attempt = this.#newAttempt();
+    this.ended = this.#run(this.#attempt, this.history.events.length, 'ExecutionRedriven', {
+      executionRedrivenEventDetails: { redriveCount: this.redriveCount },
+    });
+  }
+
+  #newAttempt(): Attempt {
+    return { history: new HistoryWriter(this.history), abort: new AbortController() };
+  }
+
+  async #run(
+    attempt: Attempt,
+    previousEvent: number,
+    event: string,
+    details: Readonly<Record<string, object>>,
+  ): Promise<void> {
+    const { machine } = this;
+    const { history, abort } = attempt;
+    const first = history.add(previousEvent, event, details);
     const states = new States(
       this.definition,
       {
         history,
         timeScale: machine.timeScale,
-        signal: this.#abort.signal,
+        signal: abort.signal,
         context: this.#context(),
         invoke: machine.invoke,
-        runChildren: (map, signal) => this.#runChildren(map, signal),
+        runChildren: (map, signal) => this.#runChildren(history, map, signal),
       },
-      started,
+      first,
+      this.#progress,
     );
-    const timer = this.#limitTime();
+    const timer = this.#limitTime(attempt);
     try {
       const output = await states.run(JSON.parse(this.input));
       if (!history.isOpen) return;
@@ -98,18 +138,18 @@ export class Execution implements Child {
     }
   }
 
-  /** Real time: what is rehearsed faster has no need of less. */
-  #limitTime(): NodeJS.Timeout | undefined {
+  /** Real time, from the start or the redrive: what is rehearsed faster has no need of less. */
+  #limitTime({ history, abort }: Attempt): NodeJS.Timeout | undefined {
     const { TimeoutSeconds } = this.definition;
     if (TimeoutSeconds === undefined) return undefined;
     return setTimeout(
       () => {
-        if (this.status !== 'RUNNING') return;
+        if (!history.isOpen) return;
         this.#end('TIMED_OUT', { error: 'States.Timeout' });
-        this.#writer.end(this.history.events.length, 'ExecutionTimedOut', {
+        history.end(this.history.events.length, 'ExecutionTimedOut', {
           executionTimedOutEventDetails: { error: 'States.Timeout' },
         });
-        this.#abort.abort();
+        abort.abort();
       },
       Math.min(TimeoutSeconds * 1000, 2_147_483_647),
     );
@@ -133,13 +173,26 @@ export class Execution implements Child {
     };
   }
 
-  #runChildren(
-    { name, state, inputs, previousEvent }: DistributedMap,
+  async #runChildren(
+    history: HistoryWriter,
+    map: DistributedMap,
     signal: AbortSignal,
   ): Promise<MapRunEnd> {
+    const { previousEvent, progress } = map;
+    const end =
+      progress.run === undefined
+        ? this.#newMapRun(map).run(history, previousEvent, signal)
+        : progress.run.redrive(history, previousEvent, signal);
+    const { failure } = await end;
+    // AWS redrives no Map Run whose results are too large: the next one is new.
+    if (failure?.name === 'States.DataLimitExceeded') delete progress.run;
+    return end;
+  }
+
+  #newMapRun({ name, state, inputs, progress }: DistributedMap): MapRun {
     const { machine } = this;
     const label = state.Label ?? name;
-    const mapRun = new MapRun({
+    progress.run = new MapRun({
       arn: `${machine.arn.replace(':stateMachine:', ':mapRun:')}/${label}:${randomUUID()}`,
       executionArn: this.arn,
       name,
@@ -147,8 +200,8 @@ export class Execution implements Child {
       inputs,
       startChild: (run, input) => this.#startChild(run, label, state.ItemProcessor, input),
     });
-    machine.onMapRun(mapRun);
-    return mapRun.run(this.#writer, previousEvent, signal);
+    machine.onMapRun(progress.run);
+    return progress.run;
   }
 
   #startChild(mapRun: MapRun, label: string, processor: Definition, input: unknown): Execution {
@@ -157,4 +210,10 @@ export class Execution implements Child {
     const arn = `${prefix}/${label}:${name}`;
     return new Execution(this.machine, arn, name, JSON.stringify(input), processor, mapRun);
   }
+}
+
+/** What belongs to the start, or to one redrive. */
+interface Attempt {
+  readonly history: HistoryWriter;
+  readonly abort: AbortController;
 }

@@ -18,7 +18,7 @@ const start = Date.now() - performance.now();
 /** The history of one execution. */
 export class History {
   readonly events: HistoryEvent[] = [];
-  /** States entered and retried, as AWS bills them. */
+  /** States entered and retried, and redrives, as AWS bills them. */
   transitions = 0;
   /** The largest input or output of a state or an execution, in bytes of JSON. */
   largestPayload = 0;
@@ -60,7 +60,8 @@ export class HistoryWriter {
         `The execution reached the maximum number of history events (${mostEvents}).`,
       );
     }
-    if (type.endsWith('StateEntered')) this.history.transitions += 1;
+    if (type.endsWith('StateEntered') || type === 'ExecutionRedriven')
+      this.history.transitions += 1;
     return this.history.push(previous, type, details);
   }
 

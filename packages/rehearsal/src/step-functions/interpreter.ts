@@ -1,9 +1,16 @@
 import type * as Interpreter from 'aws-local-stepfunctions';
 import pLimit from 'p-limit';
-import { assertPayload, StateError, type Task } from './state-error.js';
-import { toInterpreted, type Definition, type MapState, type State } from './definition.js';
+import {
+  continuedAt,
+  toInterpreted,
+  type Definition,
+  type MapState,
+  type State,
+} from './definition.js';
 import type { HistoryWriter } from './history.js';
 import type { MapRunEnd } from './map-run.js';
+import type { IterationProgress, MapProgress, Progress } from './progress.js';
+import { assertPayload, StateError, type Task } from './state-error.js';
 
 /** Node 20 has no such thing, and it is all of Node 22 that the interpreter wants. */
 function withResolvers(): { promise: Promise<unknown>; resolve: unknown; reject: unknown } {
@@ -39,6 +46,7 @@ export interface DistributedMap {
   readonly state: MapState;
   readonly inputs: readonly unknown[];
   readonly previousEvent: number;
+  readonly progress: MapProgress;
 }
 
 /** AWS runs no more iterations of an inline Map at a time. */
@@ -51,16 +59,21 @@ export class States {
   #entered: { readonly wait: Promise<void>; readonly open: () => void } = gate();
   /** Which attempt of a task counts: an earlier one that timed out finishes in vain. */
   #attempt = 0;
+  /** What a redrive keeps of the Map that it goes on with; a retry keeps nothing. */
+  #keptMap: MapProgress | undefined;
   readonly #stop = new AbortController();
   /** That the execution has ended, or that these states have. */
   readonly #signal: AbortSignal;
 
+  /** @param progress where to go on, and what is kept up to date meanwhile */
   constructor(
     private readonly definition: Definition,
     private readonly surroundings: Surroundings,
     previousEvent: number,
+    private readonly progress: Progress,
   ) {
     this.#last = previousEvent;
+    this.#keptMap = progress.current?.map;
     this.#signal = AbortSignal.any([surroundings.signal, this.#stop.signal]);
   }
 
@@ -71,11 +84,15 @@ export class States {
 
   /** @throws an error whose name and message are the error and the cause that the states failed with */
   async run(input: unknown): Promise<unknown> {
+    const { current, end } = this.progress;
+    if (end !== undefined) return end.output;
     const { StateMachine } = await loadInterpreter();
     const { timeScale, context } = this.surroundings;
-    const machine = new StateMachine(toInterpreted(this.definition, timeScale) as never, {
-      validationOptions: { noValidate: true },
-    });
+    const interpreted = toInterpreted(this.definition, timeScale);
+    const machine = new StateMachine(
+      (current === undefined ? interpreted : continuedAt(interpreted, current)) as never,
+      { validationOptions: { noValidate: true } },
+    );
     const handlers = Object.entries(this.definition.States)
       .filter(([, { Type }]) => Type === 'Task' || Type === 'Map')
       .map(([name, state]) => [name, (given: unknown) => this.#task(name, state, given)]);
@@ -113,23 +130,28 @@ export class States {
   /** @throws StateError when a limit is passed that the interpreter knows nothing of */
   async #record(events: AsyncIterable<InterpreterEvent>): Promise<void> {
     const { history } = this.surroundings;
+    let isOnRecord = this.progress.current !== undefined;
+    let left: InterpreterState | undefined;
     for await (const { type, state, Error: error } of events) {
-      if (state === undefined) continue;
-      const kind = this.definition.States[state.name]?.Type ?? state.type;
+      if (state === undefined || !history.isOpen) continue;
+      const definition = this.definition.States[state.name];
+      if (definition === undefined) continue;
       if (type === 'StateEntered') {
-        this.#last = history.add(this.#last, `${kind}StateEntered`, {
-          stateEnteredEventDetails: { name: state.name, input: history.payload(state.input) },
-        });
-        if (kind === 'Task' || kind === 'Map') this.#entered.open();
+        // At once, so that whatever ends the attempt finds it in a state.
+        if (left !== undefined) this.#leave(left);
+        left = undefined;
+        if (!isOnRecord) this.#enter(state);
+        isOnRecord = false;
+        if (definition.Type === 'Task' || definition.Type === 'Map') this.#entered.open();
       } else if (type === 'StateExited') {
-        const output = history.payload(state.output);
-        assertPayload(output, state.name);
-        this.#last = history.add(this.#last, `${kind}StateExited`, {
-          stateExitedEventDetails: { name: state.name, output },
-        });
-      } else if (type === 'StateFailed' && kind === 'Task' && error === 'States.Timeout') {
+        left = state;
+      } else if (
+        type === 'StateFailed' &&
+        definition.Type === 'Task' &&
+        error === 'States.Timeout'
+      ) {
         this.#attempt += 1;
-        const { scheduled, details } = namesOf(this.definition.States[state.name]);
+        const { scheduled, details } = namesOf(definition);
         this.#last = history.add(this.#last, `${scheduled}TimedOut`, {
           [`${details}TimedOutEventDetails`]: { error },
         });
@@ -138,6 +160,30 @@ export class States {
         this.#entered.open();
       }
     }
+    if (left === undefined || !history.isOpen) return;
+    this.#leave(left);
+    this.progress.end = { output: left.output };
+  }
+
+  #enter({ name, input }: InterpreterState): void {
+    const { history } = this.surroundings;
+    this.#last = history.add(this.#last, `${this.#typeOf(name)}StateEntered`, {
+      stateEnteredEventDetails: { name, input: history.payload(input) },
+    });
+    this.progress.current = { name, input };
+  }
+
+  #leave({ name, output }: InterpreterState): void {
+    const { history } = this.surroundings;
+    const text = history.payload(output);
+    assertPayload(text, name);
+    this.#last = history.add(this.#last, `${this.#typeOf(name)}StateExited`, {
+      stateExitedEventDetails: { name, output: text },
+    });
+  }
+
+  #typeOf(name: string): string | undefined {
+    return this.definition.States[name]?.Type;
   }
 
   async #task(name: string, state: State, given: unknown): Promise<unknown> {
@@ -158,6 +204,7 @@ export class States {
     const { scheduled, details } = namesOf(state);
     this.#attempt += 1;
     const attempt = this.#attempt;
+    const counts = (): boolean => attempt === this.#attempt && !this.#signal.aborted;
     const parameters = history.payload(given);
     assertPayload(parameters, name);
     this.#last = history.add(this.#last, `${scheduled}Scheduled`, {
@@ -166,7 +213,7 @@ export class States {
     this.#last = history.add(this.#last, `${scheduled}Started`);
     try {
       const result = await invoke(resource, given);
-      if (attempt === this.#attempt) {
+      if (counts()) {
         this.#last = history.add(this.#last, `${scheduled}Succeeded`, {
           [`${details}SucceededEventDetails`]: { resource, output: history.payload(result) },
         });
@@ -174,7 +221,7 @@ export class States {
       return result;
     } catch (thrown) {
       const { name: error, message: cause } = thrown as Error;
-      if (attempt === this.#attempt) {
+      if (counts()) {
         this.#last = history.add(this.#last, `${scheduled}Failed`, {
           [`${details}FailedEventDetails`]: { resource, error, cause },
         });
@@ -188,15 +235,21 @@ export class States {
       throw new StateError('States.Runtime', `the items of ${name} are no array`);
     }
     const inputs = await this.#select(state, items, input);
+    if (this.#signal.aborted) throw new StateError('States.Runtime', 'aborted');
     const { history } = this.surroundings;
-    this.#last = history.add(this.#last, 'MapStateStarted', {
-      mapStateStartedEventDetails: { length: inputs.length },
-    });
+    const progress = this.#keptMap ?? { iterations: [] };
+    if (this.#keptMap === undefined) {
+      this.#last = history.add(this.#last, 'MapStateStarted', {
+        mapStateStartedEventDetails: { length: inputs.length },
+      });
+      if (this.progress.current !== undefined) this.progress.current.map = progress;
+    }
+    this.#keptMap = undefined;
     try {
       const outputs =
         state.ItemProcessor.ProcessorConfig?.Mode === 'DISTRIBUTED'
-          ? await this.#distribute(name, state, inputs)
-          : await this.#inline(name, state, inputs, items);
+          ? await this.#distribute({ name, state, inputs, previousEvent: this.#last, progress })
+          : await this.#inline(name, state, inputs, items, progress);
       this.#last = history.add(this.#last, 'MapStateSucceeded');
       return outputs;
     } catch (error) {
@@ -205,8 +258,7 @@ export class States {
     }
   }
 
-  async #distribute(name: string, state: MapState, inputs: readonly unknown[]): Promise<unknown> {
-    const map = { name, state, inputs, previousEvent: this.#last };
+  async #distribute(map: DistributedMap): Promise<unknown> {
     const { outputs, lastEvent, failure } = await this.surroundings.runChildren(map, this.#signal);
     this.#last = lastEvent;
     if (failure !== undefined) throw failure;
@@ -218,6 +270,7 @@ export class States {
     state: MapState,
     inputs: readonly unknown[],
     items: readonly unknown[],
+    { iterations }: MapProgress,
   ): Promise<unknown> {
     const { history } = this.surroundings;
     const started = this.#last;
@@ -230,17 +283,26 @@ export class States {
     const isStopped = (): boolean => signal.aborted;
     const iterate = async (itemInput: unknown, index: number): Promise<unknown> => {
       if (isStopped()) return undefined;
+      const known = iterations[index];
+      if (known?.hasSucceeded === true) return known.end?.output;
+      const progress: IterationProgress = known ?? {};
+      iterations[index] = progress;
       const details = { name, index };
-      const first = history.add(started, 'MapIterationStarted', {
-        mapIterationStartedEventDetails: details,
-      });
+      const first =
+        known === undefined
+          ? history.add(started, 'MapIterationStarted', {
+              mapIterationStartedEventDetails: details,
+            })
+          : started;
       const states = new States(
         state.ItemProcessor,
         { ...this.surroundings, signal, context: this.#contextOf(index, items[index]) },
         first,
+        progress,
       );
       try {
         const output = await states.run(itemInput);
+        if (history.isOpen) progress.hasSucceeded = true;
         this.#last = history.add(states.lastEvent, 'MapIterationSucceeded', {
           mapIterationSucceededEventDetails: details,
         });
@@ -304,12 +366,13 @@ interface InterpreterEvent {
   readonly type: string;
   /** The error's name, of a state that failed. */
   readonly Error?: string;
-  readonly state?: {
-    readonly name: string;
-    readonly type: string;
-    readonly input: unknown;
-    readonly output?: unknown;
-  };
+  readonly state?: InterpreterState;
+}
+
+interface InterpreterState {
+  readonly name: string;
+  readonly input: unknown;
+  readonly output?: unknown;
 }
 
 /** How AWS calls the events of a task, which depends on how it names its function. */

@@ -2,7 +2,9 @@ import pLimit from 'p-limit';
 import type { HistoryWriter } from './history.js';
 import { assertPayload, StateError } from './state-error.js';
 
-export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
+/** `PENDING_REDRIVE` is for children alone, whose Map Run will come to them. */
+export type ExecutionStatus =
+  'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED' | 'PENDING_REDRIVE';
 
 /** What a Map Run needs of the executions that are its children. */
 export interface Child {
@@ -11,7 +13,11 @@ export interface Child {
   /** JSON. */
   readonly output: string | undefined;
   readonly ended: Promise<void>;
+  /** Why it can't be redriven; undefined when it can. */
+  readonly notRedrivable: string | undefined;
   readonly stop: () => void;
+  readonly awaitRedrive: () => void;
+  readonly redrive: () => void;
 }
 
 export interface MapRunProps {
@@ -39,6 +45,8 @@ export class MapRun {
   readonly maxConcurrency: number;
   readonly startDate = Date.now() / 1000;
   stopDate: number | undefined;
+  redriveDate: number | undefined;
+  redriveCount = 0;
   status: ExecutionStatus = 'RUNNING';
   /** In the order of their items. */
   readonly children: Child[] = [];
@@ -65,15 +73,34 @@ export class MapRun {
    * Runs the children; the first to fail ends the others.
    * @param signal that whatever the Map Run belongs to has ended
    */
-  async run(
+  run(history: HistoryWriter, previousEvent: number, signal: AbortSignal): Promise<MapRunEnd> {
+    const lastEvent = history.add(previousEvent, 'MapRunStarted', {
+      mapRunStartedEventDetails: { mapRunArn: this.arn },
+    });
+    return this.#runChildren(history, lastEvent, signal);
+  }
+
+  /** Runs the children that have not succeeded, each from where it ended, and those that are new. */
+  redrive(history: HistoryWriter, previousEvent: number, signal: AbortSignal): Promise<MapRunEnd> {
+    this.status = 'RUNNING';
+    this.stopDate = undefined;
+    this.redriveDate = Date.now() / 1000;
+    this.redriveCount += 1;
+    const { arn: mapRunArn, redriveCount } = this;
+    const lastEvent = history.add(previousEvent, 'MapRunRedriven', {
+      mapRunRedrivenEventDetails: { mapRunArn, redriveCount },
+    });
+    for (const child of this.children) child.awaitRedrive();
+    return this.#runChildren(history, lastEvent, signal);
+  }
+
+  async #runChildren(
     history: HistoryWriter,
     previousEvent: number,
     signal: AbortSignal,
   ): Promise<MapRunEnd> {
-    const { arn, name, inputs, startChild } = this.props;
-    let lastEvent = history.add(previousEvent, 'MapRunStarted', {
-      mapRunStartedEventDetails: { mapRunArn: arn },
-    });
+    const { name, inputs, startChild } = this.props;
+    let lastEvent = previousEvent;
     const over = new AbortController();
     const isOver = (): boolean => over.signal.aborted;
     const finish = (status: ExecutionStatus): void => {
@@ -86,11 +113,11 @@ export class MapRun {
     const abort = (): void => finish('ABORTED');
     signal.addEventListener('abort', abort, { once: true });
     const limit = pLimit(this.maxConcurrency);
-    const ends = inputs.map((input) =>
+    const ends = inputs.map((input, index) =>
       limit(async () => {
         if (isOver()) return undefined;
-        const child = startChild(this, input);
-        this.children.push(child);
+        const child = (this.children[index] ??= startChild(this, input));
+        if (child.status === 'PENDING_REDRIVE') child.redrive();
         await child.ended;
         if (child.status !== 'SUCCEEDED') finish('FAILED');
         return JSON.parse(child.output ?? 'null') as unknown;

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { ServiceError } from '../service-error.js';
 import { parseDefinition } from './definition.js';
 import { Execution, type Machine } from './execution.js';
-import type { MapRun } from './map-run.js';
+import type { ExecutionStatus, MapRun } from './map-run.js';
 import { mostPayloadBytes, type Task } from './state-error.js';
 
 export interface StepFunctionsServiceProps {
@@ -31,7 +31,9 @@ interface Input {
   readonly input?: string;
   readonly error?: string;
   readonly cause?: string;
+  readonly clientToken?: string;
   readonly statusFilter?: string;
+  readonly redriveFilter?: string;
   readonly maxResults?: number;
   readonly nextToken?: string;
   readonly reverseOrder?: boolean;
@@ -48,6 +50,8 @@ export class StepFunctionsService {
   readonly #machines = new Map<string, Machine & { readonly creationDate: number }>();
   readonly #executions = new Map<string, Execution>();
   readonly #mapRuns = new Map<string, MapRun>();
+  /** When each request to redrive was answered, by execution and token: asked again, it is the same. */
+  readonly #redrives = new Map<string, number | undefined>();
 
   constructor(private readonly props: StepFunctionsServiceProps) {}
 
@@ -121,6 +125,8 @@ export class StepFunctionsService {
         return this.#history(input);
       case 'StopExecution':
         return this.#stopExecution(input);
+      case 'RedriveExecution':
+        return this.#redriveExecution(input);
       case 'ListExecutions':
         return this.#listExecutions(input);
       case 'ListMapRuns':
@@ -189,7 +195,8 @@ export class StepFunctionsService {
 
   #describeExecution(execution: Execution): object {
     const { arn, stateMachineArn, name, status, startDate, stopDate, input, output } = execution;
-    const { error, cause, mapRun } = execution;
+    const { error, cause, mapRun, redriveCount, redriveDate, notRedrivable } = execution;
+    const redrivable = mapRun === undefined ? 'REDRIVABLE' : 'REDRIVABLE_BY_MAP_RUN';
     return {
       executionArn: arn,
       stateMachineArn,
@@ -202,6 +209,10 @@ export class StepFunctionsService {
       error,
       cause,
       mapRunArn: mapRun?.arn,
+      redriveCount,
+      redriveDate,
+      redriveStatus: notRedrivable === undefined ? redrivable : 'NOT_REDRIVABLE',
+      redriveStatusReason: notRedrivable,
     };
   }
 
@@ -223,19 +234,48 @@ export class StepFunctionsService {
     return { stopDate: execution.stopDate };
   }
 
-  #listExecutions({ stateMachineArn, mapRunArn, statusFilter, ...page }: Input): object {
+  #redriveExecution({ executionArn, clientToken = crypto.randomUUID() }: Input): object {
+    const execution = this.#findExecution(executionArn);
+    const request = `${execution.arn} ${clientToken}`;
+    if (!this.#redrives.has(request)) {
+      const reason =
+        execution.mapRun === undefined
+          ? execution.notRedrivable
+          : 'A child execution is redriven with its parent';
+      if (reason !== undefined) throw new ServiceError('ExecutionNotRedrivable', reason);
+      execution.redrive();
+      this.#redrives.set(request, execution.redriveDate);
+    }
+    return { redriveDate: this.#redrives.get(request) };
+  }
+
+  #listExecutions(input: Input): object {
+    const { stateMachineArn, mapRunArn, statusFilter, redriveFilter, ...page } = input;
     const mapRun = mapRunArn === undefined ? undefined : this.#findMapRun(mapRunArn);
     const machineArn = mapRun === undefined ? this.#findMachine(stateMachineArn).arn : undefined;
     const wanted = this.executions.filter(
       (execution) =>
         execution.mapRun === mapRun &&
         (machineArn === undefined || execution.stateMachineArn === machineArn) &&
-        (statusFilter === undefined || execution.status === statusFilter),
+        (statusFilter === undefined || execution.status === statusFilter) &&
+        (redriveFilter === undefined ||
+          execution.redriveCount > 0 === (redriveFilter === 'REDRIVEN')),
     );
     const { items, nextToken } = pageOf(wanted.toReversed(), page);
     const executions = items.map((execution) => {
-      const { arn, stateMachineArn, name, status, startDate, stopDate } = execution;
-      return { executionArn: arn, stateMachineArn, mapRunArn, name, status, startDate, stopDate };
+      const { arn: executionArn, stateMachineArn, name, status, startDate, stopDate } = execution;
+      const { redriveCount, redriveDate } = execution;
+      return {
+        executionArn,
+        stateMachineArn,
+        mapRunArn,
+        name,
+        status,
+        startDate,
+        stopDate,
+        redriveCount,
+        redriveDate,
+      };
     });
     return { executions, nextToken };
   }
@@ -251,27 +291,40 @@ export class StepFunctionsService {
   }
 
   #findMachine(arn = ''): Machine & { readonly creationDate: number } {
+    assertArn(arn, 'stateMachine');
     const machine = this.#machines.get(arn);
     if (machine !== undefined) return machine;
     throw new ServiceError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`);
   }
 
   #findExecution(arn = ''): Execution {
+    assertArn(arn, 'execution');
     const execution = this.#executions.get(arn);
     if (execution !== undefined) return execution;
     throw new ServiceError('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
   }
 
   #findMapRun(arn = ''): MapRun {
+    assertArn(arn, 'mapRun');
     const mapRun = this.#mapRuns.get(arn);
     if (mapRun !== undefined) return mapRun;
     throw new ServiceError('ResourceNotFound', `Resource not found: '${arn}'`);
   }
 }
 
+function assertArn(arn: string, kind: string): void {
+  if (/^arn:aws[\w-]*:states:[\w-]+:\d{12}:(\w+):[^:]+/.exec(arn)?.[1] === kind) return;
+  throw new ServiceError('InvalidArn', `Invalid Arn: '${arn}'`);
+}
+
+function isUnsuccessful(status: ExecutionStatus): boolean {
+  return status === 'FAILED' || status === 'TIMED_OUT' || status === 'ABORTED';
+}
+
 function describeMapRun(mapRun: MapRun): object {
   const { arn, executionArn, status, startDate, stopDate, maxConcurrency, children, total } =
     mapRun;
+  const { redriveCount, redriveDate } = mapRun;
   const count = (wanted: string): number =>
     children.filter(({ status: one }) => one === wanted).length;
   const counts = {
@@ -283,6 +336,10 @@ function describeMapRun(mapRun: MapRun): object {
     aborted: count('ABORTED'),
     total,
     resultsWritten: 0,
+    failuresNotRedrivable: children.filter(
+      ({ status: one, notRedrivable }) => isUnsuccessful(one) && notRedrivable !== undefined,
+    ).length,
+    pendingRedrive: count('PENDING_REDRIVE'),
   };
   return {
     mapRunArn: arn,
@@ -295,6 +352,8 @@ function describeMapRun(mapRun: MapRun): object {
     toleratedFailurePercentage: 0,
     itemCounts: counts,
     executionCounts: counts,
+    redriveCount,
+    redriveDate,
   };
 }
 
