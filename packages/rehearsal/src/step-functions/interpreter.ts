@@ -1,13 +1,8 @@
 import type * as Interpreter from 'aws-local-stepfunctions';
 import pLimit from 'p-limit';
-import {
-  continuedAt,
-  toInterpreted,
-  type Definition,
-  type MapState,
-  type State,
-} from './definition.js';
+import type { Definition, MapState, State } from './definition.js';
 import type { HistoryWriter } from './history.js';
+import { continuedAt, toInterpreted } from './interpreted-definition.js';
 import type { MapRunEnd } from './map-run.js';
 import type { IterationProgress, MapProgress, Progress } from './progress.js';
 import { assertPayload, StateError, type Task } from './state-error.js';

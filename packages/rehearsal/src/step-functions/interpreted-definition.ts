@@ -1,0 +1,75 @@
+import type { Definition, Fields, Retrier, State } from './definition.js';
+
+/** What the interpreter takes for a Map: a task that is given its items and runs them. */
+const mapResource = 'arn:aws:lambda:us-east-1:123456789012:function:map';
+
+/** As long as a timer can be: AWS gives a task three years, the interpreter a minute. */
+const longestTaskSeconds = 2_147_483;
+
+/**
+ * The definition as the interpreter gets it: waits and retry intervals in rehearsed time, and Maps as
+ * tasks, since it runs no children of its own and shares one context between a Map's iterations.
+ */
+export function toInterpreted(definition: Definition, timeScale: number): Definition {
+  const states = Object.entries(definition.States).map(([name, state]) => [
+    name,
+    interpretedState(state, timeScale),
+  ]);
+  // How long an execution may take is kept by the execution itself.
+  return {
+    StartAt: definition.StartAt,
+    States: Object.fromEntries(states) as Record<string, State>,
+  };
+}
+
+/** Leads to the state that a redrive goes on with: no state of a definition has this name. */
+const leadingIn = '';
+
+/**
+ * The definition, for the interpreter, that goes on with a state. Its input is another state's
+ * result, since what the interpreter itself is given is the execution's input.
+ */
+export function continuedAt(
+  { States }: Definition,
+  { name, input }: { readonly name: string; readonly input: unknown },
+): Definition {
+  const lead = { Type: 'Pass', Result: { input }, OutputPath: '$.input', Next: name };
+  return { StartAt: leadingIn, States: { ...States, [leadingIn]: lead } };
+}
+
+function interpretedState(state: State, timeScale: number): State {
+  const { Seconds, Retry, Catch } = state;
+  const scaled: State = {
+    ...withoutWhole(state),
+    ...(typeof Seconds === 'number' && { Seconds: Seconds / timeScale }),
+    ...(Retry && { Retry: Retry.map((retrier) => scaledRetrier(retrier, timeScale)) }),
+    ...(Catch !== undefined && { Catch: (Catch as readonly Fields[]).map(withoutWhole) }),
+  };
+  if (state.Type === 'Task') return { TimeoutSeconds: longestTaskSeconds, ...scaled };
+  if (state.Type !== 'Map') return scaled;
+  return {
+    ...Object.fromEntries(Object.entries(scaled).filter(([field]) => !mapFields.includes(field))),
+    Type: 'Task',
+    TimeoutSeconds: longestTaskSeconds,
+    Resource: mapResource,
+    Parameters: { 'items.$': state.ItemsPath ?? '$', 'input.$': '$' },
+  };
+}
+
+/** What a Map has that a task has not. */
+const mapFields = ['ItemProcessor', 'ItemsPath', 'ItemSelector', 'MaxConcurrency', 'Label'];
+
+/** `$`, all of it, is what results replace anyway; the interpreter would make a member of that name. */
+function withoutWhole<T extends Fields>(fields: T): T {
+  if (fields.ResultPath !== '$') return fields;
+  return Object.fromEntries(Object.entries(fields).filter(([key]) => key !== 'ResultPath')) as T;
+}
+
+function scaledRetrier(retrier: Retrier, timeScale: number): Retrier {
+  const { IntervalSeconds = 1, MaxDelaySeconds } = retrier;
+  return {
+    ...retrier,
+    IntervalSeconds: IntervalSeconds / timeScale,
+    ...(MaxDelaySeconds !== undefined && { MaxDelaySeconds: MaxDelaySeconds / timeScale }),
+  };
+}
