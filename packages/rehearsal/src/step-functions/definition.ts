@@ -1,8 +1,15 @@
 import { UnsupportedError } from '../service-error.js';
+import { assertChoices } from './choice-rules.js';
+import {
+  asFields,
+  asList,
+  assertInteger,
+  assertTarget,
+  assertType,
+  refuseOthers,
+  type Fields,
+} from './fields.js';
 import { assertPath, assertResultPath, assertTemplate, type Place } from './paths.js';
-
-/** A states-language object of whatever kind, its fields checked. */
-export type Fields = Readonly<Record<string, unknown>>;
 
 export interface Retrier {
   readonly ErrorEquals: readonly string[];
@@ -57,7 +64,8 @@ const fieldsOf: Readonly<Record<string, readonly string[]>> = {
   Pass: [...flow, ...paths, 'Parameters', 'Result', 'ResultPath'],
   Wait: [...flow, ...paths, 'Seconds'],
   Succeed: ['Type', 'Comment', ...paths],
-  Fail: ['Type', 'Comment', 'Error', 'Cause'],
+  Fail: ['Type', 'Comment', 'Error', 'ErrorPath', 'Cause', 'CausePath'],
+  Choice: ['Type', 'Comment', ...paths, 'Choices', 'Default'],
 };
 
 /** Of a state's name. */
@@ -101,7 +109,7 @@ function checkMachine(machine: Fields, known: readonly string[], place: Place): 
   refuseOthers(machine, place.name, known);
   refuseJsonata(machine, place.name);
   const states = asFields(machine.States, `${place.name}’s States`);
-  assertTarget(machine.StartAt, 'StartAt', states, place.name);
+  assertTarget(machine.StartAt, states, `${place.name} has StartAt`);
   for (const [name, state] of Object.entries(states)) {
     if (name.length < 1 || name.length > mostNameCharacters) {
       throw new UnsupportedError(`${place.name} has a state named ${JSON.stringify(name)}`);
@@ -118,7 +126,7 @@ function checkState(place: Place, state: State, states: Fields): void {
   refuseJsonata(state, place.name);
   refuseOthers(state, place.name, known);
   if (known.includes('Next') && state.End !== true) {
-    assertTarget(state.Next, 'Next', states, place.name);
+    assertTarget(state.Next, states, `${place.name} has Next`);
   }
   for (const field of ['InputPath', 'OutputPath', 'ItemsPath']) {
     assertPath(state[field], place, field);
@@ -127,14 +135,18 @@ function checkState(place: Place, state: State, states: Fields): void {
   for (const field of ['Parameters', 'ResultSelector', 'ItemSelector']) {
     assertTemplate(state[field], place, field);
   }
-  for (const retrier of state.Retry ?? []) {
-    refuseOthers(retrier as unknown as Fields, `${place.name}’s Retry`, retrierFields);
+  for (const retrier of checkHandlers(place, state, 'Retry', retrierFields)) {
+    checkRetrier(`${place.name}’s Retry`, retrier);
   }
-  for (const catcher of (state.Catch ?? []) as readonly Fields[]) {
-    refuseOthers(catcher, `${place.name}’s Catch`, catcherFields);
-    assertTarget(catcher.Next, 'Catch.Next', states, place.name);
+  for (const catcher of checkHandlers(place, state, 'Catch', catcherFields)) {
+    assertTarget(catcher.Next, states, `${place.name} has Catch.Next`);
     assertResultPath(catcher.ResultPath, place, 'Catch.ResultPath');
   }
+  if (state.Type === 'Choice') {
+    assertChoices(state.Choices, place, states);
+    if ('Default' in state) assertTarget(state.Default, states, `${place.name} has Default`);
+  }
+  if (state.Type === 'Fail') checkFail(place, state);
   if (state.Type === 'Task') checkTask(place.name, state);
   if (state.Type === 'Map') checkMap(place, state as MapState);
   if (state.Type === 'Wait' && typeof state.Seconds !== 'number') {
@@ -145,6 +157,52 @@ function checkState(place: Place, state: State, states: Fields): void {
     throw new UnsupportedError(
       `${place.name} has Result ${JSON.stringify(state.Result)}, which is not rehearsed`,
     );
+  }
+}
+
+/** Retriers and catchers: which errors they are for. */
+function checkHandlers(
+  { name }: Place,
+  state: State,
+  field: 'Retry' | 'Catch',
+  known: readonly string[],
+): readonly Fields[] {
+  const place = `${name}’s ${field}`;
+  if (state[field] === undefined) return [];
+  const handlers = asList(state[field], place).map((handler) => asFields(handler, place));
+  for (const [index, handler] of handlers.entries()) {
+    refuseOthers(handler, place, known);
+    const names = asList(handler.ErrorEquals, `${place}’s ErrorEquals`);
+    for (const one of names) assertType(one ?? null, 'string', `${place}’s ErrorEquals`);
+    const isLast = index === handlers.length - 1;
+    if (names.includes('States.ALL') && (names.length > 1 || !isLast)) {
+      throw new UnsupportedError(`${place} has States.ALL, which stands alone and comes last`);
+    }
+  }
+  return handlers;
+}
+
+function checkRetrier(place: string, retrier: Fields): void {
+  assertInteger(retrier.IntervalSeconds, 1, `${place}’s IntervalSeconds`);
+  assertInteger(retrier.MaxAttempts, 0, `${place}’s MaxAttempts`);
+  assertInteger(retrier.MaxDelaySeconds, 1, `${place}’s MaxDelaySeconds`);
+  const { BackoffRate = 2, JitterStrategy = 'NONE' } = retrier;
+  if (!(typeof BackoffRate === 'number' && BackoffRate >= 1)) {
+    throw new UnsupportedError(`${place}’s BackoffRate must be a number of 1 or more`);
+  }
+  if (JitterStrategy !== 'NONE' && JitterStrategy !== 'FULL') {
+    throw new UnsupportedError(`${place}’s JitterStrategy must be FULL or NONE`);
+  }
+}
+
+function checkFail(place: Place, state: State): void {
+  for (const field of ['Error', 'Cause']) {
+    const path = `${field}Path`;
+    if (field in state && path in state) {
+      throw new UnsupportedError(`${place.name} has ${field} and ${path}, of which there is one`);
+    }
+    assertType(state[field], 'string', `${place.name}’s ${field}`);
+    if (path in state) assertPath(state[path] ?? '', place, path);
   }
 }
 
@@ -194,24 +252,5 @@ function refuseJsonata({ QueryLanguage }: Fields, place: string): void {
   if (QueryLanguage === undefined || QueryLanguage === 'JSONPath') return;
   throw new UnsupportedError(
     `${place} has QueryLanguage ${JSON.stringify(QueryLanguage)}; only JSONPath is rehearsed`,
-  );
-}
-
-function refuseOthers(value: Fields, place: string, known: readonly string[]): void {
-  const other = Object.keys(value).find((key) => !known.includes(key));
-  if (other !== undefined) {
-    throw new UnsupportedError(`${place} has ${other}, which is not rehearsed`);
-  }
-}
-
-function asFields(value: unknown, place: string): Fields {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
-  throw new UnsupportedError(`${place} must be an object; got ${JSON.stringify(value)}`);
-}
-
-function assertTarget(target: unknown, field: string, states: Fields, place: string): void {
-  if (typeof target === 'string' && Object.hasOwn(states, target)) return;
-  throw new UnsupportedError(
-    `${place} has ${field} ${JSON.stringify(target)}, which is none of its states`,
   );
 }

@@ -128,7 +128,10 @@ export class Execution implements Child {
       });
     } catch (thrown) {
       if (!history.isOpen) return;
-      const { name: error, message: cause } = thrown as Error;
+      const { name, message } = thrown as Error;
+      // A Fail state may leave them out.
+      const error = name === '' ? undefined : name;
+      const cause = message === '' ? undefined : message;
       this.#end('FAILED', { error, cause });
       history.end(states.lastEvent, 'ExecutionFailed', {
         executionFailedEventDetails: { error, cause },

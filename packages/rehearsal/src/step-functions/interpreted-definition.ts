@@ -1,4 +1,6 @@
-import type { Definition, Fields, Retrier, State } from './definition.js';
+import { interpretedRule } from './choice-rules.js';
+import type { Definition, Retrier, State } from './definition.js';
+import type { Fields } from './fields.js';
 
 /** What the interpreter takes for a Map: a task that is given its items and runs them. */
 const mapResource = 'arn:aws:lambda:us-east-1:123456789012:function:map';
@@ -45,6 +47,11 @@ function interpretedState(state: State, timeScale: number): State {
     ...(Retry && { Retry: Retry.map((retrier) => scaledRetrier(retrier, timeScale)) }),
     ...(Catch !== undefined && { Catch: (Catch as readonly Fields[]).map(withoutWhole) }),
   };
+  // The interpreter has words of its own for what a Fail state doesn't say.
+  if (state.Type === 'Fail') return { Error: '', Cause: '', ...state };
+  if (state.Type === 'Choice') {
+    return { ...state, Choices: (state.Choices as readonly Fields[]).map(interpretedRule) };
+  }
   if (state.Type === 'Task') return { TimeoutSeconds: longestTaskSeconds, ...scaled };
   if (state.Type !== 'Map') return scaled;
   return {
