@@ -68,6 +68,11 @@ describe('the states language', () => {
     assembly.remove();
   });
 
+  it('gives a task the years that it asks for', async () => {
+    const task = invoke('Work', { TimeoutSeconds: 99_999_999, End: true });
+    expect(await run(one(task), { key: 'years' })).toMatchObject({ status: 'SUCCEEDED' });
+  });
+
   describe('Catch', () => {
     const caught = invoke('Work', {
       Catch: [

@@ -5,8 +5,8 @@ import type { Fields } from './fields.js';
 /** What the interpreter takes for a Map: a task that is given its items and runs them. */
 const mapResource = 'arn:aws:lambda:us-east-1:123456789012:function:map';
 
-/** As long as a timer can be: AWS gives a task three years, the interpreter a minute. */
-const longestTaskSeconds = 2_147_483;
+/** As long as a timer can be, which with more would go off at once; AWS waits for years. */
+const longestSeconds = 2_147_483;
 
 /**
  * The definition as the interpreter gets it: waits and retry intervals in rehearsed time, and Maps as
@@ -40,10 +40,14 @@ export function continuedAt(
 }
 
 function interpretedState(state: State, timeScale: number): State {
-  const { Seconds, Retry, Catch } = state;
+  const { Seconds, TimeoutSeconds = longestSeconds, Retry, Catch } = state;
+  // The interpreter gives a task a minute unless it is told otherwise.
+  const timeout = { TimeoutSeconds: Math.min(Number(TimeoutSeconds), longestSeconds) };
   const scaled: State = {
     ...withoutWhole(state),
-    ...(typeof Seconds === 'number' && { Seconds: Seconds / timeScale }),
+    ...(typeof Seconds === 'number' && {
+      Seconds: Math.min(Seconds / timeScale, longestSeconds),
+    }),
     ...(Retry && { Retry: Retry.map((retrier) => scaledRetrier(retrier, timeScale)) }),
     ...(Catch !== undefined && { Catch: (Catch as readonly Fields[]).map(withoutWhole) }),
   };
@@ -52,12 +56,12 @@ function interpretedState(state: State, timeScale: number): State {
   if (state.Type === 'Choice') {
     return { ...state, Choices: (state.Choices as readonly Fields[]).map(interpretedRule) };
   }
-  if (state.Type === 'Task') return { TimeoutSeconds: longestTaskSeconds, ...scaled };
+  if (state.Type === 'Task') return { ...scaled, ...timeout };
   if (state.Type !== 'Map') return scaled;
   return {
     ...Object.fromEntries(Object.entries(scaled).filter(([field]) => !mapFields.includes(field))),
     Type: 'Task',
-    TimeoutSeconds: longestTaskSeconds,
+    ...timeout,
     Resource: mapResource,
     Parameters: { 'items.$': state.ItemsPath ?? '$', 'input.$': '$' },
   };
@@ -73,10 +77,10 @@ function withoutWhole<T extends Fields>(fields: T): T {
 }
 
 function scaledRetrier(retrier: Retrier, timeScale: number): Retrier {
-  const { IntervalSeconds = 1, MaxDelaySeconds } = retrier;
+  const { IntervalSeconds = 1, MaxDelaySeconds = Infinity } = retrier;
   return {
     ...retrier,
     IntervalSeconds: IntervalSeconds / timeScale,
-    ...(MaxDelaySeconds !== undefined && { MaxDelaySeconds: MaxDelaySeconds / timeScale }),
+    MaxDelaySeconds: Math.min(MaxDelaySeconds / timeScale, longestSeconds),
   };
 }
