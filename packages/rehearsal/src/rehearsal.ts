@@ -15,6 +15,7 @@ import { RdsDataService } from './rds-data/rds-data-service.js';
 import { UnsupportedError } from './service-error.js';
 import { StateError } from './step-functions/state-error.js';
 import { StepFunctionsService } from './step-functions/step-functions-service.js';
+import { TimeScale } from './time-scale.js';
 
 export interface RehearsalProps {
   /** The folder of a cloud assembly, with its `manifest.json`. */
@@ -25,7 +26,8 @@ export interface RehearsalProps {
   readonly timeScale?: number | undefined;
   /**
    * Environment variables in which functions are told how long to wait, in milliseconds, which the
-   * time scale divides too. What that takes off is put back in the account.
+   * time scale divides too; one that is no number is refused. What that takes off is put back in the
+   * account.
    * @default none
    */
   readonly scaledVariables?: readonly string[] | undefined;
@@ -104,7 +106,7 @@ class Parts {
   rdsData: RdsDataService | undefined;
   environment: Readonly<Record<string, string>> = {};
   readonly #faults: Faults;
-  readonly #timeScale: number;
+  readonly #timeScale: TimeScale;
   readonly #server: FastifyInstance = fastify({ logger: false, forceCloseConnections: true });
   readonly #engines: Engine[] = [];
   #lambda: LambdaService | undefined;
@@ -117,11 +119,8 @@ class Parts {
   #isDeployed = false;
 
   constructor(private readonly props: RehearsalProps) {
-    const { timeScale = 1, faults = {} } = props;
-    if (!(timeScale >= 1 && Number.isFinite(timeScale))) {
-      throw new RangeError(`timeScale must be a number of 1 or more; got ${timeScale}`);
-    }
-    this.#timeScale = timeScale;
+    const { timeScale = 1, scaledVariables = [], faults = {} } = props;
+    this.#timeScale = new TimeScale(timeScale, scaledVariables);
     this.#faults = new Faults(faults);
     this.assembly = readCloudAssembly(props.assembly);
   }
@@ -144,7 +143,7 @@ class Parts {
     );
     this.#lambda.register(this.#server);
     this.#stepFunctions = new StepFunctionsService({
-      timeScale: this.#timeScale,
+      timeScale: this.#timeScale.factor,
       invoke: (resource, given) => this.#task(resource, given),
     });
     this.#stepFunctions.register(this.#server);
@@ -237,15 +236,8 @@ class Parts {
   }
 
   #poolOf(definition: FunctionDefinition): FunctionPool {
-    const scaled = Object.entries(definition.environment).map(([name, value]) => [
-      name,
-      this.#isScaled(name) ? String(Number(value) / this.#timeScale) : value,
-    ]);
     return new FunctionPool({
-      definition: {
-        ...definition,
-        environment: Object.fromEntries(scaled) as Record<string, string>,
-      },
+      definition: this.#timeScale.scaled(definition),
       // Read when an instance starts: by then the server listens.
       environment: () => this.environment,
       mostInstances: this.props.mostInstances ?? 4,
@@ -253,29 +245,17 @@ class Parts {
     });
   }
 
-  #isScaled(variable: string): boolean {
-    return this.props.scaledVariables?.includes(variable) ?? false;
-  }
-
   async #invoke(pool: FunctionPool, payload: string): Promise<Invocation> {
     const crash = this.#isDeployed ? this.#faults.nextCrash() : undefined;
     const invocation = await pool.invoke(payload, crash);
     if (invocation.hasCrashed) this.#faults.countCrash();
     const { definition } = pool;
-    const removedMs = this.#removedFrom(definition, invocation.durationMs);
+    const removedMs = this.#timeScale.removedFrom(definition, invocation.durationMs);
     // Billed by the millisecond begun, loading included.
     const seconds = Math.ceil(invocation.durationMs + invocation.initMs + removedMs) / 1000;
     this.#lambdaRequests += 1;
     this.#gigabyteSeconds += seconds * (definition.memoryMegabytes / 1024);
     return invocation;
-  }
-
-  /** What the time scale has taken off an invocation that waited for as long as it was told. */
-  #removedFrom({ environment }: FunctionDefinition, durationMs: number): number {
-    const scaled = Object.entries(environment)
-      .filter(([name]) => this.#isScaled(name))
-      .reduce((sum, [, value]) => sum + Number(value), 0);
-    return durationMs < scaled ? 0 : scaled * (this.#timeScale - 1);
   }
 
   #poolFor(name: string): FunctionPool {

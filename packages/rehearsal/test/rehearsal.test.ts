@@ -13,7 +13,7 @@ import {
   type HistoryEvent,
 } from '@aws-sdk/client-sfn';
 // Built, since a function's process begins with a file of it.
-import { Rehearsal } from '@stepcompute/rehearsal';
+import { Rehearsal, UnsupportedError } from '@stepcompute/rehearsal';
 import { documentRetry, invoke, writeAssembly } from './deployed-assembly.js';
 
 const functions = {
@@ -495,6 +495,18 @@ describe('a rehearsal', () => {
     expect(counted.account().lambdaGigabyteSeconds).toBeLessThan(76);
     await counted.close();
   });
+
+  it.each(['soon', '', 'NaN', 'Infinity', '10 s'])(
+    'refuses to scale a variable that is no number: %j',
+    async (value) => {
+      const properties = { Environment: { Variables: { DELAY_MS: value } } };
+      const refused = writeAssembly({ functions: { Echo: { ...functions.Echo, properties } } });
+      const start = Rehearsal.start({ assembly: refused.folder, scaledVariables: ['DELAY_MS'] });
+      await expect(start).rejects.toThrow(UnsupportedError);
+      await expect(start).rejects.toThrow(`Echo has DELAY_MS ${JSON.stringify(value)}`);
+      refused.remove();
+    },
+  );
 
   it('injects the same faults for the same seed, and retries get over them', async () => {
     const rehearse = async (seed: number) => {
