@@ -22,6 +22,7 @@ const machine = (state: object, fields: object = {}): object => ({
   ...fields,
 });
 const choice = (rule: object): object => machine({ Type: 'Choice', Choices: [rule] });
+const nested = (depth: number): unknown => JSON.parse('['.repeat(depth) + ']'.repeat(depth));
 const within = (processor: object): object => ({
   ...map,
   ItemProcessor: { ...map.ItemProcessor, ...processor },
@@ -117,7 +118,7 @@ describe('a definition', () => {
     [
       'Express children',
       machine(within({ ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'EXPRESS' } })),
-      /state Only has EXPRESS children/,
+      /state Only has "EXPRESS" children/,
     ],
     [
       'tolerated failures',
@@ -259,7 +260,7 @@ describe('a definition', () => {
     ],
     ['an End of a Choice', machine({ Type: 'Choice', Choices: [], End: true }), /Only has End/],
     ['a state without a name', { StartAt: '', States: { '': task } }, /a state named ""/],
-    ['a Parallel', machine({ Type: 'Parallel', Branches: [], End: true }), /of type Parallel/],
+    ['a Parallel', machine({ Type: 'Parallel', Branches: [], End: true }), /of type "Parallel"/],
     [
       'a wait until a time',
       machine({ Type: 'Wait', Timestamp: '2026-01-01T00:00:00Z', End: true }),
@@ -289,6 +290,27 @@ describe('a definition', () => {
         Parameters: { FunctionName: 'f', Payload: { 'a.$': 'States.JsonToString($.b)' } },
       }),
       /States\.JsonToString/,
+    ],
+    ['a state that is none', { StartAt: 'Only', States: { Only: null } }, /state Only must be an/],
+    ['a type that objects have', machine({ Type: 'constructor' }), /of type "constructor"/],
+    ['both an end and a next', machine({ ...task, Next: 'Only' }), /either Next, or End/],
+    ['an end that is none', machine({ ...task, End: false }), /either Next, or End/],
+    [
+      'half a second',
+      machine({ Type: 'Wait', Seconds: 0.5, End: true }),
+      /Seconds must be an integ/,
+    ],
+    ['no function', machine({ ...task, Parameters: {} }), /have no FunctionName/],
+    [
+      'a processor that is none',
+      machine({ ...map, ItemProcessor: [] }),
+      /ItemProcessor must be an/,
+    ],
+    ['less than none at a time', machine({ ...map, MaxConcurrency: -1 }), /MaxConcurrency must be/],
+    [
+      'what is deeper than anybody writes',
+      machine({ Type: 'Pass', Result: nested(100_000), End: true }),
+      /nested more than 200 deep/,
     ],
     ['a state that leads nowhere', machine({ Type: 'Pass', Next: 'Nowhere' }), /Next "Nowhere"/],
     ['no end', machine({ Type: 'Pass' }), /state Only has Next undefined/],

@@ -83,7 +83,7 @@ const machines = {
     TimeoutSeconds: 1,
     States: {
       Work: invoke('Work', { Next: 'Wait' }),
-      Wait: { Type: 'Wait', Seconds: 1e9, End: true },
+      Wait: { Type: 'Wait', Seconds: 99_999_999, End: true },
     },
   },
   inline: map({

@@ -98,6 +98,7 @@ const invokeFields = ['FunctionName', 'FunctionName.$', 'Payload', 'Payload.$'];
  * @throws UnsupportedError naming the state and the field
  */
 export function parseDefinition(definition: unknown): Definition {
+  assertShallow(definition);
   checkMachine(asFields(definition, 'the state machine'), machineFields, {
     name: 'the state machine',
     isInline: false,
@@ -108,31 +109,36 @@ export function parseDefinition(definition: unknown): Definition {
 function checkMachine(machine: Fields, known: readonly string[], place: Place): void {
   refuseOthers(machine, place.name, known);
   refuseJsonata(machine, place.name);
+  assertType(machine.Comment, 'string', `${place.name}’s Comment`);
+  assertInteger(machine.TimeoutSeconds, 1, `${place.name}’s TimeoutSeconds`);
   const states = asFields(machine.States, `${place.name}’s States`);
   assertTarget(machine.StartAt, states, `${place.name} has StartAt`);
   for (const [name, state] of Object.entries(states)) {
     if (name.length < 1 || name.length > mostNameCharacters) {
       throw new UnsupportedError(`${place.name} has a state named ${JSON.stringify(name)}`);
     }
-    checkState({ ...place, name: `state ${name}` }, state as State, states);
+    const here = { ...place, name: `state ${name}` };
+    checkState(here, asFields(state, here.name) as State, states);
   }
 }
 
 function checkState(place: Place, state: State, states: Fields): void {
-  const known = fieldsOf[state.Type];
+  const known = Object.hasOwn(fieldsOf, state.Type) ? fieldsOf[state.Type] : undefined;
   if (known === undefined) {
-    throw new UnsupportedError(`${place.name} is of type ${state.Type}, which is not rehearsed`);
+    throw new UnsupportedError(
+      `${place.name} is of type ${JSON.stringify(state.Type)}, which is not rehearsed`,
+    );
   }
   refuseJsonata(state, place.name);
   refuseOthers(state, place.name, known);
-  if (known.includes('Next') && state.End !== true) {
-    assertTarget(state.Next, states, `${place.name} has Next`);
-  }
+  assertType(state.Comment, 'string', `${place.name}’s Comment`);
+  if (known.includes('Next')) checkFlow(place.name, state, states);
   for (const field of ['InputPath', 'OutputPath', 'ItemsPath']) {
     assertPath(state[field], place, field);
   }
   assertResultPath(state.ResultPath, place, 'ResultPath');
   for (const field of ['Parameters', 'ResultSelector', 'ItemSelector']) {
+    if (field in state) asFields(state[field], `${place.name}’s ${field}`);
     assertTemplate(state[field], place, field);
   }
   for (const retrier of checkHandlers(place, state, 'Retry', retrierFields)) {
@@ -149,14 +155,24 @@ function checkState(place: Place, state: State, states: Fields): void {
   if (state.Type === 'Fail') checkFail(place, state);
   if (state.Type === 'Task') checkTask(place.name, state);
   if (state.Type === 'Map') checkMap(place, state as MapState);
-  if (state.Type === 'Wait' && typeof state.Seconds !== 'number') {
-    throw new UnsupportedError(`${place.name} has no Seconds, the one way to wait here`);
+  if (state.Type === 'Wait') {
+    if (!('Seconds' in state)) {
+      throw new UnsupportedError(`${place.name} has no Seconds, the one way to wait here`);
+    }
+    assertInteger(state.Seconds, 0, `${place.name}’s Seconds`);
   }
   if (state.Type === 'Pass' && 'Result' in state && !state.Result) {
     // The interpreter takes it for none.
     throw new UnsupportedError(
       `${place.name} has Result ${JSON.stringify(state.Result)}, which is not rehearsed`,
     );
+  }
+}
+
+function checkFlow(place: string, state: State, states: Fields): void {
+  if (!('End' in state)) assertTarget(state.Next, states, `${place} has Next`);
+  else if (state.End !== true || 'Next' in state) {
+    throw new UnsupportedError(`${place} must have either Next, or End that is true`);
   }
 }
 
@@ -206,7 +222,8 @@ function checkFail(place: Place, state: State): void {
   }
 }
 
-function checkTask(place: string, { Resource, Parameters }: State): void {
+function checkTask(place: string, { Resource, Parameters, TimeoutSeconds }: State): void {
+  assertInteger(TimeoutSeconds, 1, `${place}’s TimeoutSeconds`);
   const isOptimised = Resource === 'arn:aws:states:::lambda:invoke';
   const isFunction =
     typeof Resource === 'string' && /^arn:aws:lambda:[^:]*:\d*:function:[^.]+$/.test(Resource);
@@ -215,12 +232,12 @@ function checkTask(place: string, { Resource, Parameters }: State): void {
       `${place} has Resource ${JSON.stringify(Resource)}; only Lambda functions are rehearsed`,
     );
   }
-  if (isOptimised) {
-    refuseOthers(
-      asFields(Parameters, `${place}’s Parameters`),
-      `${place}’s Parameters`,
-      invokeFields,
-    );
+  if (!isOptimised) return;
+  const parameters = asFields(Parameters, `${place}’s Parameters`);
+  refuseOthers(parameters, `${place}’s Parameters`, invokeFields);
+  assertType(parameters.FunctionName, 'string', `${place}’s FunctionName`);
+  if (!('FunctionName' in parameters) && !('FunctionName.$' in parameters)) {
+    throw new UnsupportedError(`${place}’s Parameters have no FunctionName`);
   }
 }
 
@@ -231,18 +248,24 @@ function checkMap(place: Place, state: MapState): void {
       throw new UnsupportedError(`${name} tolerates failures (${field}), which is not rehearsed`);
     }
   }
-  const { ProcessorConfig = {} } = state.ItemProcessor as {
-    ProcessorConfig?: { Mode?: string; ExecutionType?: string };
-  };
-  const { Mode = 'INLINE', ExecutionType = 'STANDARD', ...others } = ProcessorConfig;
+  assertInteger(state.MaxConcurrency, 0, `${name}’s MaxConcurrency`);
+  assertType(state.Label, 'string', `${name}’s Label`);
+  const processor = asFields(state.ItemProcessor, `${name}’s ItemProcessor`);
+  const {
+    Mode = 'INLINE',
+    ExecutionType = 'STANDARD',
+    ...others
+  } = asFields(processor.ProcessorConfig ?? {}, `${name}’s ProcessorConfig`);
   refuseOthers(others, `${name}’s ProcessorConfig`, []);
-  if (!['INLINE', 'DISTRIBUTED'].includes(Mode)) {
-    throw new UnsupportedError(`${name} has the unknown mode ${Mode}`);
+  if (Mode !== 'INLINE' && Mode !== 'DISTRIBUTED') {
+    throw new UnsupportedError(`${name} has the unknown mode ${JSON.stringify(Mode)}`);
   }
   if (ExecutionType !== 'STANDARD') {
-    throw new UnsupportedError(`${name} has ${ExecutionType} children, which are not rehearsed`);
+    throw new UnsupportedError(
+      `${name} has ${JSON.stringify(ExecutionType)} children, which are not rehearsed`,
+    );
   }
-  checkMachine(state.ItemProcessor as unknown as Fields, processorFields, {
+  checkMachine(processor, processorFields, {
     name: `${name}’s ItemProcessor`,
     isInline: Mode === 'INLINE',
   });
@@ -253,4 +276,20 @@ function refuseJsonata({ QueryLanguage }: Fields, place: string): void {
   throw new UnsupportedError(
     `${place} has QueryLanguage ${JSON.stringify(QueryLanguage)}; only JSONPath is rehearsed`,
   );
+}
+
+/** Far more than anybody writes, and few enough to go through. */
+const mostNested = 200;
+
+/** @throws UnsupportedError for what would be too deep for a recursion */
+function assertShallow(definition: unknown): void {
+  let level = [definition];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > mostNested) {
+      throw new UnsupportedError(`the state machine is nested more than ${mostNested} deep`);
+    }
+    level = level.flatMap((value) =>
+      typeof value === 'object' && value !== null ? (Object.values(value) as unknown[]) : [],
+    );
+  }
 }
