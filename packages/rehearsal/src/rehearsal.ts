@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { dollarsOf, type Account } from './account.js';
 import {
   readCloudAssembly,
@@ -7,6 +7,7 @@ import {
   type FunctionDefinition,
 } from './cloud-assembly.js';
 import { Faults, type FaultProps } from './faults.js';
+import { createServer } from './http-server.js';
 import { region } from './intrinsics.js';
 import { FunctionPool, type Invocation } from './lambda/function-pool.js';
 import { LambdaService } from './lambda/lambda-service.js';
@@ -107,7 +108,7 @@ class Parts {
   environment: Readonly<Record<string, string>> = {};
   readonly #faults: Faults;
   readonly #timeScale: TimeScale;
-  readonly #server: FastifyInstance = fastify({ logger: false, forceCloseConnections: true });
+  readonly #server: FastifyInstance = createServer();
   readonly #engines: Engine[] = [];
   #lambda: LambdaService | undefined;
   #stepFunctions: StepFunctionsService | undefined;
@@ -127,14 +128,6 @@ class Parts {
 
   async open(): Promise<string> {
     const { host = '127.0.0.1', port = 0 } = this.props;
-    this.#server.addHook('onRequest', async (request, reply) => {
-      if (request.headers.authorization === undefined) {
-        await reply
-          .code(403)
-          .header('x-amzn-errortype', 'MissingAuthenticationToken')
-          .send({ __type: 'MissingAuthenticationToken', message: 'Missing Authentication Token' });
-      }
-    });
     this.rdsData = await this.#openRdsData();
     this.rdsData.register(this.#server);
     this.#lambda = new LambdaService(

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { ServiceError } from '../service-error.js';
+import { readInput, type Kind } from '../input.js';
+import { ServiceError, UnsupportedError } from '../service-error.js';
 import { parseDefinition } from './definition.js';
 import { Execution, type Machine } from './execution.js';
 import type { ExecutionStatus, MapRun } from './map-run.js';
@@ -39,6 +40,26 @@ interface Input {
   readonly reverseOrder?: boolean;
   readonly includeExecutionData?: boolean;
 }
+
+const kinds: Readonly<Record<keyof Input, Kind>> = {
+  name: 'string',
+  definition: 'string',
+  roleArn: 'string',
+  type: 'string',
+  stateMachineArn: 'string',
+  executionArn: 'string',
+  mapRunArn: 'string',
+  input: 'string',
+  error: 'string',
+  cause: 'string',
+  clientToken: 'string',
+  statusFilter: 'string',
+  redriveFilter: 'string',
+  maxResults: 'integer',
+  nextToken: 'string',
+  reverseOrder: 'boolean',
+  includeExecutionData: 'boolean',
+};
 
 const prefix = 'AWSStepFunctions.';
 /** AWS's own page where none is asked for. */
@@ -83,38 +104,27 @@ export class StepFunctionsService {
 
   /** Adds the service's one route to a server. */
   register(server: FastifyInstance): void {
-    server.addContentTypeParser(
-      'application/x-amz-json-1.0',
-      { parseAs: 'string' },
-      (_, body, done) => {
-        try {
-          done(null, JSON.parse(body as string));
-        } catch (error) {
-          done(error as Error);
-        }
-      },
-    );
-    server.post<{ Body: Input }>(
+    server.post<{ Body: string | undefined }>(
       '/',
       { bodyLimit: 4 * mostPayloadBytes },
-      async (request, reply) => {
-        const target = String(request.headers['x-amz-target']);
-        reply.type('application/x-amz-json-1.0');
+      async ({ headers, body }, reply) => {
         try {
-          return JSON.stringify(this.#answer(target.slice(prefix.length), request.body));
+          const target = String(headers['x-amz-target']);
+          const answer = JSON.stringify(this.#answer(target, readInput(body, kinds)));
+          return await reply.type('application/x-amz-json-1.0').send(answer);
         } catch (error) {
-          const { name, message } = error as Error;
-          const isKnown = error instanceof ServiceError || name === 'UnsupportedError';
-          reply.code(isKnown ? 400 : 500);
-          const type = name === 'UnsupportedError' ? 'InvalidDefinition' : name;
-          return JSON.stringify({ __type: isKnown ? type : 'InternalServerError', message });
+          // AWS has this name for what else is wrong with a definition, too.
+          if (error instanceof UnsupportedError) {
+            throw new ServiceError('InvalidDefinition', error.message);
+          }
+          throw error;
         }
       },
     );
   }
 
-  #answer(operation: string, input: Input): object {
-    switch (operation) {
+  #answer(target: string, input: Input): object {
+    switch (target.startsWith(prefix) ? target.slice(prefix.length) : undefined) {
       case 'CreateStateMachine':
         return this.#createStateMachine(input);
       case 'StartExecution':
@@ -136,12 +146,13 @@ export class StepFunctionsService {
       case 'DescribeStateMachine':
         return this.#describeStateMachine(input);
       default:
-        throw new ServiceError('UnknownOperationException', `${operation} is not rehearsed`);
+        throw new ServiceError('UnknownOperationException', `${target} is not rehearsed`);
     }
   }
 
   #createStateMachine({ name = '', definition = '', roleArn = '', type }: Input): object {
     assertName(name);
+    assertOneOf(['STANDARD', 'EXPRESS'], type, 'type');
     if (type === 'EXPRESS') {
       throw new ServiceError('StateMachineTypeNotSupported', 'Express is not rehearsed');
     }
@@ -251,6 +262,8 @@ export class StepFunctionsService {
 
   #listExecutions(input: Input): object {
     const { stateMachineArn, mapRunArn, statusFilter, redriveFilter, ...page } = input;
+    assertOneOf(statuses, statusFilter, 'statusFilter');
+    assertOneOf(['REDRIVEN', 'NOT_REDRIVEN'], redriveFilter, 'redriveFilter');
     const mapRun = mapRunArn === undefined ? undefined : this.#findMapRun(mapRunArn);
     const machineArn = mapRun === undefined ? this.#findMachine(stateMachineArn).arn : undefined;
     const wanted = this.executions.filter(
@@ -310,6 +323,23 @@ export class StepFunctionsService {
     if (mapRun !== undefined) return mapRun;
     throw new ServiceError('ResourceNotFound', `Resource not found: '${arn}'`);
   }
+}
+
+const statuses: readonly ExecutionStatus[] = [
+  'RUNNING',
+  'SUCCEEDED',
+  'FAILED',
+  'TIMED_OUT',
+  'ABORTED',
+  'PENDING_REDRIVE',
+];
+
+function assertOneOf(known: readonly string[], value: string | undefined, member: string): void {
+  if (value === undefined || known.includes(value)) return;
+  throw new ServiceError(
+    'ValidationException',
+    `${member} must be one of ${known.join(', ')}; got ${JSON.stringify(value)}`,
+  );
 }
 
 function assertArn(arn: string, kind: string): void {
@@ -373,15 +403,18 @@ function withoutData(event: object): object {
 
 function pageOf<T>(
   all: readonly T[],
-  { maxResults, nextToken }: Pick<Input, 'maxResults' | 'nextToken'>,
+  { maxResults = 0, nextToken }: Pick<Input, 'maxResults' | 'nextToken'>,
 ): { readonly items: readonly T[]; readonly nextToken: string | undefined } {
-  const from = nextToken === undefined ? 0 : Number(nextToken);
-  if (!Number.isInteger(from))
+  if (nextToken !== undefined && !/^\d{1,15}$/.test(nextToken)) {
     throw new ServiceError('InvalidToken', `Invalid Token: '${nextToken}'`);
-  const size =
-    maxResults === undefined || maxResults === 0 ? defaultPage : Math.min(maxResults, largestPage);
-  const items = all.slice(from, from + size);
-  return { items, nextToken: from + size < all.length ? String(from + size) : undefined };
+  }
+  if (maxResults < 0 || maxResults > largestPage) {
+    throw new ServiceError('ValidationException', `maxResults must be from 0 to ${largestPage}`);
+  }
+  const from = Number(nextToken ?? 0);
+  // 0 is AWS’s word for a page of its own.
+  const end = from + (maxResults === 0 ? defaultPage : maxResults);
+  return { items: all.slice(from, end), nextToken: end < all.length ? String(end) : undefined };
 }
 
 function assertName(name: string): void {
