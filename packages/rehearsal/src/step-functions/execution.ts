@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Definition } from './definition.js';
 import { History, HistoryWriter } from './history.js';
-import { States, type DistributedMap } from './interpreter.js';
+import { States, type MapItems } from './interpreter.js';
 import { MapRun, type Child, type ExecutionStatus, type MapRunEnd } from './map-run.js';
 import type { Progress } from './progress.js';
 import type { Task } from './state-error.js';
@@ -178,7 +178,7 @@ export class Execution implements Child {
 
   async #runChildren(
     history: HistoryWriter,
-    map: DistributedMap,
+    map: MapItems,
     signal: AbortSignal,
   ): Promise<MapRunEnd> {
     const { previousEvent, progress } = map;
@@ -192,7 +192,7 @@ export class Execution implements Child {
     return end;
   }
 
-  #newMapRun({ name, state, inputs, progress }: DistributedMap): MapRun {
+  #newMapRun({ name, state, inputs, progress }: MapItems): MapRun {
     const { machine } = this;
     const label = state.Label ?? name;
     progress.run = new MapRun({
