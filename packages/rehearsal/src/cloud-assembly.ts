@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Intrinsics, arnOf, type Resource, type Resources } from './intrinsics.js';
+import {
+  Intrinsics,
+  arnOf,
+  assertUnconditional,
+  type Resource,
+  type Resources,
+} from './intrinsics.js';
 import { UnsupportedError } from './service-error.js';
 
 /** A Lambda function as its template describes it. */
@@ -101,10 +107,12 @@ class StackReader {
 
   read(): CloudAssembly {
     const providers = this.#readProviders();
-    const triggers = this.#triggersInOrder().map(([id, { Properties = {} }]) =>
+    const triggers = this.#triggersInOrder().map(([id, resource]) => {
+      assertUnconditional(id, resource);
+      const handler = this.#intrinsics.text(resource.Properties?.HandlerArn, `${id}.HandlerArn`);
       // A trigger names a version, whose number is of no meaning here.
-      this.#intrinsics.text(Properties.HandlerArn, `${id}.HandlerArn`).replace(/:\d+$/, ''),
-    );
+      return handler.replace(/:\d+$/, '');
+    });
     return {
       // Those that serve custom resources are never called: of these, triggers alone are rehearsed.
       functions: this.#ofType('AWS::Lambda::Function')
@@ -156,6 +164,7 @@ class StackReader {
   }
 
   #readFunction(logicalId: string, resource: Resource): FunctionDefinition {
+    assertUnconditional(logicalId, resource);
     const { Code, Handler, Runtime, Timeout, MemorySize, Environment } = resource.Properties as {
       readonly Code?: { readonly S3Key?: string };
       readonly Handler?: string;
@@ -188,6 +197,7 @@ class StackReader {
   }
 
   #readStateMachine(logicalId: string, resource: Resource): StateMachineResource {
+    assertUnconditional(logicalId, resource);
     const { DefinitionString, DefinitionSubstitutions, StateMachineType, RoleArn } =
       resource.Properties ?? {};
     if (StateMachineType === 'EXPRESS') {
@@ -209,6 +219,7 @@ class StackReader {
   }
 
   #readCluster(logicalId: string, resource: Resource): ClusterDefinition {
+    assertUnconditional(logicalId, resource);
     const { DatabaseName, EnableHttpEndpoint } = resource.Properties ?? {};
     if (EnableHttpEndpoint !== true) {
       throw new UnsupportedError(
@@ -222,6 +233,7 @@ class StackReader {
     if (attachment === undefined) {
       throw new UnsupportedError(`${logicalId} has no secret attached to it`);
     }
+    assertUnconditional(...attachment);
     return {
       logicalId,
       arn: arnOf(logicalId, resource) ?? '',

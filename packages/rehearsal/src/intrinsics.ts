@@ -7,6 +7,13 @@ export interface Resource {
   readonly Type: string;
   readonly Properties?: Readonly<Record<string, unknown>>;
   readonly DependsOn?: string | readonly string[];
+  readonly Condition?: string;
+}
+
+/** @throws UnsupportedError for a resource that is deployed under a condition, which is not evaluated */
+export function assertUnconditional(logicalId: string, { Condition }: Resource): void {
+  if (Condition === undefined) return;
+  throw new UnsupportedError(`${logicalId} has the Condition ${Condition}, which is not rehearsed`);
 }
 
 const account = '123456789012';
@@ -139,7 +146,10 @@ export class Intrinsics {
 
   #find(name: string, place: string): Resource {
     const resource = this.resources[name];
-    if (resource !== undefined) return resource;
+    if (resource !== undefined) {
+      assertUnconditional(name, resource);
+      return resource;
+    }
     throw new UnsupportedError(`${place} refers to ${name}, which is not in the template`);
   }
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { dollarsOf, type Account } from './account.js';
 import {
   readCloudAssembly,
@@ -7,6 +7,7 @@ import {
   type FunctionDefinition,
 } from './cloud-assembly.js';
 import { Faults, type FaultProps } from './faults.js';
+import { createServer } from './http-server.js';
 import { region } from './intrinsics.js';
 import { FunctionPool, type Invocation } from './lambda/function-pool.js';
 import { LambdaService } from './lambda/lambda-service.js';
@@ -15,6 +16,7 @@ import { RdsDataService } from './rds-data/rds-data-service.js';
 import { UnsupportedError } from './service-error.js';
 import { StateError } from './step-functions/state-error.js';
 import { StepFunctionsService } from './step-functions/step-functions-service.js';
+import { TimeScale } from './time-scale.js';
 
 export interface RehearsalProps {
   /** The folder of a cloud assembly, with its `manifest.json`. */
@@ -25,7 +27,8 @@ export interface RehearsalProps {
   readonly timeScale?: number | undefined;
   /**
    * Environment variables in which functions are told how long to wait, in milliseconds, which the
-   * time scale divides too. What that takes off is put back in the account.
+   * time scale divides too; one that is no number is refused. What that takes off is put back in the
+   * account.
    * @default none
    */
   readonly scaledVariables?: readonly string[] | undefined;
@@ -104,8 +107,8 @@ class Parts {
   rdsData: RdsDataService | undefined;
   environment: Readonly<Record<string, string>> = {};
   readonly #faults: Faults;
-  readonly #timeScale: number;
-  readonly #server: FastifyInstance = fastify({ logger: false, forceCloseConnections: true });
+  readonly #timeScale: TimeScale;
+  readonly #server: FastifyInstance = createServer();
   readonly #engines: Engine[] = [];
   #lambda: LambdaService | undefined;
   #stepFunctions: StepFunctionsService | undefined;
@@ -117,25 +120,14 @@ class Parts {
   #isDeployed = false;
 
   constructor(private readonly props: RehearsalProps) {
-    const { timeScale = 1, faults = {} } = props;
-    if (!(timeScale >= 1 && Number.isFinite(timeScale))) {
-      throw new RangeError(`timeScale must be a number of 1 or more; got ${timeScale}`);
-    }
-    this.#timeScale = timeScale;
+    const { timeScale = 1, scaledVariables = [], faults = {} } = props;
+    this.#timeScale = new TimeScale(timeScale, scaledVariables);
     this.#faults = new Faults(faults);
     this.assembly = readCloudAssembly(props.assembly);
   }
 
   async open(): Promise<string> {
     const { host = '127.0.0.1', port = 0 } = this.props;
-    this.#server.addHook('onRequest', async (request, reply) => {
-      if (request.headers.authorization === undefined) {
-        await reply
-          .code(403)
-          .header('x-amzn-errortype', 'MissingAuthenticationToken')
-          .send({ __type: 'MissingAuthenticationToken', message: 'Missing Authentication Token' });
-      }
-    });
     this.rdsData = await this.#openRdsData();
     this.rdsData.register(this.#server);
     this.#lambda = new LambdaService(
@@ -144,7 +136,7 @@ class Parts {
     );
     this.#lambda.register(this.#server);
     this.#stepFunctions = new StepFunctionsService({
-      timeScale: this.#timeScale,
+      timeScale: this.#timeScale.factor,
       invoke: (resource, given) => this.#task(resource, given),
     });
     this.#stepFunctions.register(this.#server);
@@ -237,15 +229,8 @@ class Parts {
   }
 
   #poolOf(definition: FunctionDefinition): FunctionPool {
-    const scaled = Object.entries(definition.environment).map(([name, value]) => [
-      name,
-      this.#isScaled(name) ? String(Number(value) / this.#timeScale) : value,
-    ]);
     return new FunctionPool({
-      definition: {
-        ...definition,
-        environment: Object.fromEntries(scaled) as Record<string, string>,
-      },
+      definition: this.#timeScale.scaled(definition),
       // Read when an instance starts: by then the server listens.
       environment: () => this.environment,
       mostInstances: this.props.mostInstances ?? 4,
@@ -253,29 +238,17 @@ class Parts {
     });
   }
 
-  #isScaled(variable: string): boolean {
-    return this.props.scaledVariables?.includes(variable) ?? false;
-  }
-
   async #invoke(pool: FunctionPool, payload: string): Promise<Invocation> {
     const crash = this.#isDeployed ? this.#faults.nextCrash() : undefined;
     const invocation = await pool.invoke(payload, crash);
     if (invocation.hasCrashed) this.#faults.countCrash();
     const { definition } = pool;
-    const removedMs = this.#removedFrom(definition, invocation.durationMs);
+    const removedMs = this.#timeScale.removedFrom(definition, invocation.durationMs);
     // Billed by the millisecond begun, loading included.
     const seconds = Math.ceil(invocation.durationMs + invocation.initMs + removedMs) / 1000;
     this.#lambdaRequests += 1;
     this.#gigabyteSeconds += seconds * (definition.memoryMegabytes / 1024);
     return invocation;
-  }
-
-  /** What the time scale has taken off an invocation that waited for as long as it was told. */
-  #removedFrom({ environment }: FunctionDefinition, durationMs: number): number {
-    const scaled = Object.entries(environment)
-      .filter(([name]) => this.#isScaled(name))
-      .reduce((sum, [, value]) => sum + Number(value), 0);
-    return durationMs < scaled ? 0 : scaled * (this.#timeScale - 1);
   }
 
   #poolFor(name: string): FunctionPool {

@@ -1,10 +1,27 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCloudAssembly, type CloudAssembly } from '../src/cloud-assembly.js';
+import { UnsupportedError } from '../src/index.js';
 import { writeAssembly, type AssemblySource } from './assembly.js';
 
 function read(source: AssemblySource): CloudAssembly {
   const assembly = writeAssembly(source);
+  try {
+    return readCloudAssembly(assembly.folder);
+  } finally {
+    assembly.remove();
+  }
+}
+
+/** Reads an assembly after a condition was put on one of its resources. */
+function readWithCondition(source: AssemblySource, id: string): CloudAssembly {
+  const assembly = writeAssembly(source);
+  const file = join(assembly.folder, 'Tiny.template.json');
+  const template = JSON.parse(readFileSync(file, 'utf8')) as {
+    readonly Resources: Readonly<Record<string, object>>;
+  };
+  const conditional = { ...template.Resources[id], Condition: 'IsProduction' };
+  writeFileSync(file, JSON.stringify({ Resources: { ...template.Resources, [id]: conditional } }));
   try {
     return readCloudAssembly(assembly.folder);
   } finally {
@@ -87,6 +104,39 @@ describe('a cloud assembly', () => {
   it('is refused with a custom resource whose work would be left out', () => {
     const resources = { Seed: { Type: 'Custom::SeedData', Properties: { ServiceToken: 'x' } } };
     expect(() => read({ resources })).toThrow(/Seed is a custom resource, Custom::SeedData/);
+  });
+
+  const source = {
+    functions: { Provider: { code: '' }, Work: { code: '' } },
+    machines: { Machine: { StartAt: 'Only', States: { Only: { Type: 'Succeed' } } } },
+    resources: {
+      Version: version('Work'),
+      Trigger: trigger('Version'),
+      Cluster: {
+        Type: 'AWS::RDS::DBCluster',
+        Properties: { EnableHttpEndpoint: true, DatabaseName: 'any' },
+      },
+      Secret: { Type: 'AWS::SecretsManager::Secret' },
+      Attachment: {
+        Type: 'AWS::SecretsManager::SecretTargetAttachment',
+        Properties: { TargetId: { Ref: 'Cluster' }, SecretId: { Ref: 'Secret' } },
+      },
+    },
+  };
+
+  it.each(['Work', 'Machine', 'Role', 'Trigger', 'Version', 'Cluster', 'Attachment', 'Secret'])(
+    'is refused when %s has a condition, which would be passed over',
+    (id) => {
+      expect(() => readWithCondition(source, id)).toThrow(UnsupportedError);
+      expect(() => readWithCondition(source, id)).toThrow(`${id} has the Condition IsProduction`);
+    },
+  );
+
+  it('may have conditions on what has no part in a rehearsal', () => {
+    const metadata = { CDKMetadata: { Type: 'AWS::CDK::Metadata' } };
+    const resources = { ...source.resources, ...metadata };
+    const { functions } = readWithCondition({ ...source, resources }, 'CDKMetadata');
+    expect(functions).toHaveLength(1);
   });
 
   it('is refused when it has stages, which have assemblies of their own', () => {

@@ -21,6 +21,8 @@ const machine = (state: object, fields: object = {}): object => ({
   States: { Only: state },
   ...fields,
 });
+const choice = (rule: object): object => machine({ Type: 'Choice', Choices: [rule] });
+const nested = (depth: number): unknown => JSON.parse('['.repeat(depth) + ']'.repeat(depth));
 const within = (processor: object): object => ({
   ...map,
   ItemProcessor: { ...map.ItemProcessor, ...processor },
@@ -62,6 +64,30 @@ describe('a definition', () => {
         ],
       },
     ],
+    [
+      'catchers',
+      {
+        ...task,
+        Catch: [
+          { ErrorEquals: ['A', 'B'], ResultPath: '$.error', Next: 'Only' },
+          { ErrorEquals: ['States.ALL'], Next: 'Only' },
+        ],
+      },
+    ],
+    ['a Fail of its input', { Type: 'Fail', ErrorPath: '$.error', CausePath: '$.cause' }],
+    ['a Fail without a word', { Type: 'Fail' }],
+    [
+      'a Choice',
+      {
+        Type: 'Choice',
+        Choices: [
+          { Variable: '$.a', NumericGreaterThan: 1, Next: 'Only' },
+          { And: [{ Variable: '$.a', IsPresent: true }], Next: 'Only' },
+          { Not: { Variable: '$.a', BooleanEquals: true }, Next: 'Only' },
+        ],
+        Default: 'Only',
+      },
+    ],
   ])('may have %s', (_, state) => {
     expect(parseDefinition(machine(state))).toEqual(machine(state));
   });
@@ -92,7 +118,7 @@ describe('a definition', () => {
     [
       'Express children',
       machine(within({ ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'EXPRESS' } })),
-      /state Only has EXPRESS children/,
+      /state Only has "EXPRESS" children/,
     ],
     [
       'tolerated failures',
@@ -134,8 +160,107 @@ describe('a definition', () => {
       machine({ ...task, Parameters: { FunctionName: 'f', InvocationType: 'Event' } }),
       /Only’s Parameters has InvocationType/,
     ],
-    ['a Choice', machine({ Type: 'Choice', Choices: [] }), /of type Choice/],
-    ['a Parallel', machine({ Type: 'Parallel', Branches: [], End: true }), /of type Parallel/],
+    [
+      'a catcher that leads nowhere',
+      machine({ ...task, Catch: [{ ErrorEquals: ['A'], Next: 'Nowhere' }] }),
+      /state Only has Catch.Next "Nowhere"/,
+    ],
+    [
+      'a catcher of nothing',
+      machine({ ...task, Catch: [{ ErrorEquals: [], Next: 'Only' }] }),
+      /Only’s Catch’s ErrorEquals must be a list, not empty; got \[\]/,
+    ],
+    [
+      'a catcher of what is no name',
+      machine({ ...task, Catch: [{ ErrorEquals: [7], Next: 'Only' }] }),
+      /Only’s Catch’s ErrorEquals must be a string; got 7/,
+    ],
+    [
+      'a catcher after the one of all',
+      machine({
+        ...task,
+        Catch: [
+          { ErrorEquals: ['States.ALL'], Next: 'Only' },
+          { ErrorEquals: ['A'], Next: 'Only' },
+        ],
+      }),
+      /Only’s Catch has States.ALL, which stands alone and comes last/,
+    ],
+    [
+      'all errors beside one',
+      machine({ ...task, Retry: [{ ErrorEquals: ['States.ALL', 'A'] }] }),
+      /Only’s Retry has States.ALL/,
+    ],
+    [
+      'half a retry',
+      machine({ ...task, Retry: [{ ErrorEquals: ['A'], MaxAttempts: 0.5 }] }),
+      /Only’s Retry’s MaxAttempts must be an integer from 0 to 99999999; got 0.5/,
+    ],
+    [
+      'an interval that shrinks',
+      machine({ ...task, Retry: [{ ErrorEquals: ['A'], BackoffRate: 0.5 }] }),
+      /BackoffRate must be a number of 1 or more/,
+    ],
+    [
+      'Catch where nothing is tried',
+      machine({ Type: 'Pass', Catch: [], End: true }),
+      /state Only has Catch, which is not rehearsed/,
+    ],
+    [
+      'a Fail with two errors',
+      machine({ Type: 'Fail', Error: 'A', ErrorPath: '$.a' }),
+      /state Only has Error and ErrorPath, of which there is one/,
+    ],
+    [
+      'a Fail of a computed cause',
+      machine({ Type: 'Fail', CausePath: "States.Format('{}', $.a)" }),
+      /state Only has CausePath/,
+    ],
+    ['a Choice of nothing', machine({ Type: 'Choice', Choices: [] }), /Choices must be a list/],
+    [
+      'a choice that leads nowhere',
+      choice({ Variable: '$.a', IsNull: true, Next: 'Nowhere' }),
+      /state Only has Choices.Next "Nowhere"/,
+    ],
+    [
+      'a default that leads nowhere',
+      machine({
+        Type: 'Choice',
+        Choices: [{ Variable: '$.a', IsNull: true, Next: 'Only' }],
+        Default: 'Nowhere',
+      }),
+      /state Only has Default "Nowhere"/,
+    ],
+    [
+      'two comparisons in one',
+      choice({ Variable: '$.a', IsNull: true, IsPresent: true, Next: 'Only' }),
+      /needs one comparison/,
+    ],
+    ['no comparison', choice({ Variable: '$.a', Next: 'Only' }), /needs one comparison/],
+    ['a comparison of nothing', choice({ IsNull: true, Next: 'Only' }), /has Variable ""/],
+    [
+      'a comparison with what is no number',
+      choice({ Variable: '$.a', NumericGreaterThan: '1', Next: 'Only' }),
+      /NumericGreaterThan must be a number; got "1"/,
+    ],
+    [
+      'a comparison of times',
+      choice({ Variable: '$.a', TimestampEquals: '2026-01-01T00:00:00Z', Next: 'Only' }),
+      /choice has TimestampEquals, which is not rehearsed/,
+    ],
+    [
+      'a comparison of two paths',
+      choice({ Variable: '$.a', NumericEqualsPath: '$.b', Next: 'Only' }),
+      /choice has NumericEqualsPath/,
+    ],
+    [
+      'a target within a combination',
+      choice({ Not: { Variable: '$.a', IsNull: true, Next: 'Only' }, Next: 'Only' }),
+      /needs one comparison/,
+    ],
+    ['an End of a Choice', machine({ Type: 'Choice', Choices: [], End: true }), /Only has End/],
+    ['a state without a name', { StartAt: '', States: { '': task } }, /a state named ""/],
+    ['a Parallel', machine({ Type: 'Parallel', Branches: [], End: true }), /of type "Parallel"/],
     [
       'a wait until a time',
       machine({ Type: 'Wait', Timestamp: '2026-01-01T00:00:00Z', End: true }),
@@ -165,6 +290,27 @@ describe('a definition', () => {
         Parameters: { FunctionName: 'f', Payload: { 'a.$': 'States.JsonToString($.b)' } },
       }),
       /States\.JsonToString/,
+    ],
+    ['a state that is none', { StartAt: 'Only', States: { Only: null } }, /state Only must be an/],
+    ['a type that objects have', machine({ Type: 'constructor' }), /of type "constructor"/],
+    ['both an end and a next', machine({ ...task, Next: 'Only' }), /either Next, or End/],
+    ['an end that is none', machine({ ...task, End: false }), /either Next, or End/],
+    [
+      'half a second',
+      machine({ Type: 'Wait', Seconds: 0.5, End: true }),
+      /Seconds must be an integ/,
+    ],
+    ['no function', machine({ ...task, Parameters: {} }), /have no FunctionName/],
+    [
+      'a processor that is none',
+      machine({ ...map, ItemProcessor: [] }),
+      /ItemProcessor must be an/,
+    ],
+    ['less than none at a time', machine({ ...map, MaxConcurrency: -1 }), /MaxConcurrency must be/],
+    [
+      'what is deeper than anybody writes',
+      machine({ Type: 'Pass', Result: nested(100_000), End: true }),
+      /nested more than 200 deep/,
     ],
     ['a state that leads nowhere', machine({ Type: 'Pass', Next: 'Nowhere' }), /Next "Nowhere"/],
     ['no end', machine({ Type: 'Pass' }), /state Only has Next undefined/],

@@ -27,6 +27,9 @@ const sources = {
   Logs: `exports.handler = async () => { console.log('out', { a: 1 }); console.error('err'); };`,
 };
 
+/** AWS has names of 64 characters at most. */
+const longestName = 'E'.repeat(64);
+
 const code = (name: keyof typeof sources): { code: string } => ({ code: sources[name] });
 
 describe('Lambda', () => {
@@ -45,6 +48,7 @@ describe('Lambda', () => {
     assembly = writeAssembly({
       functions: {
         Echo: { ...code('Echo') },
+        [longestName]: code('Echo'),
         Module: {
           code: `export const handle = async () => 'module';`,
           file: 'index.mjs',
@@ -88,6 +92,7 @@ describe('Lambda', () => {
     ['name', 'Echo'],
     ['ARN', 'arn:aws:lambda:us-east-1:123456789012:function:Echo'],
     ['name and version', 'Echo:$LATEST'],
+    ['longest ARN', `arn:aws:lambda:us-east-1:123456789012:function:${longestName}:$LATEST`],
     ['version’s ARN', 'arn:aws:lambda:us-east-1:123456789012:function:Echo:1'],
   ])('finds a function by its %s', async (_, name) => {
     const answer = await invoke(name, { a: [1, 'ü'] });

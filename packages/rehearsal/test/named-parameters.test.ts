@@ -20,6 +20,11 @@ describe('named parameters', () => {
     expect(scanStatement(sql).names).toEqual(names);
   });
 
+  it('are no words of the statement, as little as what is quoted or a comment', () => {
+    const { words } = scanStatement(`COPY "stdin" /* stdin */ FROM 'stdin' WHERE :a -- stdin`);
+    expect(words.split(/\s+/)).toEqual(['COPY', 'FROM', 'WHERE', '']);
+  });
+
   it('are replaced, and nothing else is touched', () => {
     const { rewrite } = scanStatement("SELECT ':a', :a::text, :b /* :b */");
     expect(rewrite((name) => `<${name}>`)).toBe("SELECT ':a', <a>::text, <b> /* :b */");

@@ -9,8 +9,9 @@ import {
   type ExecuteStatementCommandOutput,
   type SqlParameter,
 } from '@aws-sdk/client-rds-data';
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { createDatabase, describeOnPostgres } from '../../../testing/postgres/databases.js';
+import { createServer } from '../src/http-server.js';
 import { openEngine, type Engine } from '../src/rds-data/engine.js';
 import { Transactions } from '../src/rds-data/transactions.js';
 import { RdsDataService, type StatementFault } from '../src/rds-data/rds-data-service.js';
@@ -35,7 +36,7 @@ async function start(location: string): Promise<void> {
       return next;
     },
   });
-  server = fastify({ forceCloseConnections: true });
+  server = createServer();
   service.register(server);
   const endpoint = await server.listen({ host: '127.0.0.1', port: 0 });
   const credentials = { accessKeyId: 'x', secretAccessKey: 'x' };
@@ -146,6 +147,13 @@ function behaviour(): void {
     expect(returned.columnMetadata).toMatchObject([{ name: 'i', label: 'i', typeName: 'int4' }]);
     await execute('DROP TABLE counted');
   });
+
+  it.each(['COPY t FROM STDIN', '/* all */ copy (SELECT 1)\nto /* me */ stdout'])(
+    'refuses to wait for what nobody sends: %s',
+    async (sql) => {
+      await expect(execute(sql)).rejects.toMatchObject({ name: 'BadRequestException' });
+    },
+  );
 
   it('runs one statement a call', async () => {
     await expect(execute('SELECT 1; SELECT 2')).rejects.toMatchObject({

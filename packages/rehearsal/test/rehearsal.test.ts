@@ -13,32 +13,28 @@ import {
   type HistoryEvent,
 } from '@aws-sdk/client-sfn';
 // Built, since a function's process begins with a file of it.
-import { Rehearsal } from '@stepcompute/rehearsal';
-import { documentRetry, invoke, writeAssembly } from './deployed-assembly.js';
+import { Rehearsal, UnsupportedError } from '@stepcompute/rehearsal';
+import { invoke, writeAssembly, type Assembly } from './assembly.js';
 
 const functions = {
-  Echo: { source: 'exports.handler = async (event) => event;' },
-  Double: { source: 'exports.handler = async (n) => n * 2;' },
-  /** Counts how many of its kind are at work, in files, since each instance is a process of its own. */
+  Echo: { code: 'exports.handler = async (event) => event;' },
+  Double: { code: 'exports.handler = async (n) => n * 2;' },
   Fail: {
-    source:
-      'exports.handler = async (n) => { if (n === 3) { const e = new Error("no 3"); e.name = "NoThree"; throw e; } return n; };',
+    code: 'exports.handler = async (n) => { if (n === 3) { const e = new Error("no 3"); e.name = "NoThree"; throw e; } return n; };',
   },
-  Hang: { source: 'exports.handler = () => new Promise(() => { setInterval(() => {}, 1000); });' },
-  Exit: { source: 'exports.handler = () => process.exit(3);' },
+  Hang: { code: 'exports.handler = () => new Promise(() => { setInterval(() => {}, 1000); });' },
+  Exit: { code: 'exports.handler = () => process.exit(3);' },
   Late: {
-    source: 'exports.handler = () => new Promise(() => { setInterval(() => {}, 1000); });',
-    properties: { Timeout: 1 },
+    code: 'exports.handler = () => new Promise(() => { setInterval(() => {}, 1000); });',
+    timeoutSeconds: 1,
   },
   Environment: {
-    source: 'exports.handler = async (_, context) => ({ env: process.env, context });',
-    properties: {
-      Environment: { Variables: { DELAY_MS: '600000', NAME: { Ref: 'AWS::Region' } } },
-    },
+    code: 'exports.handler = async (_, context) => ({ env: process.env, context });',
+    environment: { DELAY_MS: '600000', NAME: { Ref: 'AWS::Region' } },
   },
-  Large: { source: 'exports.handler = async () => "x".repeat(300000);' },
-  Broken: { source: 'throw new TypeError("on load");' },
-  Callback: { source: 'exports.handler = (event, _, callback) => callback(null, event.n + 1);' },
+  Large: { code: 'exports.handler = async () => "x".repeat(300000);' },
+  Broken: { code: 'throw new TypeError("on load");' },
+  Callback: { code: 'exports.handler = (event, _, callback) => callback(null, event.n + 1);' },
 };
 
 const inline = {
@@ -57,7 +53,7 @@ const inline = {
       ItemProcessor: {
         ProcessorConfig: { Mode: 'INLINE' },
         StartAt: 'Echo',
-        States: { Echo: invoke('Echo', { End: true, Retry: documentRetry }) },
+        States: { Echo: invoke('Echo', { End: true }) },
       },
       Next: 'Pass',
     },
@@ -79,7 +75,7 @@ const distributed = (functionId: string) => ({
         StartAt: 'Delay',
         States: {
           Delay: { Type: 'Wait', Seconds: 600, Next: 'Work' },
-          Work: invoke(functionId, { End: true, Retry: documentRetry }),
+          Work: invoke(functionId, { End: true }),
         },
       },
       Next: 'Done',
@@ -90,10 +86,10 @@ const distributed = (functionId: string) => ({
 
 const one = (functionId: string) => ({
   StartAt: 'Work',
-  States: { Work: invoke(functionId, { End: true, Retry: documentRetry }) },
+  States: { Work: invoke(functionId, { End: true }) },
 });
 
-const stateMachines = {
+const machines = {
   Inline: inline,
   Distributed: distributed('Double'),
   DistributedFailing: distributed('Fail'),
@@ -105,7 +101,7 @@ const stateMachines = {
         MaxConcurrency: 1,
         ItemProcessor: {
           StartAt: 'Fail',
-          States: { Fail: invoke('Fail', { End: true, Retry: documentRetry }) },
+          States: { Fail: invoke('Fail', { End: true }) },
         },
         End: true,
       },
@@ -123,7 +119,7 @@ const stateMachines = {
   BrokenMachine: one('Broken'),
 };
 
-let assembly: ReturnType<typeof writeAssembly>;
+let assembly: Assembly;
 let rehearsal: Rehearsal;
 let sfn: SFNClient;
 let lambda: LambdaClient;
@@ -138,7 +134,7 @@ function clientsOf(started: Rehearsal): { sfn: SFNClient; lambda: LambdaClient }
 }
 
 beforeAll(async () => {
-  assembly = writeAssembly({ functions, stateMachines });
+  assembly = writeAssembly({ functions, machines });
   rehearsal = await Rehearsal.start({
     assembly: assembly.folder,
     timeScale: 60_000,
@@ -495,6 +491,18 @@ describe('a rehearsal', () => {
     expect(counted.account().lambdaGigabyteSeconds).toBeLessThan(76);
     await counted.close();
   });
+
+  it.each(['soon', '', 'NaN', 'Infinity', '10 s'])(
+    'refuses to scale a variable that is no number: %j',
+    async (value) => {
+      const environment = { DELAY_MS: value };
+      const refused = writeAssembly({ functions: { Echo: { ...functions.Echo, environment } } });
+      const start = Rehearsal.start({ assembly: refused.folder, scaledVariables: ['DELAY_MS'] });
+      await expect(start).rejects.toThrow(UnsupportedError);
+      await expect(start).rejects.toThrow(`Echo has DELAY_MS ${JSON.stringify(value)}`);
+      refused.remove();
+    },
+  );
 
   it('injects the same faults for the same seed, and retries get over them', async () => {
     const rehearse = async (seed: number) => {

@@ -96,7 +96,7 @@ const machines = {
   wait: {
     StartAt: 'Wait',
     States: {
-      Wait: { Type: 'Wait', Seconds: 1e9, Next: 'Task' },
+      Wait: { Type: 'Wait', Seconds: 99_999_999, Next: 'Task' },
       Task: invoke('Work', { End: true }),
     },
   },
@@ -108,7 +108,7 @@ const machines = {
         ItemProcessor: {
           ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
           StartAt: 'Wait',
-          States: { Wait: { Type: 'Wait', Seconds: 1e9, End: true } },
+          States: { Wait: { Type: 'Wait', Seconds: 99_999_999, End: true } },
         },
         End: true,
       },
@@ -187,7 +187,7 @@ const machines = {
   lasting: {
     StartAt: 'Wait',
     TimeoutSeconds: 1,
-    States: { Wait: { Type: 'Wait', Seconds: 1e9, End: true } },
+    States: { Wait: { Type: 'Wait', Seconds: 99_999_999, End: true } },
   },
 };
 

@@ -25,24 +25,19 @@ export class LambdaService {
 
   /** Adds the service's one route to a server. */
   register(server: FastifyInstance): void {
-    server.addContentTypeParser(
-      'application/octet-stream',
-      { parseAs: 'string' },
-      (_, body, done) => done(null, body),
-    );
-    server.post<{ Params: { name: string }; Body: unknown }>(
+    server.post<{ Params: { name: string }; Body: string | undefined }>(
       '/2015-03-31/functions/:name/invocations',
       { bodyLimit: 2 * largestPayload },
       async (request, reply) => {
         try {
           refuseOption(request.headers, 'x-amz-invocation-type', 'RequestResponse');
           refuseOption(request.headers, 'x-amz-log-type', 'None');
-          const name = decodeURIComponent(request.params.name);
+          const { name } = request.params;
           const pool = this.find(name);
           if (pool === undefined) {
             throw new ServiceError('ResourceNotFoundException', `Function not found: ${name}`, 404);
           }
-          const { payload, functionError } = await this.invoke(pool, textOf(request.body));
+          const { payload, functionError } = await this.invoke(pool, eventOf(request.body));
           reply.header('x-amz-executed-version', '$LATEST').type('application/json');
           if (functionError !== undefined) reply.header('x-amz-function-error', functionError);
           return await reply.send(payload);
@@ -66,8 +61,8 @@ function refuseOption(headers: IncomingHttpHeaders, name: string, known: string)
   );
 }
 
-function textOf(body: unknown): string {
-  const text = body === undefined || body === null || body === '' ? '{}' : asText(body);
+function eventOf(body: string | undefined): string {
+  const text = body === undefined || body === '' ? '{}' : body;
   try {
     JSON.parse(text);
   } catch {
@@ -84,8 +79,4 @@ function textOf(body: unknown): string {
     );
   }
   return text;
-}
-
-function asText(body: unknown): string {
-  return typeof body === 'string' ? body : JSON.stringify(body);
 }

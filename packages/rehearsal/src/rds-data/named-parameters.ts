@@ -4,6 +4,8 @@ export interface ScannedStatement {
   readonly names: readonly string[];
   /** The statement with each parameter replaced. */
   readonly rewrite: (replacement: (name: string) => string) => string;
+  /** The statement's own words: without literals, quoted identifiers, comments and parameters. */
+  readonly words: string;
 }
 
 /**
@@ -29,12 +31,13 @@ const token = new RegExp(
 export function scanStatement(sql: string): ScannedStatement {
   const pieces: { readonly text: string; readonly name?: string }[] = [];
   let plainFrom = 0;
+  let words = '';
+  let wordsFrom = 0;
   token.lastIndex = 0;
   for (let match = token.exec(sql); match !== null; match = token.exec(sql)) {
-    if (match[0] === '/*') {
-      token.lastIndex = endOfComment(sql, match.index);
-      continue;
-    }
+    if (match[0] === '/*') token.lastIndex = endOfComment(sql, match.index);
+    words += `${sql.slice(wordsFrom, match.index)} `;
+    wordsFrom = token.lastIndex;
     const name = match[2];
     if (name === undefined) continue;
     pieces.push({ text: sql.slice(plainFrom, match.index) }, { text: match[0], name });
@@ -45,6 +48,7 @@ export function scanStatement(sql: string): ScannedStatement {
     names: [...new Set(pieces.flatMap(({ name }) => name ?? []))],
     rewrite: (replacement) =>
       pieces.map(({ text, name }) => (name === undefined ? text : replacement(name))).join(''),
+    words: words + sql.slice(wordsFrom),
   };
 }
 

@@ -1,9 +1,18 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { readInput, type Kind } from '../input.js';
 import { ServiceError } from '../service-error.js';
 import type { Engine, EngineSession, StatementResult } from './engine.js';
 import { scanStatement } from './named-parameters.js';
 import { Transactions } from './transactions.js';
-import { badRequest, toField, toTypedText, typeNameOf, type Parameter } from './values.js';
+import {
+  badRequest,
+  parameterOf,
+  parameterSetOf,
+  toField,
+  toTypedText,
+  typeNameOf,
+  type Parameter,
+} from './values.js';
 
 /**
  * What can go wrong with a call: the cluster is waking up; the statement is done but its time is said
@@ -50,16 +59,30 @@ interface Body {
   readonly database?: string;
   readonly schema?: string;
   readonly sql?: string;
-  readonly parameters?: readonly Parameter[];
-  readonly parameterSets?: readonly (readonly Parameter[])[];
+  readonly parameters?: readonly unknown[];
+  readonly parameterSets?: readonly unknown[];
   readonly transactionId?: string;
   readonly includeResultMetadata?: boolean;
   readonly formatRecordsAs?: string;
   readonly resultSetOptions?: {
-    readonly decimalReturnType?: string;
-    readonly longReturnType?: string;
+    readonly decimalReturnType?: unknown;
+    readonly longReturnType?: unknown;
   };
 }
+
+const kinds: Readonly<Record<keyof Body, Kind>> = {
+  resourceArn: 'string',
+  secretArn: 'string',
+  database: 'string',
+  schema: 'string',
+  sql: 'string',
+  parameters: 'list',
+  parameterSets: 'list',
+  transactionId: 'string',
+  includeResultMetadata: 'boolean',
+  formatRecordsAs: 'string',
+  resultSetOptions: 'structure',
+};
 
 interface Target {
   readonly engine: Engine;
@@ -96,8 +119,10 @@ export class RdsDataService {
   /** Adds the service's routes to a server. */
   register(server: FastifyInstance): void {
     const serve = (path: string, work: (body: Body) => Promise<object>): void => {
-      server.post<{ Body: Body }>(path, { bodyLimit: 2 * mostRequestBytes }, (request, reply) =>
-        this.#answer(path.slice(1), request.body, reply, work),
+      server.post<{ Body: string | undefined }>(
+        path,
+        { bodyLimit: 2 * mostRequestBytes },
+        (request, reply) => this.#answer(path.slice(1), request.body, reply, work),
       );
     };
     serve('/Execute', (body) => this.#execute(body));
@@ -111,11 +136,11 @@ export class RdsDataService {
 
   async #answer(
     operation: string,
-    body: Body,
+    text: string | undefined,
     reply: FastifyReply,
     work: (body: Body) => Promise<object>,
   ): Promise<FastifyReply> {
-    const requestBytes = Buffer.byteLength(JSON.stringify(body));
+    const requestBytes = Buffer.byteLength(text ?? '');
     const record = (responseBytes: number, error?: string): void =>
       this.props.onCall?.({ operation, requestBytes, responseBytes, error });
     const drop = (): FastifyReply => {
@@ -132,7 +157,7 @@ export class RdsDataService {
       if (requestBytes > mostRequestBytes) {
         throw badRequest('Request size is larger than the allowed 4 MiB');
       }
-      const answer = JSON.stringify(await work(body));
+      const answer = JSON.stringify(await work(readInput(text, kinds)));
       if (fault === 'droppedAnswer') return await drop();
       if (fault === 'timeoutAfterCommit') {
         throw new ServiceError('StatementTimeoutException', 'Request timed out');
@@ -155,11 +180,8 @@ export class RdsDataService {
   }
 
   #targetOf({ resourceArn, secretArn, database, schema }: Body): Target {
-    for (const [name, value] of Object.entries({ resourceArn, secretArn })) {
-      if (typeof value !== 'string' || value === '') {
-        throw new ServiceError('ValidationException', `${name} must not be empty`);
-      }
-    }
+    required(resourceArn, 'resourceArn');
+    required(secretArn, 'secretArn');
     if (schema !== undefined) throw badRequest('The schema parameter is not supported');
     const cluster = this.props.clusters.find((known) => known.resourceArn === resourceArn);
     if (cluster === undefined) {
@@ -186,14 +208,14 @@ export class RdsDataService {
   async #execute(body: Body): Promise<object> {
     const { sql, parameters = [] } = body;
     const result = await this.#on(body, (session) =>
-      run(session, required(sql, 'sql'), parameters),
+      run(session, required(sql, 'sql'), parameters.map(parameterOf)),
     );
     return answerOf(result, body);
   }
 
   async #batchExecute(body: Body): Promise<object> {
     const sql = required(body.sql, 'sql');
-    const sets = body.parameterSets ?? [[]];
+    const sets = (body.parameterSets ?? [[]]).map(parameterSetOf);
     if (sets.length > mostParameterSets) {
       throw badRequest(`At most ${mostParameterSets} parameter sets are allowed`);
     }
@@ -247,7 +269,11 @@ async function run(
   sql: string,
   parameters: readonly Parameter[],
 ): Promise<StatementResult> {
-  const { names, rewrite } = scanStatement(sql);
+  const { names, rewrite, words } = scanStatement(sql);
+  // There is nobody to copy from or to: the engine would wait for ever.
+  if (/^\s*copy\b.*\b(?:stdin|stdout)\b/is.test(words)) {
+    throw badRequest('COPY from or to the client is not supported');
+  }
   const known = new Map(parameters.map((parameter) => [parameter.name, toTypedText(parameter)]));
   const values = names.map((name) => {
     const value = known.get(name);
@@ -310,10 +336,8 @@ function answerOf({ columns, rows, changed }: StatementResult, body: Body): obje
 }
 
 function required(value: string | undefined, name: string): string {
-  if (typeof value !== 'string' || value === '') {
-    throw new ServiceError('ValidationException', `${name} must not be empty`);
-  }
-  return value;
+  if (value !== undefined && value !== '') return value;
+  throw new ServiceError('ValidationException', `${name} must not be empty`);
 }
 
 function sqlStateOf(error: unknown): string | undefined {
@@ -324,7 +348,7 @@ function sqlStateOf(error: unknown): string | undefined {
 /** What PostgreSQL says, in the words of the Data API. */
 function serviceErrorOf(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
-  const { message, detail } = error as { message?: string; detail?: string };
+  const { message, detail, code } = error as { message?: string; detail?: string; code?: string };
   const state = sqlStateOf(error);
   if (state === '57014') return new ServiceError('StatementTimeoutException', 'Request timed out');
   if (state === '42601' && message?.includes('multiple commands') === true) {
@@ -337,5 +361,7 @@ function serviceErrorOf(error: unknown): ServiceError {
       `ERROR: ${message ?? ''}${hint}; SQLState: ${state}`,
     );
   }
-  return new ServiceError('InternalServerErrorException', message ?? 'unknown', 500);
+  // Not in its own words, which may name the database and who it was opened as.
+  const reason = `The database could not be asked (${code ?? 'no code'})`;
+  return new ServiceError('InternalServerErrorException', reason, 500);
 }

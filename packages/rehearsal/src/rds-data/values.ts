@@ -10,9 +10,9 @@ export type Field =
   | { readonly blobValue: string };
 
 export interface Parameter {
-  readonly name?: string;
-  readonly value?: Record<string, unknown>;
-  readonly typeHint?: string;
+  readonly name: string | undefined;
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly typeHint: string | undefined;
 }
 
 /** A parameter as PostgreSQL gets it: its text, and the type that it is sent as. */
@@ -31,9 +31,39 @@ const hints: Readonly<Record<string, readonly [type: string, shape: RegExp]>> = 
   UUID: ['uuid', /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i],
 };
 
+/** @throws ServiceError for what is no parameter */
+export function parameterOf(given: unknown): Parameter {
+  const { name, value, typeHint } = withoutNulls(given, 'parameter');
+  for (const text of [name, typeHint]) {
+    if (text !== undefined && typeof text !== 'string') throw malformed('parameter', given);
+  }
+  return {
+    name: name as string | undefined,
+    value: withoutNulls(value ?? {}, 'value'),
+    typeHint: typeHint as string | undefined,
+  };
+}
+
+/** @throws ServiceError for what is no list of parameters */
+export function parameterSetOf(given: unknown): readonly Parameter[] {
+  if (!Array.isArray(given)) throw malformed('parameter set', given);
+  return given.map(parameterOf);
+}
+
+function withoutNulls(given: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw malformed(what, given);
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
+}
+
+function malformed(what: string, given: unknown): ServiceError {
+  return new ServiceError('SerializationException', `${JSON.stringify(given)} is no ${what}`);
+}
+
 /** @throws ServiceError when AWS takes no such parameter */
-export function toTypedText({ name = '', value = {}, typeHint }: Parameter): TypedText {
-  const [kind, ...others] = Object.keys(value).filter((key) => value[key] !== undefined);
+export function toTypedText({ name = '', value, typeHint }: Parameter): TypedText {
+  const [kind, ...others] = Object.keys(value);
   if (kind === undefined || others.length > 0) {
     throw badRequest(`Parameter "${name}" needs one value`);
   }
@@ -66,7 +96,7 @@ export function toTypedText({ name = '', value = {}, typeHint }: Parameter): Typ
 
 function hintedType(name: string, text: string, typeHint: string | undefined): string {
   if (typeHint === undefined) return 'text';
-  const hint = hints[typeHint];
+  const hint = Object.hasOwn(hints, typeHint) ? hints[typeHint] : undefined;
   if (hint === undefined) throw badRequest(`Unknown type hint ${typeHint}`);
   const [type, shape] = hint;
   if (!shape.test(text)) {

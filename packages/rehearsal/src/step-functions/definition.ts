@@ -1,10 +1,17 @@
 import { UnsupportedError } from '../service-error.js';
+import { assertChoices } from './choice-rules.js';
+import {
+  asFields,
+  asList,
+  assertInteger,
+  assertTarget,
+  assertType,
+  refuseOthers,
+  type Fields,
+} from './fields.js';
 import { assertPath, assertResultPath, assertTemplate, type Place } from './paths.js';
 
-/** A states-language object of whatever kind, its fields checked. */
-type Fields = Readonly<Record<string, unknown>>;
-
-interface Retrier {
+export interface Retrier {
   readonly ErrorEquals: readonly string[];
   readonly IntervalSeconds?: number;
   readonly MaxAttempts?: number;
@@ -57,8 +64,12 @@ const fieldsOf: Readonly<Record<string, readonly string[]>> = {
   Pass: [...flow, ...paths, 'Parameters', 'Result', 'ResultPath'],
   Wait: [...flow, ...paths, 'Seconds'],
   Succeed: ['Type', 'Comment', ...paths],
-  Fail: ['Type', 'Comment', 'Error', 'Cause', 'ErrorPath', 'CausePath'],
+  Fail: ['Type', 'Comment', 'Error', 'ErrorPath', 'Cause', 'CausePath'],
+  Choice: ['Type', 'Comment', ...paths, 'Choices', 'Default'],
 };
+
+/** Of a state's name. */
+const mostNameCharacters = 80;
 
 const machineFields = [
   'Comment',
@@ -87,6 +98,7 @@ const invokeFields = ['FunctionName', 'FunctionName.$', 'Payload', 'Payload.$'];
  * @throws UnsupportedError naming the state and the field
  */
 export function parseDefinition(definition: unknown): Definition {
+  assertShallow(definition);
   checkMachine(asFields(definition, 'the state machine'), machineFields, {
     name: 'the state machine',
     isInline: false,
@@ -97,42 +109,57 @@ export function parseDefinition(definition: unknown): Definition {
 function checkMachine(machine: Fields, known: readonly string[], place: Place): void {
   refuseOthers(machine, place.name, known);
   refuseJsonata(machine, place.name);
+  assertType(machine.Comment, 'string', `${place.name}’s Comment`);
+  assertInteger(machine.TimeoutSeconds, 1, `${place.name}’s TimeoutSeconds`);
   const states = asFields(machine.States, `${place.name}’s States`);
-  assertTarget(machine.StartAt, 'StartAt', states, place.name);
+  assertTarget(machine.StartAt, states, `${place.name} has StartAt`);
   for (const [name, state] of Object.entries(states)) {
-    checkState({ ...place, name: `state ${name}` }, state as State, states);
+    if (name.length < 1 || name.length > mostNameCharacters) {
+      throw new UnsupportedError(`${place.name} has a state named ${JSON.stringify(name)}`);
+    }
+    const here = { ...place, name: `state ${name}` };
+    checkState(here, asFields(state, here.name) as State, states);
   }
 }
 
 function checkState(place: Place, state: State, states: Fields): void {
-  const known = fieldsOf[state.Type];
+  const known = Object.hasOwn(fieldsOf, state.Type) ? fieldsOf[state.Type] : undefined;
   if (known === undefined) {
-    throw new UnsupportedError(`${place.name} is of type ${state.Type}, which is not rehearsed`);
+    throw new UnsupportedError(
+      `${place.name} is of type ${JSON.stringify(state.Type)}, which is not rehearsed`,
+    );
   }
   refuseJsonata(state, place.name);
   refuseOthers(state, place.name, known);
-  if (known.includes('Next') && state.End !== true) {
-    assertTarget(state.Next, 'Next', states, place.name);
-  }
-  for (const field of ['InputPath', 'OutputPath', 'ItemsPath', 'ErrorPath', 'CausePath']) {
+  assertType(state.Comment, 'string', `${place.name}’s Comment`);
+  if (known.includes('Next')) checkFlow(place.name, state, states);
+  for (const field of ['InputPath', 'OutputPath', 'ItemsPath']) {
     assertPath(state[field], place, field);
   }
   assertResultPath(state.ResultPath, place, 'ResultPath');
   for (const field of ['Parameters', 'ResultSelector', 'ItemSelector']) {
+    if (field in state) asFields(state[field], `${place.name}’s ${field}`);
     assertTemplate(state[field], place, field);
   }
-  for (const retrier of state.Retry ?? []) {
-    refuseOthers(retrier as unknown as Fields, `${place.name}’s Retry`, retrierFields);
+  for (const retrier of checkHandlers(place, state, 'Retry', retrierFields)) {
+    checkRetrier(`${place.name}’s Retry`, retrier);
   }
-  for (const catcher of (state.Catch ?? []) as readonly Fields[]) {
-    refuseOthers(catcher, `${place.name}’s Catch`, catcherFields);
-    assertTarget(catcher.Next, 'Catch.Next', states, place.name);
+  for (const catcher of checkHandlers(place, state, 'Catch', catcherFields)) {
+    assertTarget(catcher.Next, states, `${place.name} has Catch.Next`);
     assertResultPath(catcher.ResultPath, place, 'Catch.ResultPath');
   }
+  if (state.Type === 'Choice') {
+    assertChoices(state.Choices, place, states);
+    if ('Default' in state) assertTarget(state.Default, states, `${place.name} has Default`);
+  }
+  if (state.Type === 'Fail') checkFail(place, state);
   if (state.Type === 'Task') checkTask(place.name, state);
   if (state.Type === 'Map') checkMap(place, state as MapState);
-  if (state.Type === 'Wait' && typeof state.Seconds !== 'number') {
-    throw new UnsupportedError(`${place.name} has no Seconds, the one way to wait here`);
+  if (state.Type === 'Wait') {
+    if (!('Seconds' in state)) {
+      throw new UnsupportedError(`${place.name} has no Seconds, the one way to wait here`);
+    }
+    assertInteger(state.Seconds, 0, `${place.name}’s Seconds`);
   }
   if (state.Type === 'Pass' && 'Result' in state && !state.Result) {
     // The interpreter takes it for none.
@@ -142,7 +169,61 @@ function checkState(place: Place, state: State, states: Fields): void {
   }
 }
 
-function checkTask(place: string, { Resource, Parameters }: State): void {
+function checkFlow(place: string, state: State, states: Fields): void {
+  if (!('End' in state)) assertTarget(state.Next, states, `${place} has Next`);
+  else if (state.End !== true || 'Next' in state) {
+    throw new UnsupportedError(`${place} must have either Next, or End that is true`);
+  }
+}
+
+/** Retriers and catchers: which errors they are for. */
+function checkHandlers(
+  { name }: Place,
+  state: State,
+  field: 'Retry' | 'Catch',
+  known: readonly string[],
+): readonly Fields[] {
+  const place = `${name}’s ${field}`;
+  if (state[field] === undefined) return [];
+  const handlers = asList(state[field], place).map((handler) => asFields(handler, place));
+  for (const [index, handler] of handlers.entries()) {
+    refuseOthers(handler, place, known);
+    const names = asList(handler.ErrorEquals, `${place}’s ErrorEquals`);
+    for (const one of names) assertType(one ?? null, 'string', `${place}’s ErrorEquals`);
+    const isLast = index === handlers.length - 1;
+    if (names.includes('States.ALL') && (names.length > 1 || !isLast)) {
+      throw new UnsupportedError(`${place} has States.ALL, which stands alone and comes last`);
+    }
+  }
+  return handlers;
+}
+
+function checkRetrier(place: string, retrier: Fields): void {
+  assertInteger(retrier.IntervalSeconds, 1, `${place}’s IntervalSeconds`);
+  assertInteger(retrier.MaxAttempts, 0, `${place}’s MaxAttempts`);
+  assertInteger(retrier.MaxDelaySeconds, 1, `${place}’s MaxDelaySeconds`);
+  const { BackoffRate = 2, JitterStrategy = 'NONE' } = retrier;
+  if (!(typeof BackoffRate === 'number' && BackoffRate >= 1)) {
+    throw new UnsupportedError(`${place}’s BackoffRate must be a number of 1 or more`);
+  }
+  if (JitterStrategy !== 'NONE' && JitterStrategy !== 'FULL') {
+    throw new UnsupportedError(`${place}’s JitterStrategy must be FULL or NONE`);
+  }
+}
+
+function checkFail(place: Place, state: State): void {
+  for (const field of ['Error', 'Cause']) {
+    const path = `${field}Path`;
+    if (field in state && path in state) {
+      throw new UnsupportedError(`${place.name} has ${field} and ${path}, of which there is one`);
+    }
+    assertType(state[field], 'string', `${place.name}’s ${field}`);
+    if (path in state) assertPath(state[path] ?? '', place, path);
+  }
+}
+
+function checkTask(place: string, { Resource, Parameters, TimeoutSeconds }: State): void {
+  assertInteger(TimeoutSeconds, 1, `${place}’s TimeoutSeconds`);
   const isOptimised = Resource === 'arn:aws:states:::lambda:invoke';
   const isFunction =
     typeof Resource === 'string' && /^arn:aws:lambda:[^:]*:\d*:function:[^.]+$/.test(Resource);
@@ -151,12 +232,12 @@ function checkTask(place: string, { Resource, Parameters }: State): void {
       `${place} has Resource ${JSON.stringify(Resource)}; only Lambda functions are rehearsed`,
     );
   }
-  if (isOptimised) {
-    refuseOthers(
-      asFields(Parameters, `${place}’s Parameters`),
-      `${place}’s Parameters`,
-      invokeFields,
-    );
+  if (!isOptimised) return;
+  const parameters = asFields(Parameters, `${place}’s Parameters`);
+  refuseOthers(parameters, `${place}’s Parameters`, invokeFields);
+  assertType(parameters.FunctionName, 'string', `${place}’s FunctionName`);
+  if (!('FunctionName' in parameters) && !('FunctionName.$' in parameters)) {
+    throw new UnsupportedError(`${place}’s Parameters have no FunctionName`);
   }
 }
 
@@ -167,18 +248,24 @@ function checkMap(place: Place, state: MapState): void {
       throw new UnsupportedError(`${name} tolerates failures (${field}), which is not rehearsed`);
     }
   }
-  const { ProcessorConfig = {} } = state.ItemProcessor as {
-    ProcessorConfig?: { Mode?: string; ExecutionType?: string };
-  };
-  const { Mode = 'INLINE', ExecutionType = 'STANDARD', ...others } = ProcessorConfig;
+  assertInteger(state.MaxConcurrency, 0, `${name}’s MaxConcurrency`);
+  assertType(state.Label, 'string', `${name}’s Label`);
+  const processor = asFields(state.ItemProcessor, `${name}’s ItemProcessor`);
+  const {
+    Mode = 'INLINE',
+    ExecutionType = 'STANDARD',
+    ...others
+  } = asFields(processor.ProcessorConfig ?? {}, `${name}’s ProcessorConfig`);
   refuseOthers(others, `${name}’s ProcessorConfig`, []);
-  if (!['INLINE', 'DISTRIBUTED'].includes(Mode)) {
-    throw new UnsupportedError(`${name} has the unknown mode ${Mode}`);
+  if (Mode !== 'INLINE' && Mode !== 'DISTRIBUTED') {
+    throw new UnsupportedError(`${name} has the unknown mode ${JSON.stringify(Mode)}`);
   }
   if (ExecutionType !== 'STANDARD') {
-    throw new UnsupportedError(`${name} has ${ExecutionType} children, which are not rehearsed`);
+    throw new UnsupportedError(
+      `${name} has ${JSON.stringify(ExecutionType)} children, which are not rehearsed`,
+    );
   }
-  checkMachine(state.ItemProcessor as unknown as Fields, processorFields, {
+  checkMachine(processor, processorFields, {
     name: `${name}’s ItemProcessor`,
     isInline: Mode === 'INLINE',
   });
@@ -191,80 +278,18 @@ function refuseJsonata({ QueryLanguage }: Fields, place: string): void {
   );
 }
 
-function refuseOthers(value: Fields, place: string, known: readonly string[]): void {
-  const other = Object.keys(value).find((key) => !known.includes(key));
-  if (other !== undefined) {
-    throw new UnsupportedError(`${place} has ${other}, which is not rehearsed`);
+/** Far more than anybody writes, and few enough to go through. */
+const mostNested = 200;
+
+/** @throws UnsupportedError for what would be too deep for a recursion */
+function assertShallow(definition: unknown): void {
+  let level = [definition];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > mostNested) {
+      throw new UnsupportedError(`the state machine is nested more than ${mostNested} deep`);
+    }
+    level = level.flatMap((value) =>
+      typeof value === 'object' && value !== null ? (Object.values(value) as unknown[]) : [],
+    );
   }
-}
-
-function asFields(value: unknown, place: string): Fields {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
-  throw new UnsupportedError(`${place} must be an object; got ${JSON.stringify(value)}`);
-}
-
-function assertTarget(target: unknown, field: string, states: Fields, place: string): void {
-  if (typeof target === 'string' && Object.hasOwn(states, target)) return;
-  throw new UnsupportedError(
-    `${place} has ${field} ${JSON.stringify(target)}, which is none of its states`,
-  );
-}
-
-/** What the interpreter takes for a Map: a task that is given its items and runs them. */
-const mapResource = 'arn:aws:lambda:us-east-1:123456789012:function:map';
-
-/** As long as a timer can be: AWS gives a task three years, the interpreter a minute. */
-const longestTaskSeconds = 2_147_483;
-
-/**
- * The definition as the interpreter gets it: waits and retry intervals in rehearsed time, and Maps as
- * tasks, since it runs no children of its own and shares one context between a Map's iterations.
- */
-export function toInterpreted(definition: Definition, timeScale: number): Definition {
-  const states = Object.entries(definition.States).map(([name, state]) => [
-    name,
-    interpretedState(state, timeScale),
-  ]);
-  // How long an execution may take is kept by the execution itself.
-  return {
-    StartAt: definition.StartAt,
-    States: Object.fromEntries(states) as Record<string, State>,
-  };
-}
-
-function interpretedState(state: State, timeScale: number): State {
-  const { Seconds, Retry, Catch } = state;
-  const scaled: State = {
-    ...withoutWhole(state),
-    ...(typeof Seconds === 'number' && { Seconds: Seconds / timeScale }),
-    ...(Retry && { Retry: Retry.map((retrier) => scaledRetrier(retrier, timeScale)) }),
-    ...(Catch !== undefined && { Catch: (Catch as readonly Fields[]).map(withoutWhole) }),
-  };
-  if (state.Type === 'Task') return { TimeoutSeconds: longestTaskSeconds, ...scaled };
-  if (state.Type !== 'Map') return scaled;
-  return {
-    ...Object.fromEntries(Object.entries(scaled).filter(([field]) => !mapFields.includes(field))),
-    Type: 'Task',
-    TimeoutSeconds: longestTaskSeconds,
-    Resource: mapResource,
-    Parameters: { 'items.$': state.ItemsPath ?? '$', 'input.$': '$' },
-  };
-}
-
-/** What a Map has that a task has not. */
-const mapFields = ['ItemProcessor', 'ItemsPath', 'ItemSelector', 'MaxConcurrency', 'Label'];
-
-/** `$`, all of it, is what results replace anyway; the interpreter would make a member of that name. */
-function withoutWhole<T extends Fields>(fields: T): T {
-  if (fields.ResultPath !== '$') return fields;
-  return Object.fromEntries(Object.entries(fields).filter(([key]) => key !== 'ResultPath')) as T;
-}
-
-function scaledRetrier(retrier: Retrier, timeScale: number): Retrier {
-  const { IntervalSeconds = 1, MaxDelaySeconds } = retrier;
-  return {
-    ...retrier,
-    IntervalSeconds: IntervalSeconds / timeScale,
-    ...(MaxDelaySeconds !== undefined && { MaxDelaySeconds: MaxDelaySeconds / timeScale }),
-  };
 }

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import pLimit from 'p-limit';
 import type { Definition } from './definition.js';
-import { History } from './history.js';
-import { States, type DistributedMap, type DistributedMapEnd } from './interpreter.js';
-import { assertPayload, StateError, type Task } from './state-error.js';
-
-export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
+import { History, HistoryWriter } from './history.js';
+import { States, type MapItems } from './interpreter.js';
+import { MapRun, type Child, type ExecutionStatus, type MapRunEnd } from './map-run.js';
+import type { Progress } from './progress.js';
+import type { Task } from './state-error.js';
 
 /** What an execution needs of the state machine that it is of. */
 export interface Machine {
@@ -20,24 +19,8 @@ export interface Machine {
   readonly onMapRun: (mapRun: MapRun) => void;
 }
 
-/** What a Distributed Map does within its execution. */
-export interface MapRun {
-  readonly arn: string;
-  readonly executionArn: string;
-  readonly maxConcurrency: number;
-  readonly startDate: number;
-  stopDate: number | undefined;
-  status: ExecutionStatus;
-  readonly children: Execution[];
-  /** How many children there are to be. */
-  readonly total: number;
-}
-
-/** How many children run at a time unless the Map says otherwise; AWS allows 10,000. */
-const defaultChildren = 1_000;
-
 /** One execution of a state machine, or of a Distributed Map's processor. */
-export class Execution {
+export class Execution implements Child {
   readonly history = new History();
   readonly startDate = Date.now() / 1000;
   status: ExecutionStatus = 'RUNNING';
@@ -45,9 +28,12 @@ export class Execution {
   error: string | undefined;
   cause: string | undefined;
   stopDate: number | undefined;
-  /** Resolves when it has ended, however it did. */
-  readonly ended: Promise<void>;
-  readonly #abort = new AbortController();
+  redriveDate: number | undefined;
+  redriveCount = 0;
+  /** Resolves when it has ended, however it did; after a redrive there is another one. */
+  ended: Promise<void>;
+  readonly #progress: Progress = {};
+  #attempt: Attempt;
 
   constructor(
     private readonly machine: Machine,
@@ -59,52 +45,93 @@ export class Execution {
     readonly mapRun?: MapRun,
   ) {
     machine.onExecution(this);
-    this.ended = this.#run();
+    this.#attempt = this.#newAttempt();
+    this.ended = this.#run(this.#attempt, 0, 'ExecutionStarted', {
+      executionStartedEventDetails: { input, roleArn: machine.roleArn },
+    });
   }
 
   get stateMachineArn(): string {
     return this.machine.arn;
   }
 
-  /** Ends it from outside; its functions that are at work finish in vain. */
-  stop(error: string | undefined, cause: string | undefined): void {
-    if (this.status !== 'RUNNING') return;
-    this.#end('ABORTED', { error, cause });
-    this.history.end(this.history.events.length, 'ExecutionAborted', {
-      executionAbortedEventDetails: { error, cause },
-    });
-    this.#abort.abort();
+  get notRedrivable(): string | undefined {
+    if (this.status === 'RUNNING' || this.status === 'SUCCEEDED') {
+      return `Execution is ${this.status} and cannot be redriven`;
+    }
+    return this.history.isFull ? 'Execution history event limit exceeded' : undefined;
   }
 
-  async #run(): Promise<void> {
-    const { history, machine } = this;
-    const started = history.add(0, 'ExecutionStarted', {
-      executionStartedEventDetails: { input: this.input, roleArn: machine.roleArn },
+  /** Ends it from outside; its functions that are at work finish in vain. */
+  stop(error?: string, cause?: string): void {
+    if (this.status !== 'RUNNING' && this.status !== 'PENDING_REDRIVE') return;
+    this.#end('ABORTED', { error, cause });
+    this.#attempt.history.end(this.history.events.length, 'ExecutionAborted', {
+      executionAbortedEventDetails: { error, cause },
     });
+    this.#attempt.abort.abort();
+  }
+
+  /** Says that its Map Run will redrive it, if it needs that and can be. */
+  awaitRedrive(): void {
+    if (this.notRedrivable === undefined) this.status = 'PENDING_REDRIVE';
+  }
+
+  /** Goes on from the state that it ended in; only for one that can be redriven. */
+  redrive(): void {
+    this.status = 'RUNNING';
+    this.error = undefined;
+    this.cause = undefined;
+    this.stopDate = undefined;
+    this.redriveDate = Date.now() / 1000;
+    this.redriveCount += 1;
+    this.#attempt = this.#newAttempt();
+    this.ended = this.#run(this.#attempt, this.history.events.length, 'ExecutionRedriven', {
+      executionRedrivenEventDetails: { redriveCount: this.redriveCount },
+    });
+  }
+
+  #newAttempt(): Attempt {
+    return { history: new HistoryWriter(this.history), abort: new AbortController() };
+  }
+
+  async #run(
+    attempt: Attempt,
+    previousEvent: number,
+    event: string,
+    details: Readonly<Record<string, object>>,
+  ): Promise<void> {
+    const { machine } = this;
+    const { history, abort } = attempt;
+    const first = history.add(previousEvent, event, details);
     const states = new States(
       this.definition,
       {
         history,
         timeScale: machine.timeScale,
-        signal: this.#abort.signal,
+        signal: abort.signal,
         context: this.#context(),
         invoke: machine.invoke,
-        runChildren: (map, signal) => this.#runChildren(map, signal),
+        runChildren: (map, signal) => this.#runChildren(history, map, signal),
       },
-      started,
+      first,
+      this.#progress,
     );
-    const timer = this.#limitTime();
+    const timer = this.#limitTime(attempt);
     try {
       const output = await states.run(JSON.parse(this.input));
-      if (this.status !== 'RUNNING') return;
+      if (!history.isOpen) return;
       this.output = history.payload(output);
       this.#end('SUCCEEDED', {});
       history.end(states.lastEvent, 'ExecutionSucceeded', {
         executionSucceededEventDetails: { output: this.output },
       });
     } catch (thrown) {
-      if (this.status !== 'RUNNING') return;
-      const { name: error, message: cause } = thrown as Error;
+      if (!history.isOpen) return;
+      const { name, message } = thrown as Error;
+      // A Fail state may leave them out.
+      const error = name === '' ? undefined : name;
+      const cause = message === '' ? undefined : message;
       this.#end('FAILED', { error, cause });
       history.end(states.lastEvent, 'ExecutionFailed', {
         executionFailedEventDetails: { error, cause },
@@ -114,18 +141,18 @@ export class Execution {
     }
   }
 
-  /** Real time: what is rehearsed faster has no need of less. */
-  #limitTime(): NodeJS.Timeout | undefined {
+  /** Real time, from the start or the redrive: what is rehearsed faster has no need of less. */
+  #limitTime({ history, abort }: Attempt): NodeJS.Timeout | undefined {
     const { TimeoutSeconds } = this.definition;
     if (TimeoutSeconds === undefined) return undefined;
     return setTimeout(
       () => {
-        if (this.status !== 'RUNNING') return;
+        if (!history.isOpen) return;
         this.#end('TIMED_OUT', { error: 'States.Timeout' });
-        this.history.end(this.history.events.length, 'ExecutionTimedOut', {
+        history.end(this.history.events.length, 'ExecutionTimedOut', {
           executionTimedOutEventDetails: { error: 'States.Timeout' },
         });
-        this.#abort.abort();
+        abort.abort();
       },
       Math.min(TimeoutSeconds * 1000, 2_147_483_647),
     );
@@ -150,80 +177,46 @@ export class Execution {
   }
 
   async #runChildren(
-    { name, state, inputs, previousEvent }: DistributedMap,
+    history: HistoryWriter,
+    map: MapItems,
     signal: AbortSignal,
-  ): Promise<DistributedMapEnd> {
-    const { history, machine } = this;
+  ): Promise<MapRunEnd> {
+    const { previousEvent, progress } = map;
+    const end =
+      progress.run === undefined
+        ? this.#newMapRun(map).run(history, previousEvent, signal)
+        : progress.run.redrive(history, previousEvent, signal);
+    const { failure } = await end;
+    // AWS redrives no Map Run whose results are too large: the next one is new.
+    if (failure?.name === 'States.DataLimitExceeded') delete progress.run;
+    return end;
+  }
+
+  #newMapRun({ name, state, inputs, progress }: MapItems): MapRun {
+    const { machine } = this;
     const label = state.Label ?? name;
-    // 0 is AWS’s word for no limit of one's own.
-    const { MaxConcurrency = 0 } = state;
-    const maxConcurrency = MaxConcurrency === 0 ? defaultChildren : MaxConcurrency;
-    const mapRun: MapRun = {
+    progress.run = new MapRun({
       arn: `${machine.arn.replace(':stateMachine:', ':mapRun:')}/${label}:${randomUUID()}`,
       executionArn: this.arn,
-      maxConcurrency,
-      startDate: Date.now() / 1000,
-      stopDate: undefined,
-      status: 'RUNNING',
-      children: [],
-      total: inputs.length,
-    };
-    machine.onMapRun(mapRun);
-    let lastEvent = history.add(previousEvent, 'MapRunStarted', {
-      mapRunStartedEventDetails: { mapRunArn: mapRun.arn },
+      name,
+      maxConcurrency: state.MaxConcurrency ?? 0,
+      inputs,
+      startChild: (run, input) => this.#startChild(run, label, state.ItemProcessor, input),
     });
-    const finish = (status: ExecutionStatus): void => {
-      if (mapRun.status !== 'RUNNING') return;
-      mapRun.status = status;
-      mapRun.stopDate = Date.now() / 1000;
-      for (const child of mapRun.children) child.stop(undefined, undefined);
-    };
-    const abort = (): void => finish('ABORTED');
-    signal.addEventListener('abort', abort, { once: true });
-    const limit = pLimit(maxConcurrency);
-    const ends = inputs.map((input) =>
-      limit(async () => {
-        if (mapRun.status !== 'RUNNING') return undefined;
-        const child = this.#startChild(mapRun, label, state.ItemProcessor, input);
-        await child.ended;
-        if (child.status !== 'SUCCEEDED') finish('FAILED');
-        return JSON.parse(child.output ?? 'null') as unknown;
-      }),
-    );
-    try {
-      const outputs = await Promise.all(ends);
-      // AWS gathers them even where the state discards them.
-      if (mapRun.status === 'RUNNING') assertPayload(history.payload(outputs), name);
-      finish('SUCCEEDED');
-      if (mapRun.status !== 'SUCCEEDED') throw toleratedFailureThreshold();
-      lastEvent = history.add(lastEvent, 'MapRunSucceeded');
-      return { outputs, lastEvent, failure: undefined };
-    } catch (thrown) {
-      finish('FAILED');
-      const failure = thrown as Error;
-      lastEvent = history.add(lastEvent, 'MapRunFailed', {
-        mapRunFailedEventDetails: { error: failure.name, cause: failure.message },
-      });
-      return { outputs: [], lastEvent, failure };
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+    machine.onMapRun(progress.run);
+    return progress.run;
   }
 
   #startChild(mapRun: MapRun, label: string, processor: Definition, input: unknown): Execution {
     const name = randomUUID();
     const prefix = this.machine.arn.replace(':stateMachine:', ':execution:');
     const arn = `${prefix}/${label}:${name}`;
-    const text = JSON.stringify(input);
-    const child = new Execution(this.machine, arn, name, text, processor, mapRun);
-    mapRun.children.push(child);
-    return child;
+    return new Execution(this.machine, arn, name, JSON.stringify(input), processor, mapRun);
   }
 }
 
-function toleratedFailureThreshold(): StateError {
-  return new StateError(
-    'States.ExceedToleratedFailureThreshold',
-    'The specified tolerated failure threshold was exceeded',
-  );
+/** What belongs to the start, or to one redrive. */
+interface Attempt {
+  readonly history: HistoryWriter;
+  readonly abort: AbortController;
 }

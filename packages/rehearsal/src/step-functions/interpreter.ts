@@ -1,28 +1,17 @@
-import type * as Interpreter from 'aws-local-stepfunctions';
-import pLimit from 'p-limit';
+import type { Definition, MapState, State } from './definition.js';
+import type { HistoryWriter } from './history.js';
+import { runInline, type Iteration } from './inline-map.js';
+import { continuedAt, toInterpreted } from './interpreted-definition.js';
+import { contextOfItem, inputsOf } from './item-inputs.js';
+import { causeOf, loadInterpreter, type InterpreterEvent } from './load-interpreter.js';
+import type { MapRunEnd } from './map-run.js';
+import type { MapProgress, Progress } from './progress.js';
 import { assertPayload, StateError, type Task } from './state-error.js';
-import { toInterpreted, type Definition, type MapState, type State } from './definition.js';
-import type { History } from './history.js';
-
-/** Node 20 has no such thing, and it is all of Node 22 that the interpreter wants. */
-function withResolvers(): { promise: Promise<unknown>; resolve: unknown; reject: unknown } {
-  let resolve: unknown;
-  let reject: unknown;
-  const promise = new Promise((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
-}
-
-async function loadInterpreter(): Promise<typeof Interpreter> {
-  (Promise as { withResolvers?: unknown }).withResolvers ??= withResolvers;
-  return import('aws-local-stepfunctions');
-}
+import { isTask, StatesLog, taskEventsOf } from './states-log.js';
 
 /** What a run of states needs to know of the execution that it belongs to. */
 export interface Surroundings {
-  readonly history: History;
+  readonly history: HistoryWriter;
   readonly timeScale: number;
   readonly signal: AbortSignal;
   /** The context object, `$$`. */
@@ -30,59 +19,57 @@ export interface Surroundings {
   /** Calls a function: the task's `Resource` and what the state gives to it. */
   readonly invoke: Task;
   /** Runs the items of a Distributed Map as executions of their own. */
-  readonly runChildren: (map: DistributedMap, signal: AbortSignal) => Promise<DistributedMapEnd>;
+  readonly runChildren: (map: MapItems, signal: AbortSignal) => Promise<MapRunEnd>;
 }
 
-export interface DistributedMap {
+/** A Map’s items, each as it is given to its child or iteration. */
+export interface MapItems {
   readonly name: string;
   readonly state: MapState;
   readonly inputs: readonly unknown[];
   readonly previousEvent: number;
+  readonly progress: MapProgress;
 }
-
-export interface DistributedMapEnd {
-  readonly outputs: readonly unknown[];
-  readonly lastEvent: number;
-  readonly failure: Error | undefined;
-}
-
-/** AWS runs no more iterations of an inline Map at a time. */
-const mostInline = 40;
 
 /** Runs a definition's states to their end, and records their events. */
-export class States {
-  #last: number;
-  /** What the interpreter tells comes later than what it does: a task waits until its state is on record. */
-  #entered: { readonly wait: Promise<void>; readonly open: () => void } = gate();
-  /** Which attempt of a task counts: an earlier one that timed out finishes in vain. */
-  #attempt = 0;
+export class States implements Iteration {
+  readonly #log: StatesLog;
+  /** What a redrive keeps of the Map that it goes on with; a retry keeps nothing. */
+  #keptMap: MapProgress | undefined;
   readonly #stop = new AbortController();
   /** That the execution has ended, or that these states have. */
   readonly #signal: AbortSignal;
 
+  /** @param progress where to go on, and what is kept up to date meanwhile */
   constructor(
     private readonly definition: Definition,
     private readonly surroundings: Surroundings,
     previousEvent: number,
+    private readonly progress: Progress,
   ) {
-    this.#last = previousEvent;
+    this.#log = new StatesLog(definition, surroundings.history, progress, previousEvent);
+    this.#keptMap = progress.current?.map;
     this.#signal = AbortSignal.any([surroundings.signal, this.#stop.signal]);
   }
 
   /** The latest event on record. */
   get lastEvent(): number {
-    return this.#last;
+    return this.#log.last;
   }
 
   /** @throws an error whose name and message are the error and the cause that the states failed with */
   async run(input: unknown): Promise<unknown> {
+    const { current, end } = this.progress;
+    if (end !== undefined) return end.output;
     const { StateMachine } = await loadInterpreter();
     const { timeScale, context } = this.surroundings;
-    const machine = new StateMachine(toInterpreted(this.definition, timeScale) as never, {
-      validationOptions: { noValidate: true },
-    });
+    const interpreted = toInterpreted(this.definition, timeScale);
+    const machine = new StateMachine(
+      (current === undefined ? interpreted : continuedAt(interpreted, current)) as never,
+      { validationOptions: { noValidate: true } },
+    );
     const handlers = Object.entries(this.definition.States)
-      .filter(([, { Type }]) => Type === 'Task' || Type === 'Map')
+      .filter(([, state]) => isTask(state))
       .map(([name, state]) => [name, (given: unknown) => this.#task(name, state, given)]);
     const running = machine.run(input as never, {
       overrides: { taskResourceLocalHandlers: Object.fromEntries(handlers) as never },
@@ -90,18 +77,17 @@ export class States {
     });
     const abort = (): void => {
       running.abort();
-      // No event will come any more; whatever waits for one finds out that it is in vain.
-      this.#entered.open();
+      this.#log.close();
     };
     this.#signal.addEventListener('abort', abort, { once: true });
     if (this.#signal.aborted) abort();
     let refused: unknown;
-    const told = this.#record(running.eventLogs as AsyncIterable<InterpreterEvent>).catch(
-      (error: unknown) => {
+    const told = this.#log
+      .follow(running.eventLogs as AsyncIterable<InterpreterEvent>)
+      .catch((error: unknown) => {
         refused = error;
         this.#stop.abort();
-      },
-    );
+      });
     try {
       const output: unknown = await running.result;
       await told;
@@ -115,75 +101,44 @@ export class States {
     throw refused;
   }
 
-  /** @throws StateError when a limit is passed that the interpreter knows nothing of */
-  async #record(events: AsyncIterable<InterpreterEvent>): Promise<void> {
-    const { history } = this.surroundings;
-    for await (const { type, state, Error: error } of events) {
-      if (state === undefined) continue;
-      const kind = this.definition.States[state.name]?.Type ?? state.type;
-      if (type === 'StateEntered') {
-        this.#last = history.add(this.#last, `${kind}StateEntered`, {
-          stateEnteredEventDetails: { name: state.name, input: history.payload(state.input) },
-        });
-        if (kind === 'Task' || kind === 'Map') this.#entered.open();
-      } else if (type === 'StateExited') {
-        const output = history.payload(state.output);
-        assertPayload(output, state.name);
-        this.#last = history.add(this.#last, `${kind}StateExited`, {
-          stateExitedEventDetails: { name: state.name, output },
-        });
-      } else if (type === 'StateFailed' && kind === 'Task' && error === 'States.Timeout') {
-        this.#attempt += 1;
-        const { scheduled, details } = namesOf(this.definition.States[state.name]);
-        this.#last = history.add(this.#last, `${scheduled}TimedOut`, {
-          [`${details}TimedOutEventDetails`]: { error },
-        });
-      } else if (type === 'StateRetried') {
-        history.transitions += 1;
-        this.#entered.open();
-      }
-    }
-  }
-
   async #task(name: string, state: State, given: unknown): Promise<unknown> {
-    await this.#entered.wait;
-    if (this.#signal.aborted) throw new StateError('States.Runtime', 'aborted');
-    this.#entered = gate();
+    await this.#log.taskEntered();
+    this.#assertGoingOn();
+    const counts = this.#log.beginAttempt();
     const result =
       state.Type === 'Map'
         ? await this.#map(name, state as MapState, given as MapInput)
-        : await this.#invoke(name, state, given);
+        : await this.#invoke(name, state, given, counts);
     assertPayload(JSON.stringify(result ?? null), name);
     return result;
   }
 
-  async #invoke(name: string, state: State, given: unknown): Promise<unknown> {
+  async #invoke(
+    name: string,
+    state: State,
+    given: unknown,
+    counts: () => boolean,
+  ): Promise<unknown> {
     const { history, invoke } = this.surroundings;
     const resource = String(state.Resource);
-    const { scheduled, details } = namesOf(state);
-    this.#attempt += 1;
-    const attempt = this.#attempt;
+    const { scheduled, details } = taskEventsOf(state);
     const parameters = history.payload(given);
     assertPayload(parameters, name);
-    this.#last = history.add(this.#last, `${scheduled}Scheduled`, {
+    this.#log.add(`${scheduled}Scheduled`, {
       [`${details}ScheduledEventDetails`]: { resource, parameters },
     });
-    this.#last = history.add(this.#last, `${scheduled}Started`);
+    this.#log.add(`${scheduled}Started`);
+    const tell = (what: 'Succeeded' | 'Failed', told: object): void => {
+      if (!counts() || this.#signal.aborted) return;
+      this.#log.add(`${scheduled}${what}`, { [`${details}${what}EventDetails`]: told });
+    };
     try {
       const result = await invoke(resource, given);
-      if (attempt === this.#attempt) {
-        this.#last = history.add(this.#last, `${scheduled}Succeeded`, {
-          [`${details}SucceededEventDetails`]: { resource, output: history.payload(result) },
-        });
-      }
+      tell('Succeeded', { resource, output: history.payload(result) });
       return result;
     } catch (thrown) {
       const { name: error, message: cause } = thrown as Error;
-      if (attempt === this.#attempt) {
-        this.#last = history.add(this.#last, `${scheduled}Failed`, {
-          [`${details}FailedEventDetails`]: { resource, error, cause },
-        });
-      }
+      tell('Failed', { resource, error, cause });
       throw thrown;
     }
   }
@@ -192,151 +147,49 @@ export class States {
     if (!Array.isArray(items)) {
       throw new StateError('States.Runtime', `the items of ${name} are no array`);
     }
-    const inputs = await this.#select(state, items, input);
-    const { history } = this.surroundings;
-    this.#last = history.add(this.#last, 'MapStateStarted', {
-      mapStateStartedEventDetails: { length: inputs.length },
-    });
-    try {
-      const outputs =
-        state.ItemProcessor.ProcessorConfig?.Mode === 'DISTRIBUTED'
-          ? await this.#distribute(name, state, inputs)
-          : await this.#inline(name, state, inputs, items);
-      this.#last = history.add(this.#last, 'MapStateSucceeded');
-      return outputs;
-    } catch (error) {
-      this.#last = history.add(this.#last, 'MapStateFailed');
-      throw error;
+    const inputs = await inputsOf(state, items, input, this.surroundings.context);
+    this.#assertGoingOn();
+    const progress = this.#keptMap ?? { iterations: [] };
+    if (this.#keptMap === undefined) {
+      this.#log.add('MapStateStarted', { mapStateStartedEventDetails: { length: inputs.length } });
+      if (this.progress.current !== undefined) this.progress.current.map = progress;
     }
-  }
-
-  async #distribute(name: string, state: MapState, inputs: readonly unknown[]): Promise<unknown> {
-    const map = { name, state, inputs, previousEvent: this.#last };
-    const { outputs, lastEvent, failure } = await this.surroundings.runChildren(map, this.#signal);
-    this.#last = lastEvent;
+    this.#keptMap = undefined;
+    const map = { name, state, inputs, previousEvent: this.#log.last, progress };
+    const { outputs, lastEvent, failure } = await (state.ItemProcessor.ProcessorConfig?.Mode ===
+    'DISTRIBUTED'
+      ? this.surroundings.runChildren(map, this.#signal)
+      : this.#iterate(map, items));
+    this.#log.last = lastEvent;
+    this.#log.add(failure === undefined ? 'MapStateSucceeded' : 'MapStateFailed');
     if (failure !== undefined) throw failure;
     return outputs;
   }
 
-  async #inline(
-    name: string,
-    state: MapState,
-    inputs: readonly unknown[],
-    items: readonly unknown[],
-  ): Promise<unknown> {
-    const { history } = this.surroundings;
-    const started = this.#last;
-    // 0 is AWS’s word for no limit of one's own.
-    const { MaxConcurrency = 0 } = state;
-    const limit = pLimit(MaxConcurrency === 0 ? mostInline : Math.min(MaxConcurrency, mostInline));
-    const failures: unknown[] = [];
-    const stop = new AbortController();
-    const signal = AbortSignal.any([this.#signal, stop.signal]);
-    const isStopped = (): boolean => signal.aborted;
-    const iterate = async (itemInput: unknown, index: number): Promise<unknown> => {
-      if (isStopped()) return undefined;
-      const details = { name, index };
-      const first = history.add(started, 'MapIterationStarted', {
-        mapIterationStartedEventDetails: details,
-      });
-      const states = new States(
-        state.ItemProcessor,
-        { ...this.surroundings, signal, context: this.#contextOf(index, items[index]) },
-        first,
-      );
-      try {
-        const output = await states.run(itemInput);
-        this.#last = history.add(states.lastEvent, 'MapIterationSucceeded', {
-          mapIterationSucceededEventDetails: details,
-        });
-        return output;
-      } catch (error) {
-        // The first to fail ends the others, whose end is no failure of theirs.
-        const hasFailed = !isStopped();
-        stop.abort();
-        const end = hasFailed ? 'Failed' : 'Aborted';
-        const id = history.add(states.lastEvent, `MapIteration${end}`, {
-          [`mapIteration${end}EventDetails`]: details,
-        });
-        if (hasFailed) this.#last = id;
-        throw error;
-      }
-    };
-    // All have ended when the Map has, whichever failed first.
-    const ends = await Promise.allSettled(
-      inputs.map((itemInput, index) =>
-        limit(() => iterate(itemInput, index)).catch((error: unknown) => {
-          failures.push(error);
-          throw error;
-        }),
-      ),
-    );
-    if (failures.length > 0) throw failures[0];
-    return ends.map((end) => (end.status === 'fulfilled' ? end.value : undefined));
-  }
-
-  /** Each item's input; where the state selects it, by the interpreter's own reading of the template. */
-  async #select(state: MapState, items: readonly unknown[], input: unknown): Promise<unknown[]> {
-    if (state.ItemSelector === undefined) return [...items];
-    const { StateMachine } = await loadInterpreter();
-    const selector = new StateMachine(
+  #iterate({ state, ...map }: MapItems, items: readonly unknown[]): Promise<MapRunEnd> {
+    const { surroundings } = this;
+    const { MaxConcurrency: maxConcurrency = 0, ItemProcessor } = state;
+    return runInline(
       {
-        StartAt: 'Select',
-        States: { Select: { Type: 'Pass', Parameters: state.ItemSelector as never, End: true } },
+        ...map,
+        maxConcurrency,
+        history: surroundings.history,
+        newIteration: (index, previousEvent, progress, signal) => {
+          const context = contextOfItem(surroundings.context, index, items[index]);
+          const own = { ...surroundings, signal, context };
+          return new States(ItemProcessor, own, previousEvent, progress);
+        },
       },
-      { validationOptions: { noValidate: true } },
+      this.#signal,
     );
-    const selected: unknown[] = [];
-    for (const [index, item] of items.entries()) {
-      const context = this.#contextOf(index, item);
-      selected.push(await selector.run(input as never, { context }).result);
-    }
-    return selected;
   }
 
-  #contextOf(index: number, value: unknown): Record<string, unknown> {
-    return { ...this.surroundings.context, Map: { Item: { Index: index, Value: value } } };
+  #assertGoingOn(): void {
+    if (this.#signal.aborted) throw new StateError('States.Runtime', 'aborted');
   }
 }
 
 interface MapInput {
   readonly items: unknown;
   readonly input: unknown;
-}
-
-/** What is read of the interpreter's events. */
-interface InterpreterEvent {
-  readonly type: string;
-  /** The error's name, of a state that failed. */
-  readonly Error?: string;
-  readonly state?: {
-    readonly name: string;
-    readonly type: string;
-    readonly input: unknown;
-    readonly output?: unknown;
-  };
-}
-
-/** How AWS calls the events of a task, which depends on how it names its function. */
-function namesOf(state: State | undefined): {
-  readonly scheduled: string;
-  readonly details: string;
-} {
-  return String(state?.Resource).startsWith('arn:aws:lambda:')
-    ? { scheduled: 'LambdaFunction', details: 'lambdaFunction' }
-    : { scheduled: 'Task', details: 'task' };
-}
-
-function gate(): { readonly wait: Promise<void>; readonly open: () => void } {
-  let open!: () => void;
-  const wait = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { wait, open };
-}
-
-/** The interpreter wraps what a state failed with. */
-function causeOf(error: unknown): unknown {
-  const { name, cause } = error as { name?: string; cause?: unknown };
-  return name === 'ExecutionError' && cause !== undefined ? cause : error;
 }

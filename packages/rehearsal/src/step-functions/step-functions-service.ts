@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
-import { ServiceError } from '../service-error.js';
+import { readInput, type Kind } from '../input.js';
+import { ServiceError, UnsupportedError } from '../service-error.js';
 import { parseDefinition } from './definition.js';
-import { Execution, type Machine, type MapRun } from './execution.js';
+import { Execution, type Machine } from './execution.js';
+import type { ExecutionStatus, MapRun } from './map-run.js';
 import { mostPayloadBytes, type Task } from './state-error.js';
 
 export interface StepFunctionsServiceProps {
@@ -30,12 +32,34 @@ interface Input {
   readonly input?: string;
   readonly error?: string;
   readonly cause?: string;
+  readonly clientToken?: string;
   readonly statusFilter?: string;
+  readonly redriveFilter?: string;
   readonly maxResults?: number;
   readonly nextToken?: string;
   readonly reverseOrder?: boolean;
   readonly includeExecutionData?: boolean;
 }
+
+const kinds: Readonly<Record<keyof Input, Kind>> = {
+  name: 'string',
+  definition: 'string',
+  roleArn: 'string',
+  type: 'string',
+  stateMachineArn: 'string',
+  executionArn: 'string',
+  mapRunArn: 'string',
+  input: 'string',
+  error: 'string',
+  cause: 'string',
+  clientToken: 'string',
+  statusFilter: 'string',
+  redriveFilter: 'string',
+  maxResults: 'integer',
+  nextToken: 'string',
+  reverseOrder: 'boolean',
+  includeExecutionData: 'boolean',
+};
 
 const prefix = 'AWSStepFunctions.';
 /** AWS's own page where none is asked for. */
@@ -47,6 +71,8 @@ export class StepFunctionsService {
   readonly #machines = new Map<string, Machine & { readonly creationDate: number }>();
   readonly #executions = new Map<string, Execution>();
   readonly #mapRuns = new Map<string, MapRun>();
+  /** When each request to redrive was answered, by execution and token: asked again, it is the same. */
+  readonly #redrives = new Map<string, number | undefined>();
 
   constructor(private readonly props: StepFunctionsServiceProps) {}
 
@@ -72,44 +98,33 @@ export class StepFunctionsService {
 
   /** Ends what is still running. */
   async close(): Promise<void> {
-    for (const execution of this.executions) execution.stop(undefined, undefined);
+    for (const execution of this.executions) execution.stop();
     await Promise.all(this.executions.map(({ ended }) => ended));
   }
 
   /** Adds the service's one route to a server. */
   register(server: FastifyInstance): void {
-    server.addContentTypeParser(
-      'application/x-amz-json-1.0',
-      { parseAs: 'string' },
-      (_, body, done) => {
-        try {
-          done(null, JSON.parse(body as string));
-        } catch (error) {
-          done(error as Error);
-        }
-      },
-    );
-    server.post<{ Body: Input }>(
+    server.post<{ Body: string | undefined }>(
       '/',
       { bodyLimit: 4 * mostPayloadBytes },
-      async (request, reply) => {
-        const target = String(request.headers['x-amz-target']);
-        reply.type('application/x-amz-json-1.0');
+      async ({ headers, body }, reply) => {
         try {
-          return JSON.stringify(this.#answer(target.slice(prefix.length), request.body));
+          const target = String(headers['x-amz-target']);
+          const answer = JSON.stringify(this.#answer(target, readInput(body, kinds)));
+          return await reply.type('application/x-amz-json-1.0').send(answer);
         } catch (error) {
-          const { name, message } = error as Error;
-          const isKnown = error instanceof ServiceError || name === 'UnsupportedError';
-          reply.code(isKnown ? 400 : 500);
-          const type = name === 'UnsupportedError' ? 'InvalidDefinition' : name;
-          return JSON.stringify({ __type: isKnown ? type : 'InternalServerError', message });
+          // AWS has this name for what else is wrong with a definition, too.
+          if (error instanceof UnsupportedError) {
+            throw new ServiceError('InvalidDefinition', error.message);
+          }
+          throw error;
         }
       },
     );
   }
 
-  #answer(operation: string, input: Input): object {
-    switch (operation) {
+  #answer(target: string, input: Input): object {
+    switch (target.startsWith(prefix) ? target.slice(prefix.length) : undefined) {
       case 'CreateStateMachine':
         return this.#createStateMachine(input);
       case 'StartExecution':
@@ -120,6 +135,8 @@ export class StepFunctionsService {
         return this.#history(input);
       case 'StopExecution':
         return this.#stopExecution(input);
+      case 'RedriveExecution':
+        return this.#redriveExecution(input);
       case 'ListExecutions':
         return this.#listExecutions(input);
       case 'ListMapRuns':
@@ -129,12 +146,13 @@ export class StepFunctionsService {
       case 'DescribeStateMachine':
         return this.#describeStateMachine(input);
       default:
-        throw new ServiceError('UnknownOperationException', `${operation} is not rehearsed`);
+        throw new ServiceError('UnknownOperationException', `${target} is not rehearsed`);
     }
   }
 
   #createStateMachine({ name = '', definition = '', roleArn = '', type }: Input): object {
     assertName(name);
+    assertOneOf(['STANDARD', 'EXPRESS'], type, 'type');
     if (type === 'EXPRESS') {
       throw new ServiceError('StateMachineTypeNotSupported', 'Express is not rehearsed');
     }
@@ -188,7 +206,8 @@ export class StepFunctionsService {
 
   #describeExecution(execution: Execution): object {
     const { arn, stateMachineArn, name, status, startDate, stopDate, input, output } = execution;
-    const { error, cause, mapRun } = execution;
+    const { error, cause, mapRun, redriveCount, redriveDate, notRedrivable } = execution;
+    const redrivable = mapRun === undefined ? 'REDRIVABLE' : 'REDRIVABLE_BY_MAP_RUN';
     return {
       executionArn: arn,
       stateMachineArn,
@@ -201,6 +220,10 @@ export class StepFunctionsService {
       error,
       cause,
       mapRunArn: mapRun?.arn,
+      redriveCount,
+      redriveDate,
+      redriveStatus: notRedrivable === undefined ? redrivable : 'NOT_REDRIVABLE',
+      redriveStatusReason: notRedrivable,
     };
   }
 
@@ -222,22 +245,50 @@ export class StepFunctionsService {
     return { stopDate: execution.stopDate };
   }
 
-  #listExecutions({ stateMachineArn, mapRunArn, statusFilter, ...page }: Input): object {
-    const all =
-      mapRunArn === undefined
-        ? this.executions.filter(
-            (execution) =>
-              execution.stateMachineArn === this.#findMachine(stateMachineArn).arn &&
-              execution.mapRun === undefined,
-          )
-        : this.#findMapRun(mapRunArn).children;
-    const wanted = all.filter(
-      ({ status }) => statusFilter === undefined || status === statusFilter,
+  #redriveExecution({ executionArn, clientToken = crypto.randomUUID() }: Input): object {
+    const execution = this.#findExecution(executionArn);
+    const request = `${execution.arn} ${clientToken}`;
+    if (!this.#redrives.has(request)) {
+      const reason =
+        execution.mapRun === undefined
+          ? execution.notRedrivable
+          : 'A child execution is redriven with its parent';
+      if (reason !== undefined) throw new ServiceError('ExecutionNotRedrivable', reason);
+      execution.redrive();
+      this.#redrives.set(request, execution.redriveDate);
+    }
+    return { redriveDate: this.#redrives.get(request) };
+  }
+
+  #listExecutions(input: Input): object {
+    const { stateMachineArn, mapRunArn, statusFilter, redriveFilter, ...page } = input;
+    assertOneOf(statuses, statusFilter, 'statusFilter');
+    assertOneOf(['REDRIVEN', 'NOT_REDRIVEN'], redriveFilter, 'redriveFilter');
+    const mapRun = mapRunArn === undefined ? undefined : this.#findMapRun(mapRunArn);
+    const machineArn = mapRun === undefined ? this.#findMachine(stateMachineArn).arn : undefined;
+    const wanted = this.executions.filter(
+      (execution) =>
+        execution.mapRun === mapRun &&
+        (machineArn === undefined || execution.stateMachineArn === machineArn) &&
+        (statusFilter === undefined || execution.status === statusFilter) &&
+        (redriveFilter === undefined ||
+          execution.redriveCount > 0 === (redriveFilter === 'REDRIVEN')),
     );
     const { items, nextToken } = pageOf(wanted.toReversed(), page);
     const executions = items.map((execution) => {
-      const { arn, stateMachineArn, name, status, startDate, stopDate } = execution;
-      return { executionArn: arn, stateMachineArn, mapRunArn, name, status, startDate, stopDate };
+      const { arn: executionArn, stateMachineArn, name, status, startDate, stopDate } = execution;
+      const { redriveCount, redriveDate } = execution;
+      return {
+        executionArn,
+        stateMachineArn,
+        mapRunArn,
+        name,
+        status,
+        startDate,
+        stopDate,
+        redriveCount,
+        redriveDate,
+      };
     });
     return { executions, nextToken };
   }
@@ -253,27 +304,57 @@ export class StepFunctionsService {
   }
 
   #findMachine(arn = ''): Machine & { readonly creationDate: number } {
+    assertArn(arn, 'stateMachine');
     const machine = this.#machines.get(arn);
     if (machine !== undefined) return machine;
     throw new ServiceError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`);
   }
 
   #findExecution(arn = ''): Execution {
+    assertArn(arn, 'execution');
     const execution = this.#executions.get(arn);
     if (execution !== undefined) return execution;
     throw new ServiceError('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
   }
 
   #findMapRun(arn = ''): MapRun {
+    assertArn(arn, 'mapRun');
     const mapRun = this.#mapRuns.get(arn);
     if (mapRun !== undefined) return mapRun;
     throw new ServiceError('ResourceNotFound', `Resource not found: '${arn}'`);
   }
 }
 
+const statuses: readonly ExecutionStatus[] = [
+  'RUNNING',
+  'SUCCEEDED',
+  'FAILED',
+  'TIMED_OUT',
+  'ABORTED',
+  'PENDING_REDRIVE',
+];
+
+function assertOneOf(known: readonly string[], value: string | undefined, member: string): void {
+  if (value === undefined || known.includes(value)) return;
+  throw new ServiceError(
+    'ValidationException',
+    `${member} must be one of ${known.join(', ')}; got ${JSON.stringify(value)}`,
+  );
+}
+
+function assertArn(arn: string, kind: string): void {
+  if (/^arn:aws[\w-]*:states:[\w-]+:\d{12}:(\w+):[^:]+/.exec(arn)?.[1] === kind) return;
+  throw new ServiceError('InvalidArn', `Invalid Arn: '${arn}'`);
+}
+
+function isUnsuccessful(status: ExecutionStatus): boolean {
+  return status === 'FAILED' || status === 'TIMED_OUT' || status === 'ABORTED';
+}
+
 function describeMapRun(mapRun: MapRun): object {
   const { arn, executionArn, status, startDate, stopDate, maxConcurrency, children, total } =
     mapRun;
+  const { redriveCount, redriveDate } = mapRun;
   const count = (wanted: string): number =>
     children.filter(({ status: one }) => one === wanted).length;
   const counts = {
@@ -285,6 +366,10 @@ function describeMapRun(mapRun: MapRun): object {
     aborted: count('ABORTED'),
     total,
     resultsWritten: 0,
+    failuresNotRedrivable: children.filter(
+      ({ status: one, notRedrivable }) => isUnsuccessful(one) && notRedrivable !== undefined,
+    ).length,
+    pendingRedrive: count('PENDING_REDRIVE'),
   };
   return {
     mapRunArn: arn,
@@ -297,6 +382,8 @@ function describeMapRun(mapRun: MapRun): object {
     toleratedFailurePercentage: 0,
     itemCounts: counts,
     executionCounts: counts,
+    redriveCount,
+    redriveDate,
   };
 }
 
@@ -316,15 +403,18 @@ function withoutData(event: object): object {
 
 function pageOf<T>(
   all: readonly T[],
-  { maxResults, nextToken }: Pick<Input, 'maxResults' | 'nextToken'>,
+  { maxResults = 0, nextToken }: Pick<Input, 'maxResults' | 'nextToken'>,
 ): { readonly items: readonly T[]; readonly nextToken: string | undefined } {
-  const from = nextToken === undefined ? 0 : Number(nextToken);
-  if (!Number.isInteger(from))
+  if (nextToken !== undefined && !/^\d{1,15}$/.test(nextToken)) {
     throw new ServiceError('InvalidToken', `Invalid Token: '${nextToken}'`);
-  const size =
-    maxResults === undefined || maxResults === 0 ? defaultPage : Math.min(maxResults, largestPage);
-  const items = all.slice(from, from + size);
-  return { items, nextToken: from + size < all.length ? String(from + size) : undefined };
+  }
+  if (maxResults < 0 || maxResults > largestPage) {
+    throw new ServiceError('ValidationException', `maxResults must be from 0 to ${largestPage}`);
+  }
+  const from = Number(nextToken ?? 0);
+  // 0 is AWS’s word for a page of its own.
+  const end = from + (maxResults === 0 ? defaultPage : maxResults);
+  return { items: all.slice(from, end), nextToken: end < all.length ? String(end) : undefined };
 }
 
 function assertName(name: string): void {
