@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { DescribeExecutionCommand } from '@aws-sdk/client-sfn';
+import { DescribeExecutionCommand, RedriveExecutionCommand } from '@aws-sdk/client-sfn';
 import { averageOf, IterationId, RunId } from '@stepcompute/core';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
 import fc from 'fast-check';
@@ -347,6 +347,31 @@ describe.each(['inline', 'distributed'] as const)('a run that failed, %s', (mode
       expect(run.id).toBe((failed as { runId: number }).runId);
       expect(average).toEqual(expectedAverage(42, 10));
       expect(await flaky.orchestrator.run(request)).toMatchObject({ run, average });
+    } finally {
+      await flaky.close();
+    }
+  });
+});
+
+describe.each(['inline', 'distributed'] as const)('an execution that failed, %s', (mode) => {
+  it('is redriven to its end, with the same bits', async () => {
+    const flaky = await deploy({
+      mode,
+      simulation: 'flaky',
+      context: { concurrency: '1', rangeSize: '2' },
+    });
+    try {
+      const request = { repetitions: 10, seed: 42, idempotencyKey: 'redriven' };
+      await expect(flaky.orchestrator.run(request)).rejects.toMatchObject({ iterationId: 5 });
+      writeFileSync(join(flaky.assembly, 'mended'), '');
+      const executionArn = `${flaky.stateMachineArn.replace(':stateMachine:', ':execution:')}:redriven`;
+      await flaky.sfn.send(new RedriveExecutionCommand({ executionArn }));
+      // Whoever asks again meets the execution that has been redriven.
+      const { average, ledger } = await flaky.orchestrator.run(request);
+      expect(average).toEqual(expectedAverage(42, 10));
+      expect(ledger).toEqual({ requested: 10, completed: 10, failed: 0, missing: 0 });
+      const { redriveCount } = await flaky.sfn.send(new DescribeExecutionCommand({ executionArn }));
+      expect(redriveCount).toBe(1);
     } finally {
       await flaky.close();
     }
