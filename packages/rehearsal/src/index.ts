@@ -7,5 +7,6 @@ export {
   type StateMachineResource,
 } from './cloud-assembly.js';
 export { type FaultProps } from './faults.js';
-export { Rehearsal, type RehearsalProps } from './rehearsal.js';
+export { Rehearsal } from './rehearsal.js';
+export { type RehearsalProps } from './rehearsal-props.js';
 export { ServiceError, UnsupportedError } from './service-error.js';

@@ -37,6 +37,15 @@ const distributed = {
   ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
   ...task,
 };
+/** A Map between states that are over at once. */
+const between = (processor: object): object => ({
+  StartAt: 'Before',
+  States: {
+    Before: { Type: 'Pass', Next: 'Map' },
+    Map: { Type: 'Map', ItemProcessor: processor, Next: 'After' },
+    After: { Type: 'Succeed' },
+  },
+});
 const keyed = (key: string, fields: object): object =>
   invoke('Work', {
     Parameters: {
@@ -95,6 +104,8 @@ const machines = {
   }),
   together: map(task, { MaxConcurrency: 2 }),
   distributed: map(distributed),
+  stoppedInline: between(task),
+  stoppedDistributed: between(distributed),
 };
 
 describe('a redrive', () => {
@@ -249,6 +260,47 @@ describe('a redrive', () => {
       'ExecutionSucceeded',
     ]);
   });
+
+  it.each([
+    ['stoppedInline', 'MapIterationSucceeded'],
+    ['stoppedDistributed', 'MapRunSucceeded'],
+  ] as const)(
+    'leaves nothing out and nothing twice, wherever it was stopped: %s',
+    async (machine, done) => {
+      for (const stopAfter of [1, 2, 4, 5, 6, 8, 10, 15, 20, 25, 30]) {
+        const items = ['a', 'b', 'c'].map((key) => ({ key: `${machine}-${stopAfter}-${key}` }));
+        const input = JSON.stringify(items);
+        const { executionArn = '' } = await client.send(
+          new StartExecutionCommand({ stateMachineArn: arn(machine), input }),
+        );
+        await reached(
+          client,
+          executionArn,
+          ({ id = 0, type }) => id >= stopAfter || type === 'ExecutionSucceeded',
+        );
+        await client.send(new StopExecutionCommand({ executionArn }));
+        const stopped = await describeExecution(executionArn);
+        const { output } = stopped.status === 'ABORTED' ? await redrive(executionArn) : stopped;
+        expect(JSON.parse(output ?? '')).toMatchObject(items);
+        const events = types(await history(client, executionArn));
+        const count = (wanted: string): number => events.filter((type) => type === wanted).length;
+        for (const type of [
+          'MapStateEntered',
+          'MapStateStarted',
+          'MapStateSucceeded',
+          'MapStateExited',
+        ]) {
+          expect([type, count(type)]).toEqual([type, 1]);
+        }
+        const iterations = machine === 'stoppedInline' ? 3 : 0;
+        for (const type of ['TaskStateEntered', 'TaskStateExited', 'MapIterationStarted']) {
+          expect([type, count(type)]).toEqual([type, iterations]);
+        }
+        expect(count(done)).toBe(machine === 'stoppedInline' ? 3 : 1);
+        expect(count('SucceedStateExited')).toBe(1);
+      }
+    },
+  );
 
   it('is one and the same for one client token', async () => {
     const { executionArn } = await execute(client, arn('task'), { key: 'token', failures: 1 });

@@ -8,7 +8,7 @@ export interface Progress {
   end?: { readonly output: unknown };
 }
 
-export interface CurrentState {
+interface CurrentState {
   readonly name: string;
   readonly input: unknown;
   /** Where the state is a Map, and has begun with its items. */

@@ -1,0 +1,26 @@
+import type { FaultProps } from './faults.js';
+
+export interface RehearsalProps {
+  /** The folder of a cloud assembly, with its `manifest.json`. */
+  readonly assembly: string;
+  /** What is behind the Data API: `memory`, a folder, or a PostgreSQL URL. Default: `memory`. */
+  readonly database?: string | undefined;
+  /** How much faster states wait and retry than on AWS. Default: 1, no faster. */
+  readonly timeScale?: number | undefined;
+  /**
+   * Environment variables in which functions are told how long to wait, in milliseconds, which the
+   * time scale divides too; one that is no number is refused. What that takes off is put back in the
+   * account.
+   * @default none
+   */
+  readonly scaledVariables?: readonly string[] | undefined;
+  readonly faults?: FaultProps | undefined;
+  /** The most processes of each function. Default: 4. */
+  readonly mostInstances?: number | undefined;
+  /** Default: 127.0.0.1, so that nobody else can call. */
+  readonly host?: string | undefined;
+  /** Default: any that is free. */
+  readonly port?: number | undefined;
+  /** Gets what the functions write to their logs, line by line. */
+  readonly onLog?: ((functionName: string, line: string) => void) | undefined;
+}
