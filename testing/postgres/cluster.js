@@ -44,6 +44,7 @@ exports.createCluster = function createCluster({ durable = false } = {}) {
   start();
   return {
     url: `postgres://stepcompute@localhost/postgres?host=${folder}`,
+    version: readFileSync(join(data, 'PG_VERSION'), 'utf8').trim(),
     /** Ends the server as SIGKILL does, and starts it again. */
     async killAndStart() {
       const [pid] = readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n');

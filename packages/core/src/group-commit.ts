@@ -6,28 +6,31 @@ const longestTurnMs = 10;
 /**
  * Gathers what iterations have come to, and writes it in one statement. While one batch is being
  * written the next one gathers, so batches grow with the store's latency and a lone one is written at
- * once: no timer, no minimum. A slow store holds its producers back, so memory stays bounded.
+ * once: no timer, no minimum. Further writers help out while there is a full batch for them. A slow
+ * store holds its producers back, so memory stays bounded.
  */
 export class GroupCommit<T> {
   #gathered: T[] = [];
   /** How many of those gathered have gone to a batch; the rest moves up when it is the lesser half. */
   #taken = 0;
-  #writing: Promise<void> | undefined;
+  readonly #writers = new Set<Promise<void>>();
   #failed = false;
   #room: { readonly made: Promise<void>; readonly open: () => void } | undefined;
   #turn: Promise<void> | undefined;
   #turnStart: number;
 
   /**
-   * @param write makes a batch durable; never called while an earlier call is pending
+   * @param write makes a batch durable
    * @param onFailure told once if a write rejects; what was gathered by then is dropped
    * @param largestBatch the most that one write gets
+   * @param mostWriters the most calls of `write` that are pending at a time
    */
   constructor(
     private readonly write: (batch: readonly T[]) => Promise<void>,
     private readonly onFailure: (error: unknown) => void,
     private readonly clock: Clock,
     private readonly largestBatch = 1000,
+    private readonly mostWriters = 1,
   ) {
     this.#turnStart = clock.now();
   }
@@ -36,7 +39,10 @@ export class GroupCommit<T> {
   add(item: T): Promise<void> | undefined {
     if (this.#failed) return undefined;
     this.#gathered.push(item);
-    this.#writing ??= this.#writeAll();
+    const { size: writers } = this.#writers;
+    if (writers === 0 || (writers < this.mostWriters && this.#waiting >= this.largestBatch)) {
+      this.#startWriter();
+    }
     if (this.#waiting >= this.largestBatch) return this.#waitForRoom();
     if (this.clock.now() - this.#turnStart >= longestTurnMs) return this.#takeTurn();
     return undefined;
@@ -44,25 +50,32 @@ export class GroupCommit<T> {
 
   /** Resolves when everything accepted is durable, or a write has failed. */
   async flush(): Promise<void> {
-    await this.#writing;
+    while (this.#writers.size > 0) await Promise.all(this.#writers);
+  }
+
+  #startWriter(): void {
+    const writer = this.#writeAll().finally(() => {
+      this.#writers.delete(writer);
+      this.#openRoom();
+    });
+    this.#writers.add(writer);
   }
 
   async #writeAll(): Promise<void> {
     try {
-      while (this.#waiting > 0) {
+      // The last writer takes what there is; others would only make its batches smaller.
+      while (this.#waiting > 0 && (this.#writers.size <= 1 || this.#waiting >= this.largestBatch)) {
         await this.#takeTurn();
         const batch = this.#nextBatch();
         if (this.#waiting < this.largestBatch) this.#openRoom();
-        await this.write(batch);
+        if (batch.length > 0) await this.write(batch);
       }
     } catch (error) {
-      this.#failed = true;
       this.#gathered = [];
       this.#taken = 0;
+      if (this.#failed) return;
+      this.#failed = true;
       this.onFailure(error);
-    } finally {
-      this.#writing = undefined;
-      this.#openRoom();
     }
   }
 

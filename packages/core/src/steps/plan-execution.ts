@@ -20,6 +20,10 @@ import { Tolerance, type Run } from '../run.js';
 import type { IterationFailure, Stores } from '../stores.js';
 import { parseValue, SeededIteration, type IterationValue, type ValueGenerator } from '../value.js';
 
+/** The most values in one statement, and the most statements at a time: see docs/performance.md. */
+const largestBatch = Number((globalThis as any).process?.env.LB ?? 1000);
+const mostWriters = Number((globalThis as any).process?.env.MW ?? 2);
+
 /** How an execution goes about its iterations. */
 export interface ExecutionSettings {
   readonly concurrency: number;
@@ -73,6 +77,8 @@ export class PlanExecution {
       (batch) => this.#store(batch),
       (thrown) => this.#breakOff(thrown),
       clock,
+      largestBatch,
+      mostWriters,
     );
     this.#failures = new GroupCommit(
       (batch) => this.#record(batch),

