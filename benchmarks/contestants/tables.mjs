@@ -11,13 +11,17 @@ export async function createTables(url, max = 10) {
       run_id integer NOT NULL, iteration_id integer NOT NULL, value double precision NOT NULL,
       PRIMARY KEY (run_id, iteration_id)
     )`);
-  await pool.query('CREATE TABLE average (run_id integer PRIMARY KEY, count integer, mean double precision)');
+  await pool.query(
+    'CREATE TABLE average (run_id integer PRIMARY KEY, count integer, mean double precision)',
+  );
   return pool;
 }
 
 /** @param {pg.Pool} pool */
 export function average(pool) {
-  return pool.query('INSERT INTO average SELECT 1, count(*), avg(value) FROM value WHERE run_id = 1');
+  return pool.query(
+    'INSERT INTO average SELECT 1, count(*), avg(value) FROM value WHERE run_id = 1',
+  );
 }
 
 /** @param {pg.Pool} pool @param {number} iteration */

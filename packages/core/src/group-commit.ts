@@ -13,9 +13,11 @@ export class GroupCommit<T> {
   #gathered: T[] = [];
   /** How many of those gathered have gone to a batch; the rest moves up when it is the lesser half. */
   #taken = 0;
-  readonly #writers = new Set<Promise<void>>();
+  #writers = 0;
+  #idle: Deferred | undefined;
   #failed = false;
-  #room: { readonly made: Promise<void>; readonly open: () => void } | undefined;
+  /** For what its producers wait. */
+  #room: Deferred | undefined;
   #turn: Promise<void> | undefined;
   #turnStart: number;
 
@@ -39,10 +41,8 @@ export class GroupCommit<T> {
   add(item: T): Promise<void> | undefined {
     if (this.#failed) return undefined;
     this.#gathered.push(item);
-    const { size: writers } = this.#writers;
-    if (writers === 0 || (writers < this.mostWriters && this.#waiting >= this.largestBatch)) {
-      this.#startWriter();
-    }
+    const isFull = this.#waiting >= this.largestBatch;
+    if (this.#writers === 0 || (isFull && this.#writers < this.mostWriters)) void this.#writeAll();
     if (this.#waiting >= this.largestBatch) return this.#waitForRoom();
     if (this.clock.now() - this.#turnStart >= longestTurnMs) return this.#takeTurn();
     return undefined;
@@ -50,21 +50,17 @@ export class GroupCommit<T> {
 
   /** Resolves when everything accepted is durable, or a write has failed. */
   async flush(): Promise<void> {
-    while (this.#writers.size > 0) await Promise.all(this.#writers);
+    if (this.#writers === 0) return;
+    this.#idle ??= new Deferred();
+    await this.#idle.promise;
   }
 
-  #startWriter(): void {
-    const writer = this.#writeAll().finally(() => {
-      this.#writers.delete(writer);
-      this.#openRoom();
-    });
-    this.#writers.add(writer);
-  }
-
+  /** Never rejects. Whether to go on and to have ended are decided in one go: no value comes between. */
   async #writeAll(): Promise<void> {
+    this.#writers += 1;
     try {
       // The last writer takes what there is; others would only make its batches smaller.
-      while (this.#waiting > 0 && (this.#writers.size <= 1 || this.#waiting >= this.largestBatch)) {
+      while (this.#waiting >= (this.#writers === 1 ? 1 : this.largestBatch)) {
         await this.#takeTurn();
         const batch = this.#nextBatch();
         if (this.#waiting < this.largestBatch) this.#openRoom();
@@ -73,9 +69,14 @@ export class GroupCommit<T> {
     } catch (error) {
       this.#gathered = [];
       this.#taken = 0;
-      if (this.#failed) return;
+      if (!this.#failed) this.onFailure(error);
       this.#failed = true;
-      this.onFailure(error);
+    }
+    this.#writers -= 1;
+    this.#openRoom();
+    if (this.#writers === 0) {
+      this.#idle?.resolve();
+      this.#idle = undefined;
     }
   }
 
@@ -103,19 +104,20 @@ export class GroupCommit<T> {
     return this.#turn;
   }
 
-  #waitForRoom(): Promise<void> {
-    if (this.#room === undefined) {
-      let open!: () => void;
-      const made = new Promise<void>((resolve) => {
-        open = resolve;
-      });
-      this.#room = { made, open };
-    }
-    return this.#room.made;
-  }
-
   #openRoom(): void {
-    this.#room?.open();
+    this.#room?.resolve();
     this.#room = undefined;
   }
+
+  #waitForRoom(): Promise<void> {
+    this.#room ??= new Deferred();
+    return this.#room.promise;
+  }
+}
+
+class Deferred {
+  resolve!: () => void;
+  readonly promise = new Promise<void>((resolve) => {
+    this.resolve = resolve;
+  });
 }

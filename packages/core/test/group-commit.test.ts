@@ -251,6 +251,82 @@ describe('group commit', () => {
     expect(store.ids.flat()).toEqual([0, 1, 2, 3]);
   });
 
+  it('loses nothing, whatever the moment at which values come, with any number of writers', async () => {
+    const hops = fc.nat({ max: 6 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(hops, { maxLength: 12 }), { minLength: 1, maxLength: 6 }),
+        fc.infiniteStream(hops),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (producers, latencies, largestBatch, mostWriters) => {
+          const hop = async (count: number): Promise<void> => {
+            for (let left = count; left > 0; left -= 1) await Promise.resolve();
+          };
+          const written: number[] = [];
+          let pending = 0;
+          const commit = new GroupCommit<number>(
+            async (batch) => {
+              pending += 1;
+              expect(pending).toBeLessThanOrEqual(mostWriters);
+              expect(batch.length).toBeLessThanOrEqual(largestBatch);
+              await hop(latencies.next().value as number);
+              written.push(...batch);
+              pending -= 1;
+            },
+            (error) => {
+              throw error;
+            },
+            { now: () => 0, sleep: () => hop(1) },
+            largestBatch,
+            mostWriters,
+          );
+          let added = 0;
+          await Promise.all(
+            producers.map(async (pauses) => {
+              for (const pause of pauses) {
+                await hop(pause);
+                await commit.add(added++);
+              }
+            }),
+          );
+          await commit.flush();
+          expect(written.sort((a, b) => a - b)).toEqual(
+            Array.from({ length: added }, (_, id) => id),
+          );
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('has other writers help while there are full batches for them, and no longer', async () => {
+    const store = new SlowStore();
+    const commit = new GroupCommit<IterationValue>(
+      store.write,
+      () => undefined,
+      new TurnClock(),
+      2,
+      3,
+    );
+    for (let id = 0; id < 7; id += 1) void commit.add(value(id));
+    await turns(5);
+    expect(store.ids).toEqual([
+      [0, 1],
+      [2, 3],
+      [4, 5],
+    ]);
+    await store.succeed();
+    await store.succeed();
+    await turns(5);
+    expect(store.ids).toHaveLength(3);
+    await store.succeed();
+    await turns(5);
+    expect(store.ids.at(-1)).toEqual([6]);
+    await store.succeed();
+    await commit.flush();
+  });
+
   it('flushes at once when nothing was added', async () => {
     const { commit, store } = subject();
     await commit.flush();

@@ -20,9 +20,9 @@ import { Tolerance, type Run } from '../run.js';
 import type { IterationFailure, Stores } from '../stores.js';
 import { parseValue, SeededIteration, type IterationValue, type ValueGenerator } from '../value.js';
 
-/** The most values in one statement, and the most statements at a time: see docs/performance.md. */
-const largestBatch = Number((globalThis as any).process?.env.LB ?? 1000);
-const mostWriters = Number((globalThis as any).process?.env.MW ?? 2);
+/** Beyond these a database gains nothing from larger statements, nor from more of them: docs/performance.md. */
+const largestBatch = 4000;
+const mostWriters = 2;
 
 /** How an execution goes about its iterations. */
 export interface ExecutionSettings {
