@@ -79,20 +79,31 @@ export function averageOfSums(sums: Sums): Average {
  * @throws AverageOverflowError when Σ values or Σ (value − mean)² leaves the range of a double
  */
 export function averageOf(values: Iterable<number>): Average {
+  return averageOfBatches([values]);
+}
+
+/**
+ * The same of values in batches, one after the other.
+ * @param batches iterated twice, and so is each of them
+ * @throws AverageOverflowError as {@link averageOf} does
+ */
+export function averageOfBatches(batches: Iterable<Iterable<number>>): Average {
   let count = 0;
   let sum = 0;
   let minimum = Infinity;
   let maximum = -Infinity;
-  for (const value of values) {
-    count += 1;
-    sum += value;
-    if (value < minimum) minimum = value;
-    if (value > maximum) maximum = value;
+  for (const batch of batches) {
+    for (const value of batch) {
+      count += 1;
+      sum += value;
+      if (value < minimum) minimum = value;
+      if (value > maximum) maximum = value;
+    }
   }
   const mean = sum / count;
   let squaredDeviations = 0;
-  for (const value of values) {
-    squaredDeviations += (value - mean) * (value - mean);
+  for (const batch of batches) {
+    for (const value of batch) squaredDeviations += (value - mean) * (value - mean);
   }
   return averageOfSums({ count, sum, squaredDeviations, minimum, maximum });
 }

@@ -1,5 +1,6 @@
 export {
   averageOf,
+  averageOfBatches,
   averageOfSums,
   completeAverage,
   RunningMean,

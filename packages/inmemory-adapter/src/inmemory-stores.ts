@@ -1,6 +1,6 @@
 import {
   assertSameAverage,
-  averageOf,
+  averageOfBatches,
   ConflictingValueError,
   IncompleteRunError,
   InvalidInputError,
@@ -188,7 +188,8 @@ export class InMemoryValueStore implements ValueStore {
     if (ledger.missing > 0 || ledger.failed > tolerated || ledger.completed === 0) {
       throw new IncompleteRunError(id, ledger, tolerated);
     }
-    return averageOf(values);
+    // Begun anew for each pass.
+    return averageOfBatches({ [Symbol.iterator]: () => values.batches(run.repetitions) });
   }
 }
 
@@ -246,9 +247,11 @@ export class InMemoryAverageStore implements AverageStore {
   }
 }
 
-/** A new, empty set of in-memory stores. */
-export function inMemoryStores(): Stores {
-  const database = new InMemoryDatabase();
+/**
+ * A new, empty set of in-memory stores.
+ * @param database what they share. Default: a new one
+ */
+export function inMemoryStores(database = new InMemoryDatabase()): Stores {
   return {
     runs: new InMemoryRunStore(database),
     values: new InMemoryValueStore(database),

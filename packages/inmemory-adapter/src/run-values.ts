@@ -25,11 +25,25 @@ export class RunValues {
     return value;
   }
 
-  /** The values that are there, in iteration order. */
-  *[Symbol.iterator](): Generator<number, void> {
-    for (const chunk of this.#chunks) {
-      for (const value of chunk ?? []) if (!Number.isNaN(value)) yield value;
+  /**
+   * The values of the first `length` iterations that are there, in iteration order, in batches.
+   */
+  *batches(length: number): Generator<Float64Array, void> {
+    for (const [index, chunk] of this.#chunks.entries()) {
+      const values = chunk?.subarray(0, length - index * chunkLength);
+      if (values === undefined) continue;
+      yield this.count === length ? values : values.filter((value) => !Number.isNaN(value));
     }
+  }
+
+  /** The values of the first `length` iterations; NaN where there is none. */
+  toArray(length: number): Float64Array {
+    const values = new Float64Array(length).fill(NaN);
+    this.#chunks.forEach((chunk, index) => {
+      const first = index * chunkLength;
+      values.set(chunk?.subarray(0, length - first) ?? [], first);
+    });
+    return values;
   }
 
   /** The chunk, long enough to have the place. */

@@ -8,7 +8,7 @@ import {
   type WriteToDbSettings,
 } from '@stepcompute/core';
 import { InProcessOrchestrator } from './in-process-orchestrator.js';
-import { inMemoryStores } from './inmemory-stores.js';
+import { InMemoryDatabase, inMemoryStores } from './inmemory-stores.js';
 import { SystemClock } from './system-clock.js';
 
 export interface SimulateOptions extends RunRequest, RunOptions, WriteToDbSettings {
@@ -43,7 +43,8 @@ export async function simulate(
     onProgress,
     ...request
   } = options;
-  const stores = inMemoryStores();
+  const database = new InMemoryDatabase();
+  const stores = inMemoryStores(database);
   const orchestrator = new InProcessOrchestrator({
     generator,
     stores,
@@ -53,9 +54,6 @@ export async function simulate(
     retry,
   });
   const result = await orchestrator.run(request, { signal, onProgress });
-  const values = new Float64Array(result.run.repetitions).fill(NaN);
-  for await (const batch of stores.values.read(result.run.id)) {
-    for (const { iterationId, value } of batch) values[iterationId] = value;
-  }
-  return { ...result, values };
+  const { id, repetitions } = result.run;
+  return { ...result, values: database.find(id).values.toArray(repetitions) };
 }
