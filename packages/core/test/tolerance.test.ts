@@ -171,6 +171,18 @@ describe('a run that tolerates failures', () => {
     });
   });
 
+  it('answers its key with its average once it is completed, and does nothing again', async () => {
+    const request = { repetitions: 10, tolerance: 5, idempotencyKey: 'k' };
+    const step = new RetrieveRunId(stores);
+    const generator = failingAt((id) => id > 6);
+    await new WriteToDb(generator, stores, clock).execute(await step.execute(request));
+    const average = await new AggregateAndStoreValue(stores).execute(RunId.parse(1));
+    const { run, missing } = await step.execute(request);
+    expect({ status: run.status, missing }).toEqual({ status: 'completed', missing: [] });
+    expect(stores.recordedIds).toEqual([7, 8, 9]);
+    expect(await new AggregateAndStoreValue(stores).execute(RunId.parse(1))).toEqual(average);
+  });
+
   it('takes its failures up again when it is resumed', async () => {
     await write(
       10,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import aslValidator from 'asl-validator';
 import { App, Duration, Stack } from 'aws-cdk-lib';
+import { Template as SynthesizedTemplate } from 'aws-cdk-lib/assertions';
 import { StepCompute } from '@stepcompute/infra';
 import { readCloudAssembly } from '@stepcompute/rehearsal';
 import { synthesize, type TestAssembly } from '../../../testing/assembly.js';
@@ -309,6 +310,29 @@ describe('the construct’s properties', () => {
       /15 minutes in all: use delayIn: 'state'/,
     );
     expect(() => inStack({ delay: Duration.hours(3), delayIn: 'state' })).not.toThrow();
+  });
+
+  it('tell step 2 how to try iterations again', () => {
+    const construct = inStack({
+      retry: { attempts: 5, backoff: Duration.seconds(1), errors: ['Busy'] },
+      iterationTimeout: Duration.seconds(30),
+    });
+    const functions = SynthesizedTemplate.fromStack(Stack.of(construct)).findResources(
+      'AWS::Lambda::Function',
+    );
+    const settings = Object.values(functions).flatMap((each) => {
+      const { Environment } = each.Properties as {
+        Environment?: { Variables?: { STEPCOMPUTE_SETTINGS?: string } };
+      };
+      const { STEPCOMPUTE_SETTINGS: text } = Environment?.Variables ?? {};
+      return text === undefined ? [] : [JSON.parse(text) as unknown];
+    });
+    const expected = {
+      timeoutMs: 30_000,
+      retry: { attempts: 5, backoffMs: 1000, errors: ['Busy'] },
+    };
+    expect(settings).toEqual([expected]);
+    expect(() => core.WriteToDbSettings.check(expected)).not.toThrow();
   });
 
   it('put a retrier for throttles before the document’s', () => {

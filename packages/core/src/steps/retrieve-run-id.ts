@@ -20,7 +20,7 @@ export class RetrieveRunId {
 
   /**
    * Idempotent under the request's key: a repetition gets the run that the first delivery got, with
-   * its seed, and only the iterations still missing. A seed left out of the repetition is not compared.
+   * its seed, and only the iterations still missing; none of a completed one. A seed left out of the repetition is not compared.
    * @throws InvalidInputError before anything is allocated
    * @throws ConflictingRunError when the key's run was asked for with another input
    */
@@ -40,7 +40,9 @@ export class RetrieveRunId {
         );
       }
     }
-    // One that has ended before is begun again.
+    // What has its average answers with it, also where failures were tolerated.
+    if (run.status === 'completed') return { run, missing: [] };
+    // One that ended otherwise is begun again.
     if (run.status !== 'started') return this.resume(run.id);
     return { run, missing: await this.stores.values.missing(run.id) };
   }
