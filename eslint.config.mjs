@@ -11,7 +11,7 @@ const noDefaultExport = {
 };
 
 export default defineConfig(
-  { ignores: ['**/cdk.out/', '**/dist/', '**/coverage/', '**/.stepcompute/'] },
+  { ignores: ['**/cdk.out/', '**/dist/', '**/coverage/', '**/.peers/', '**/.stepcompute/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.{js,mjs,cjs}'],
