@@ -56,9 +56,14 @@ function schedulesOf(share = 1) {
 async function takeThroughChaos() {
   const reports = [];
   for (const target of options.target ?? Object.keys(targets)) {
-    const tally = new Tally(targets[/** @type {keyof typeof targets} */ (target)]);
+    const share = target === 'inline' || target === 'distributed' ? 0.1 : 1;
+    const schedules = target === 'command' ? [] : schedulesOf(share);
+    const tally = new Tally(
+      targets[/** @type {keyof typeof targets} */ (target)],
+      schedules.length,
+    );
     process.stderr.write(`${tally.name} …\n`);
-    await perform(target, tally);
+    await perform(target, schedules, tally);
     if (tally.schedules === 0) continue;
     reports.push(tally.report);
   }
@@ -68,14 +73,15 @@ async function takeThroughChaos() {
 
 /**
  * @param {string} target
+ * @param {number[]} schedules
  * @param {Tally} tally
  */
-async function perform(target, tally) {
+async function perform(target, schedules, tally) {
   const { seed } = options;
   switch (target) {
     case 'memory': {
       const subject = inMemory();
-      for (const number of schedulesOf()) {
+      for (const number of schedules) {
         const schedule = new ChaosSchedule(seed, number);
         const { injected, findings } = await endure(schedule, subject);
         tally.inject(injected);
@@ -85,7 +91,6 @@ async function perform(target, tally) {
     }
     case 'pglite': {
       const folder = mkdtempSync(join(tmpdir(), 'stepcompute-chaos-'));
-      const schedules = schedulesOf();
       await runInProcesses({ engine: 'pglite', place: folder, seed, schedules, tally });
       rmSync(folder, { recursive: true, force: true });
       return;
@@ -96,7 +101,6 @@ async function perform(target, tally) {
         process.stderr.write('  left out: there is no PostgreSQL to start here\n');
         return;
       }
-      const schedules = schedulesOf();
       const { url: place, killAndStart: restart } = cluster;
       try {
         await runInProcesses({ engine: 'postgres', place, seed, schedules, restart, tally });
@@ -107,7 +111,7 @@ async function perform(target, tally) {
     }
     case 'inline':
     case 'distributed':
-      return runRehearsed(target, seed, schedulesOf(0.1), tally);
+      return runRehearsed(target, seed, schedules, tally);
     case 'command':
       return killCommand(seed, tally);
   }

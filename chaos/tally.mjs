@@ -9,10 +9,15 @@ export class Tally {
   /** @type {{ schedule: number, check: string, detail: string }[]} */
   findings = [];
   #startedAt = performance.now();
+  #saidAt = performance.now();
 
-  /** @param {string} name heads its row */
-  constructor(name) {
+  /**
+   * @param {string} name heads its row
+   * @param {number} total how many schedules there are to be
+   */
+  constructor(name, total) {
     this.name = name;
+    this.total = total;
   }
 
   /** @param {Iterable<[string, number]>} faults */
@@ -31,6 +36,20 @@ export class Tally {
     this.schedules += 1;
     this.values += values;
     for (const finding of findings) this.findings.push({ schedule, ...finding });
+    this.#say();
+  }
+
+  /** A line now and then: how far it is, how fast, and how long it will take. */
+  #say() {
+    const now = performance.now();
+    if (now - this.#saidAt < 5000 || this.schedules >= this.total) return;
+    this.#saidAt = now;
+    const perSecond = (this.schedules / (now - this.#startedAt)) * 1000;
+    const left = Math.round((this.total - this.schedules) / perSecond);
+    process.stderr.write(
+      `  ${this.schedules} of ${this.total} · ${perSecond.toPrecision(2)}/s · ${left} s left · ` +
+        `${this.kills} killed · ${this.findings.length} findings\n`,
+    );
   }
 
   get report() {
