@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { InvokeCommand, LambdaClient, type InvokeCommandOutput } from '@aws-sdk/client-lambda';
 import { Rehearsal } from '../src/index.js';
 import { writeAssembly, type Assembly } from './assembly.js';
@@ -86,6 +87,17 @@ describe('Lambda', () => {
     client.destroy();
     await rehearsal.close();
     assembly.remove();
+  });
+
+  it('is reached by the loopback interface alone', async () => {
+    const { hostname, port } = new URL(rehearsal.endpoint);
+    expect(hostname).toBe('127.0.0.1');
+    const others = Object.values(networkInterfaces())
+      .flatMap((addresses) => addresses ?? [])
+      .filter(({ internal, family }) => !internal && family === 'IPv4');
+    for (const { address } of others) {
+      await expect(fetch(`http://${address}:${port}/`)).rejects.toThrow();
+    }
   });
 
   it.each([
