@@ -16,13 +16,14 @@ const smallestDouble = '4.94065645841246544e-324';
  * right in doubles, as a loop does, where avg and stddev_samp do not.
  */
 export const averageStatement = `
-  WITH run AS (SELECT repetitions, tolerance FROM stepcompute_run WHERE id = $1),
-  total AS (
-    SELECT run.repetitions, run.tolerance, count(v.value)::integer AS count,
-      sum(v.value ORDER BY v.iteration_id) AS sum, min(v.value) AS minimum, max(v.value) AS maximum
-    FROM run LEFT JOIN stepcompute_value v
-      ON v.run_id = $1 AND v.iteration_id < run.repetitions
-    GROUP BY run.repetitions, run.tolerance
+  WITH total AS (
+    SELECT run.repetitions, run.tolerance, sums.*
+    FROM stepcompute_run run, LATERAL (
+      SELECT count(v.value)::integer AS count, sum(v.value ORDER BY v.iteration_id) AS sum,
+        min(v.value) AS minimum, max(v.value) AS maximum
+      FROM stepcompute_value v WHERE v.run_id = run.id AND v.iteration_id < run.repetitions
+    ) AS sums
+    WHERE run.id = $1
   ),
   account AS (
     SELECT total.*,

@@ -55,16 +55,22 @@ export class TypeOrmValueStore implements ValueStore {
     last: number,
   ): Promise<ConflictingValueError | undefined> {
     const { rows, parameters } = this.#dialect.batchOf(values, 3);
-    const { affected } = await execute(
-      this.dataSource,
-      `INSERT INTO stepcompute_value (run_id, iteration_id, value)
-       SELECT run.id, batch.iteration_id, batch.value
-       FROM stepcompute_run run, ${rows}
-       WHERE run.id = $1 AND run.repetitions > $2
-       ON CONFLICT DO NOTHING`,
-      [id, last, ...parameters],
-    );
-    return affected === values.length ? undefined : this.#explainRefusal(id, values, last);
+    const insert = `
+      INSERT INTO stepcompute_value (run_id, iteration_id, value)
+      SELECT run.id, batch.iteration_id, batch.value
+      FROM stepcompute_run run, ${rows}
+      WHERE run.id = $1 AND run.repetitions > $2`;
+    const all = [id, last, ...parameters];
+    try {
+      const { affected } = await execute(this.dataSource, insert, all);
+      if (affected === values.length) return undefined;
+    } catch (error) {
+      // Some were there already, and none of the others is stored yet. That happens to a repeated delivery
+      // alone; to be ready for it with each insert would nearly double what the insert costs.
+      if (codeOf(error) !== uniqueViolation) throw error;
+      await execute(this.dataSource, `${insert} ON CONFLICT DO NOTHING`, all);
+    }
+    return this.#explainRefusal(id, values, last);
   }
 
   /** Not every value of the batch was new: finds out whether that is as it should be. */
@@ -186,6 +192,7 @@ export class TypeOrmValueStore implements ValueStore {
 }
 
 const numericValueOutOfRange = '22003';
+const uniqueViolation = '23505';
 
 /** Where a look at the run ends, however far the range may reach. */
 function endOf(within: IterationRange | undefined, repetitions: number): number {
