@@ -22,6 +22,7 @@ const places = {
   'core/src/': { builtins: false, allowed: [] },
   'inmemory-adapter/src/': { allowed: inmemoryAdapter },
   'inmemory-adapter/src/inversify.ts': { allowed: [...inmemoryAdapter, ...inversify] },
+  'worker-threads/src/': { allowed: [workspace('core'), npm('piscina')] },
   'sql-store/src/': { allowed: sqlStore },
   'sql-store/src/inversify.ts': { allowed: [...sqlStore, ...inversify] },
   'sql-store/src/pglite': { allowed: [...sqlStore, npm('@electric-sql/pglite')] },

@@ -9,7 +9,15 @@ import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
 const localBuild = process.argv.includes('--local');
 const root = resolve(import.meta.dirname, '..');
 
-for (const name of ['core', 'inmemory-adapter', 'sql-store', 'aws-adapter', 'infra', 'rehearsal']) {
+for (const name of [
+  'core',
+  'inmemory-adapter',
+  'worker-threads',
+  'sql-store',
+  'aws-adapter',
+  'infra',
+  'rehearsal',
+]) {
   const folder = join(root, 'packages', name);
   const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   for (const [entry, { types }] of Object.entries(exports)) {

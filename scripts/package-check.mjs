@@ -10,6 +10,7 @@ try {
   for (const name of [
     'core',
     'inmemory-adapter',
+    'worker-threads',
     'sql-store',
     'aws-adapter',
     'infra',

@@ -40,6 +40,24 @@ test('averages a hundred values', async () => {
   ${print}
 });
 `,
+  'jest/draw.js': `
+module.exports = ({ random }) => random.integer(0, 1000);
+`,
+  'jest/threads.test.ts': `
+import { InMemoryDatabase, inMemoryStores, InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
+import { WorkerThreads } from '@stepcompute/worker-threads';
+test('averages a hundred values from worker threads', async () => {
+  const threads = new WorkerThreads({ module: 'draw.js', workers: 2 });
+  const orchestrator = new InProcessOrchestrator({
+    generator: threads.generate,
+    stores: inMemoryStores(new InMemoryDatabase()),
+    clock: new SystemClock(),
+  });
+  const { average } = await orchestrator.run({ repetitions: 100, seed: 42 });
+  await threads.close();
+  expect(String(average.mean)).toBe('${expected}');
+});
+`,
   'esm/package.json': { type: 'module' },
   'esm/tsconfig.json': {
     compilerOptions: {
@@ -83,7 +101,7 @@ function install() {
   mkdirSync(folder, { recursive: true });
   const npm = (cwd, ...args) => execFileSync('npm', args, { cwd, encoding: 'utf8' });
   const dependencies = { ...tools };
-  for (const name of ['core', 'inmemory-adapter']) {
+  for (const name of ['core', 'inmemory-adapter', 'worker-threads']) {
     const packed = npm(
       root,
       'pack',

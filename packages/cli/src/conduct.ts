@@ -10,6 +10,7 @@ import {
   type WriteToDbSettings,
 } from '@stepcompute/core';
 import { InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
+import { WorkerThreads } from '@stepcompute/worker-threads';
 import type { Database } from './databases.js';
 import { describeError, ExitCode, exitCodeOf } from './exit-codes.js';
 import { averageRows, drawHistogram, formatCount, formatDuration, formatTable } from './format.js';
@@ -18,11 +19,16 @@ import type { Interruption } from './interruption.js';
 import { plainProgress, terminalProgress, type ProgressDisplay } from './progress-display.js';
 import type { Terminal } from './terminal.js';
 
+export interface Settings extends WriteToDbSettings {
+  /** How many threads the simulation runs in; on the main one when there are none. */
+  readonly workers: number | undefined;
+}
+
 /** What it takes to begin a run, or to take one up again. */
 export interface Preparation {
   readonly database: Database;
   readonly generator: NamedGenerator;
-  readonly settings: WriteToDbSettings;
+  readonly settings: Settings;
   readonly start: (orchestrator: Orchestrator, options: RunOptions) => Promise<RunResult>;
 }
 
@@ -44,14 +50,20 @@ export async function conduct(
     ? terminalProgress(process.stderr)
     : plainProgress((line) => terminal.note(line));
   let database: Database | undefined;
+  let threads: WorkerThreads | undefined;
   let run: Run | undefined;
   let ratePerSecond = 0;
   try {
     const prepared = await prepare();
     ({ database } = prepared);
+    const { workers, timeoutMs, ...settings } = prepared.settings;
+    const { generator } = prepared;
+    threads =
+      workers === undefined ? undefined : new WorkerThreads({ ...generator, workers, timeoutMs });
     const orchestrator = new InProcessOrchestrator({
-      ...prepared.settings,
-      generator: prepared.generator.generate,
+      ...settings,
+      timeoutMs: threads === undefined ? timeoutMs : undefined,
+      generator: threads?.generate ?? generator.generate,
       stores: database.stores,
       clock: new SystemClock(),
     });
@@ -60,7 +72,7 @@ export async function conduct(
         signal: interruption.signal,
         onProgress: (progress) => {
           if (run === undefined) {
-            announce(progress.run, progress.completed, prepared.generator, options, terminal);
+            announce(progress.run, progress.completed, generator, options, terminal);
           }
           ({ run, ratePerSecond } = progress);
           display.update(progress);
@@ -82,6 +94,7 @@ export async function conduct(
   } catch (error) {
     return await reportFailure(error, run, database, elapsedMs(), display, options, terminal);
   } finally {
+    await threads?.close();
     await database?.close();
   }
 }

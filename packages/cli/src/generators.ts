@@ -1,23 +1,23 @@
-import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import {
-  InvalidInputError,
-  messageOf,
-  uniformInteger,
-  type ValueGenerator,
-} from '@stepcompute/core';
+import { fileURLToPath } from 'node:url';
+import { InvalidInputError, uniformInteger, type ValueGenerator } from '@stepcompute/core';
+import { loadGenerator as load } from '@stepcompute/worker-threads';
 
 export interface NamedGenerator {
   /** What the run's record says: a file's full path, or the built-in simulation's name. */
   readonly name: string;
   readonly generate: ValueGenerator;
+  /** Where a worker thread finds it. */
+  readonly module: string;
+  readonly exportName: string;
 }
 
 /** The simulation of a run that names no other. */
 export const builtInGenerator: NamedGenerator = {
   name: uniformInteger.name,
   generate: uniformInteger,
+  module: fileURLToPath(import.meta.resolve('@stepcompute/core')),
+  exportName: uniformInteger.name,
 };
 
 /**
@@ -41,32 +41,5 @@ export async function recordedGenerator(name: string): Promise<NamedGenerator> {
  */
 export async function loadGenerator(file: string): Promise<NamedGenerator> {
   const path = resolve(file);
-  if (!existsSync(path)) {
-    throw new InvalidInputError('generator', 'a file that exists', path);
-  }
-  let module: unknown;
-  try {
-    module = await import(pathToFileURL(path).href);
-  } catch (cause) {
-    throw new InvalidInputError('generator', `a module that loads (${messageOf(cause)})`, path, {
-      cause,
-    });
-  }
-  const exported = defaultExportOf(module);
-  // A CommonJS module compiled from ESM carries its default export one level down.
-  const generate = typeof exported === 'function' ? exported : defaultExportOf(exported);
-  if (typeof generate !== 'function') {
-    throw new InvalidInputError(
-      'generator',
-      'a module whose default export is a function (context) => number',
-      path,
-    );
-  }
-  return { name: path, generate: generate as ValueGenerator };
-}
-
-function defaultExportOf(module: unknown): unknown {
-  return typeof module === 'object' && module !== null && 'default' in module
-    ? module.default
-    : undefined;
+  return { name: path, generate: await load(path), module: path, exportName: 'default' };
 }

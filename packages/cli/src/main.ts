@@ -95,6 +95,10 @@ function buildProgram(interruption: Interruption, finish: (code: ExitCode) => vo
     command(name, description)
       .option('--delay <duration>', 'wait after each value: a stand-in for a long computation')
       .option('--concurrency <count>', 'the most iterations in flight at a time (default: 1000)')
+      .option(
+        '--workers <count>',
+        'run the generator in worker threads, so many or auto: one for each core',
+      )
       .option('--timeout <duration>', 'the longest that one call of the generator may take')
       .option('--tolerate <failures>', 'how many iterations may fail: a count, or a share as in 1%')
       .option('--attempts <count>', 'how often the generator is called for an iteration that fails')
@@ -112,6 +116,7 @@ function buildProgram(interruption: Interruption, finish: (code: ExitCode) => vo
 Examples:
   $ stepcompute run --repetitions 5000 --seed 7
   $ stepcompute run --generator ./my-simulation.js --concurrency 50 --timeout 30s
+  $ stepcompute run --generator ./my-long-computation.js --workers auto
   $ stepcompute run --generator ./my-simulation.js --attempts 3 --tolerate 1%
   $ stepcompute run --db memory --json
 

@@ -6,7 +6,8 @@ import {
   type RetryPolicy,
   type RunChange,
 } from '@stepcompute/core';
-import { conduct } from './conduct.js';
+import { parseWorkers } from '@stepcompute/worker-threads';
+import { conduct, type Settings } from './conduct.js';
 import { openDatabase, openExistingDatabase } from './databases.js';
 import type { ExitCode } from './exit-codes.js';
 import { builtInGenerator, loadGenerator, recordedGenerator } from './generators.js';
@@ -18,6 +19,7 @@ import type { Terminal } from './terminal.js';
 export interface ResumeCommandOptions {
   readonly delay?: string;
   readonly concurrency?: string;
+  readonly workers?: string;
   readonly timeout?: string;
   readonly tolerate?: string;
   readonly attempts?: string;
@@ -129,8 +131,8 @@ function changeOf({ delay, tolerate }: ResumeCommandOptions): RunChange {
   return { delayMs: durationOf(delay, 'delay'), tolerance: tolerate };
 }
 
-function settingsOf(options: ResumeCommandOptions): WriteToDbSettings {
-  const { concurrency, timeout, attempts, backoff, retryOn } = options;
+function settingsOf(options: ResumeCommandOptions): Settings {
+  const { concurrency, workers, timeout, attempts, backoff, retryOn } = options;
   const retry: RetryPolicy = {
     attempts: numberOf(attempts),
     backoffMs: durationOf(backoff, 'backoff'),
@@ -142,5 +144,8 @@ function settingsOf(options: ResumeCommandOptions): WriteToDbSettings {
     retry,
   };
   WriteToDbSettings.check(settings);
-  return settings;
+  return {
+    ...settings,
+    workers: workers === undefined ? undefined : parseWorkers(parseNumber(workers)),
+  };
 }

@@ -214,6 +214,24 @@ describe('in memory', () => {
     expect(lastLine(outcome)).toMatchObject(expectedJson(1, 42, 1000));
   });
 
+  it.each(['1', '3', 'auto'])('gives the same bits with --workers %s', async (workers) => {
+    const args = ['run', '--db', 'memory', '-n', '2000', '--seed', '42', '--json'];
+    const { average, standardDeviation } = lastLine(await run(...args));
+    expect(lastLine(await run(...args, '--workers', workers))).toMatchObject({
+      completed: 2000,
+      average,
+      standardDeviation,
+    });
+  });
+
+  it('ends a simulation that blocks its worker thread', async () => {
+    writeFileSync(join(folder, 'blocks.mjs'), 'export default () => { for (;;); }');
+    const args = ['--generator', 'blocks.mjs', '--workers', '2', '--timeout', '200ms'];
+    const outcome = await run('run', '--db', 'memory', '-n', '4', ...args);
+    expect(outcome.code).toBe(3);
+    expect(outcome.stderr).toContain('the generator did not settle within 200 ms');
+  });
+
   it('holds a million values in a heap that could not hold an object for each', async () => {
     const args = ['run', '-n', '1000000', '--db', 'memory', '--json'];
     const outcome = await stepcompute(folder, args, { heapMegabytes: 24 });
@@ -263,6 +281,8 @@ describe('bad input', () => {
     [['--delay', '-5m'], 'delay must be a duration'],
     [['--delay', '400d'], 'delay must be a number of milliseconds from 0 to 31536000000'],
     [['--concurrency', '0'], 'concurrency must be an integer from 1'],
+    [['--workers', '0'], 'workers must be auto or an integer from 1 to 1024; got 0'],
+    [['--workers', 'all'], 'got "all"'],
     [['--timeout', '0'], 'timeout must be a number of milliseconds from 1'],
     [['--generator', 'nowhere.js'], 'generator must be a file that exists'],
     [['--db', 'mysql://user:secret@host/x'], 'got "mysql://…"'],

@@ -24,7 +24,7 @@ const value = fc.oneof(fc.constantFrom('3', '7', '1ms', '5%', 'csv', 'simulation
 const option = fc.oneof(
   fc.tuple(
     fc.constantFrom(
-      ...['-n', '--seed', '--concurrency', '--generator', '--tolerate', '--attempts'],
+      ...['-n', '--seed', '--concurrency', '--workers', '--generator', '--tolerate', '--attempts'],
       ...['--retry-on', '--delay', '--limit', '--format', '--to', '--timeout'],
     ),
     value,

@@ -7,6 +7,8 @@ import type { RunId, Seed } from './run.js';
 export interface IterationContext {
   readonly runId: RunId;
   readonly iterationId: IterationId;
+  /** The run's, for a simulation that is computed elsewhere and needs to make `random` there. */
+  readonly seed: Seed;
   /** This iteration's own random numbers: the only source with which a run can be replayed. */
   readonly random: RandomStream;
   /** Aborted when the value is no longer wanted: the run was stopped, or the iteration's time is up. */
@@ -45,7 +47,6 @@ export function parseValue(value: unknown): number {
 
 /** An {@link IterationContext} whose random stream and signal cost nothing until they are asked for. */
 export class SeededIteration implements IterationContext {
-  readonly #seed: Seed;
   readonly #abort: { readonly signal: AbortSignal };
   #random: RandomStream | undefined;
 
@@ -53,10 +54,9 @@ export class SeededIteration implements IterationContext {
   constructor(
     readonly runId: RunId,
     readonly iterationId: IterationId,
-    seed: Seed,
+    readonly seed: Seed,
     abort: { readonly signal: AbortSignal },
   ) {
-    this.#seed = seed;
     this.#abort = abort;
   }
 
@@ -65,7 +65,7 @@ export class SeededIteration implements IterationContext {
   }
 
   get random(): RandomStream {
-    this.#random ??= new RandomStream(this.#seed, this.iterationId);
+    this.#random ??= new RandomStream(this.seed, this.iterationId);
     return this.#random;
   }
 }

@@ -585,6 +585,17 @@ describe('write to db', () => {
       ]);
     });
 
+    it('counts as such, whatever the generator answers to being told', async () => {
+      const generator: ValueGenerator = ({ signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(new Error('came too late')));
+        });
+      const written = write({ repetitions: 1 }, generator, { timeoutMs: 5000 });
+      written.catch(() => undefined);
+      await clock.advance(5000);
+      await expect(written).rejects.toMatchObject({ cause: { name: 'IterationTimeoutError' } });
+    });
+
     it('fails all whose time is up at the same moment, the lowest being thrown', async () => {
       const written = write({ repetitions: 3 }, () => new Promise(() => undefined), {
         timeoutMs: 5000,

@@ -180,13 +180,17 @@ export class PlanExecution {
 
   async #within(timeoutMs: number, drawn: Promise<number>, abort: LazyAbort): Promise<number> {
     const timer = this.#inFlight.open();
+    let late: IterationTimeoutError | undefined;
     const timeUp = this.clock.sleep(timeoutMs, timer.signal).then(() => {
-      const error = new IterationTimeoutError(timeoutMs);
-      abort.abort(error);
-      throw error;
+      late = new IterationTimeoutError(timeoutMs);
+      abort.abort(late);
+      throw late;
     });
     try {
       return await Promise.race([drawn, timeUp]);
+    } catch (thrown) {
+      // Whatever the generator answers to being aborted.
+      throw late ?? thrown;
     } finally {
       timer.abort();
       this.#inFlight.close(timer);

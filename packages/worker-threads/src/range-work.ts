@@ -1,0 +1,36 @@
+import type { IterationRange, RunId, Seed } from '@stepcompute/core';
+
+/** What a thread is given: a range of one run's iterations, and the simulation. */
+export interface RangeWork extends IterationRange {
+  readonly runId: RunId;
+  readonly seed: Seed;
+  /** The full path of the simulation's module. */
+  readonly module: string;
+  readonly exportName: string;
+  /** The longest that one iteration may take, in milliseconds. */
+  readonly timeoutMs: number | undefined;
+  /** In shared memory: how many of the range's iterations have been begun. */
+  readonly begun: Int32Array<SharedArrayBuffer>;
+}
+
+/** What came of a range. */
+export interface RangeOutcome {
+  /** By position in the range; NaN where the iteration failed. */
+  readonly values: Float64Array;
+  readonly failures: readonly RangeFailure[];
+  /** How long the thread was at work, not waiting, in milliseconds. */
+  readonly busyMs: number;
+}
+
+interface RangeFailure {
+  /** The iteration's position in the range. */
+  readonly position: number;
+  readonly thrown: CarriedError;
+}
+
+/** As much of what was thrown as every thread understands: a class does not cross, its name does. */
+export interface CarriedError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+}

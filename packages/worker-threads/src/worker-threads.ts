@@ -1,0 +1,255 @@
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import {
+  InvalidInputError,
+  IterationTimeoutError,
+  messageOf,
+  Milliseconds,
+  nameOf,
+  StepFailedError,
+  type IterationContext,
+  type ValueGenerator,
+} from '@stepcompute/core';
+import { Piscina } from 'piscina';
+import type { CarriedError, RangeOutcome, RangeWork } from './range-work.js';
+
+/** How long a range should keep its thread at work, in milliseconds: long beside the message that brings it. */
+const rangeMs = 20;
+
+/** More threads than any machine has cores say that the number was meant for something else. */
+const mostWorkers = 1024;
+
+export interface WorkerThreadsProps {
+  /** The simulation's module, ESM or CommonJS: its path. */
+  readonly module: string;
+  /**
+   * Under which name the module exports the generator.
+   * @default 'default'
+   */
+  readonly exportName?: string | undefined;
+  /**
+   * How many threads, 1 … 1,024.
+   * @default 'auto', one for each core that the process may use
+   */
+  readonly workers?: number | 'auto' | undefined;
+  /**
+   * The longest that one iteration may take, in milliseconds. A synchronous generator that overruns is
+   * noticed within twice this time and ends with its thread. To be given here and not to the
+   * orchestrator, which would count the wait for a free thread.
+   * @default none
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** An iteration that waits for a thread, or for its value. */
+interface Call {
+  readonly context: IterationContext;
+  readonly resolve: (value: number) => void;
+  readonly reject: (reason: unknown) => void;
+  /** Whether it is to have a thread for itself, since one broke down under it and others. */
+  alone: boolean;
+}
+
+/**
+ * A generator that runs in worker threads. Iterations that are asked for at the same time travel as
+ * ranges, the longer the shorter each takes; the orchestrator's concurrency says how many are asked
+ * for. Each value is what the module's generator gives in process, to the bit.
+ *
+ * What a thread that breaks down was at (it ran out of memory, called `process.exit`, or threw outside
+ * of its promise) runs again, one iteration at a time; one that breaks its thread again has failed.
+ */
+export class WorkerThreads {
+  /**
+   * The simulation, to be given to an orchestrator. Rejects with an error of the name and message that
+   * the module's generator threw; with {@link IterationTimeoutError}; or with {@link StepFailedError}
+   * when the thread broke down.
+   */
+  readonly generate: ValueGenerator;
+  readonly #work: Pick<RangeWork, 'module' | 'exportName' | 'timeoutMs'>;
+  readonly #workers: number;
+  readonly #threads: Piscina<RangeWork, RangeOutcome>;
+  #waiting: Call[] = [];
+  #running = 0;
+  #rangeSize = 1;
+  #isScheduled = false;
+
+  /** @throws InvalidInputError when a property is out of range */
+  constructor({ module, exportName = 'default', workers = 'auto', timeoutMs }: WorkerThreadsProps) {
+    this.#workers = parseWorkers(workers);
+    this.#work = {
+      module: resolve(module),
+      exportName,
+      timeoutMs: timeoutMs === undefined ? undefined : Milliseconds.parse(timeoutMs, 'timeout', 1),
+    };
+    this.#threads = new Piscina({
+      filename: join(__dirname, 'thread.js'),
+      name: 'generateRange',
+      minThreads: this.#workers,
+      maxThreads: this.#workers,
+    });
+    // A thread that broke down with nothing to do costs nothing, and has a successor already.
+    this.#threads.on('error', () => undefined);
+    this.generate = (context) => this.#call(context);
+    // A run records its generator by name.
+    Object.defineProperty(this.generate, 'name', { value: this.#work.module });
+  }
+
+  /** Ends the threads, and with them what they are at. */
+  async close(): Promise<void> {
+    await this.#threads.destroy();
+  }
+
+  #call(context: IterationContext): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ context, resolve, reject, alone: false });
+      this.#schedule();
+    });
+  }
+
+  /** Those who ask in the same turn are to travel together. */
+  #schedule(): void {
+    if (this.#isScheduled || this.#running === this.#workers) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      while (this.#running < this.#workers) {
+        const calls = this.#nextRange();
+        if (calls === undefined) return;
+        void this.#run(calls);
+      }
+    });
+  }
+
+  /** Undefined when nobody waits. */
+  #nextRange(): [Call, ...Call[]] | undefined {
+    for (;;) {
+      const [first] = this.#waiting;
+      if (first === undefined) return undefined;
+      if (!first.context.signal.aborted) break;
+      this.#waiting.shift();
+      first.reject(first.context.signal.reason);
+    }
+    const share = Math.ceil(this.#waiting.length / this.#workers);
+    const size = Math.min(this.#rangeSize, share);
+    let count = 1;
+    while (count < size && follows(this.#waiting[count - 1], this.#waiting[count])) count += 1;
+    return this.#waiting.splice(0, count) as [Call, ...Call[]];
+  }
+
+  /** Never rejects. */
+  async #run(calls: [Call, ...Call[]]): Promise<void> {
+    this.#running += 1;
+    const { runId, iterationId, seed, signal } = calls[0].context;
+    const begun = new Int32Array(new SharedArrayBuffer(4));
+    const work: RangeWork = {
+      ...this.#work,
+      runId,
+      seed,
+      first: iterationId,
+      count: calls.length,
+      begun,
+    };
+    const stop = new AbortController();
+    // All of a run's iterations are aborted together.
+    const abort = (): void => stop.abort();
+    signal.addEventListener('abort', abort, { once: true });
+    const watchdog = this.#watch(begun, abort);
+    try {
+      const outcome = await this.#threads.run(work, { signal: stop.signal });
+      this.#settle(calls, outcome);
+    } catch (error) {
+      if (signal.aborted) for (const call of calls) call.reject(signal.reason);
+      else this.#recover(calls, error, watchdog.hasBarked);
+    } finally {
+      watchdog.stop();
+      signal.removeEventListener('abort', abort);
+      this.#running -= 1;
+      this.#schedule();
+    }
+  }
+
+  #settle(calls: readonly Call[], { values, failures, busyMs }: RangeOutcome): void {
+    for (const { position, thrown } of failures) calls[position]?.reject(this.#restored(thrown));
+    calls.forEach((call, position) => call.resolve(values[position] ?? NaN));
+    const fitting = Math.floor((rangeMs * calls.length) / busyMs);
+    this.#rangeSize = Math.max(1, Math.min(fitting, 2 * Math.max(calls.length, this.#rangeSize)));
+  }
+
+  /** A thread broke down: at whose fault is known only of an iteration that had it for itself. */
+  #recover(calls: readonly Call[], error: unknown, wasBlocked: boolean): void {
+    const again = calls.filter((call) => !call.alone);
+    for (const call of calls) {
+      if (call.alone) call.reject(this.#breakdown(error, wasBlocked));
+      call.alone = true;
+    }
+    this.#waiting.unshift(...again);
+  }
+
+  #breakdown(error: unknown, wasBlocked: boolean): Error {
+    const { timeoutMs } = this.#work;
+    if (wasBlocked && timeoutMs !== undefined) return new IterationTimeoutError(timeoutMs);
+    return new StepFailedError('the worker thread', nameOf(error), messageOf(error), {
+      cause: error,
+    });
+  }
+
+  /** Calls `bark` when the thread has begun nothing new for as long as one iteration may take. */
+  #watch(begun: Int32Array, bark: () => void): Watchdog {
+    const { timeoutMs } = this.#work;
+    const watchdog = { hasBarked: false, stop: () => clearInterval(timer) };
+    if (timeoutMs === undefined) return { hasBarked: false, stop: () => undefined };
+    let before = 0;
+    const timer = setInterval(() => {
+      const now = Atomics.load(begun, 0);
+      // A thread that has begun nothing yet is still starting, or loading the simulation.
+      watchdog.hasBarked = now > 0 && now === before;
+      if (watchdog.hasBarked) bark();
+      before = now;
+    }, timeoutMs);
+    return watchdog;
+  }
+
+  #restored({ name, message, stack }: CarriedError): Error {
+    const { timeoutMs } = this.#work;
+    if (name === 'IterationTimeoutError' && timeoutMs !== undefined) {
+      return new IterationTimeoutError(timeoutMs);
+    }
+    const error = new Error(message);
+    Object.defineProperty(error, 'name', { value: name });
+    if (stack !== undefined) error.stack = stack;
+    return error;
+  }
+}
+
+interface Watchdog {
+  readonly hasBarked: boolean;
+  readonly stop: () => void;
+}
+
+function follows(before: Call | undefined, call: Call | undefined): boolean {
+  return (
+    before !== undefined &&
+    call !== undefined &&
+    !before.alone &&
+    !call.alone &&
+    call.context.runId === before.context.runId &&
+    call.context.iterationId === before.context.iterationId + 1
+  );
+}
+
+/**
+ * How many threads `workers` stands for: `auto` is one for each core that this process may use.
+ * @throws InvalidInputError unless it is `auto` or an integer from 1 to 1,024
+ */
+export function parseWorkers(workers: unknown): number {
+  if (workers === 'auto') return availableParallelism();
+  if (
+    typeof workers === 'number' &&
+    Number.isInteger(workers) &&
+    workers >= 1 &&
+    workers <= mostWorkers
+  ) {
+    return workers;
+  }
+  throw new InvalidInputError('workers', `auto or an integer from 1 to ${mostWorkers}`, workers);
+}

@@ -1,0 +1,63 @@
+/** Simulations for the tests, each by its name. */
+import { writeFileSync } from 'node:fs';
+
+export default function draw({ random }) {
+  return random.integer(0, 1000);
+}
+
+/** The same values, each after a turn of the event loop. */
+export async function waiting({ random }) {
+  await new Promise((resolve) => setImmediate(resolve));
+  return random.integer(0, 1000);
+}
+
+/** Ends its thread at iteration 37, but only once for each file that FIRST_TIME names. */
+export function exitOnce({ iterationId, random }) {
+  if (iterationId === 37 && isFirstTime()) process.exit(9);
+  return random.integer(0, 1000);
+}
+
+/** Each of these fails in its own way; all others are drawn. */
+export function ofAllSorts({ iterationId, random }) {
+  switch (iterationId) {
+    case 3:
+      process.exit(9);
+      break;
+    case 5:
+      throw new RangeError('out of range');
+    case 7:
+      return 'seven';
+    case 11:
+      return new Promise(() => {
+        setTimeout(() => {
+          throw new TypeError('outside');
+        });
+      });
+    default:
+      return random.integer(0, 1000);
+  }
+}
+
+/** Blocks its thread at iteration 5, and never settles at 7. */
+export function tooLong({ iterationId, random, signal }) {
+  if (iterationId === 5) for (;;);
+  if (iterationId === 7) {
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('came too late')));
+    });
+  }
+  return random.integer(0, 1000);
+}
+
+export function endless() {
+  for (;;);
+}
+
+function isFirstTime() {
+  try {
+    writeFileSync(process.env.FIRST_TIME, '', { flag: 'wx' });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,198 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { uniformInteger, type IterationFailure, type RunOptions } from '@stepcompute/core';
+import {
+  InMemoryDatabase,
+  inMemoryStores,
+  InProcessOrchestrator,
+  simulate,
+  SystemClock,
+} from '@stepcompute/inmemory-adapter';
+// By its name: a thread is started from the built file.
+import { parseWorkers, WorkerThreads, type WorkerThreadsProps } from '@stepcompute/worker-threads';
+
+const simulations = join(__dirname, 'simulations');
+const draws = join(simulations, 'draws.mjs');
+const repetitions = 3000;
+const seed = 42;
+
+interface RunOfThreads extends Partial<WorkerThreadsProps> {
+  readonly tolerance?: number;
+  readonly options?: RunOptions;
+}
+
+async function run({ tolerance = 0, options = {}, ...props }: RunOfThreads = {}) {
+  const threads = new WorkerThreads({ module: draws, workers: 2, ...props });
+  const stores = inMemoryStores(new InMemoryDatabase());
+  try {
+    const orchestrator = new InProcessOrchestrator({
+      generator: threads.generate,
+      stores,
+      clock: new SystemClock(),
+    });
+    const result = await orchestrator.run({ repetitions, seed, tolerance }, options);
+    const values: number[] = [];
+    for await (const batch of stores.values.read(result.run.id)) {
+      for (const { value } of batch) values.push(value);
+    }
+    const failures: IterationFailure[] = [];
+    for await (const batch of stores.failures.read(result.run.id)) failures.push(...batch);
+    return { ...result, values, failures };
+  } finally {
+    await threads.close();
+  }
+}
+
+const inProcess = () => simulate(uniformInteger, { repetitions, seed });
+
+describe('a simulation in worker threads', () => {
+  it.each([1, 2, 5])('has the values of one in process, with %i threads', async (workers) => {
+    const { values, average } = await run({ workers });
+    const expected = await inProcess();
+    expect(values).toEqual([...expected.values]);
+    expect(average).toEqual(expected.average);
+  });
+
+  it('may be asynchronous', async () => {
+    const { average } = await run({ exportName: 'waiting' });
+    expect(average).toEqual((await inProcess()).average);
+  });
+
+  it('is recorded by its module’s path', async () => {
+    expect((await run()).run.generatorName).toBe(draws);
+  });
+
+  it('runs in several runs at the same time', async () => {
+    const threads = new WorkerThreads({ module: draws, workers: 2 });
+    try {
+      const orchestrator = new InProcessOrchestrator({
+        generator: threads.generate,
+        stores: inMemoryStores(new InMemoryDatabase()),
+        clock: new SystemClock(),
+      });
+      const results = await Promise.all(
+        [1, 2, 3].map((seed) => orchestrator.run({ repetitions, seed })),
+      );
+      const expected = await Promise.all(
+        [1, 2, 3].map((seed) => simulate(uniformInteger, { repetitions, seed })),
+      );
+      expect(results.map(({ average }) => average.mean)).toEqual(
+        expected.map(({ average }) => average.mean),
+      );
+    } finally {
+      await threads.close();
+    }
+  });
+});
+
+describe('a thread that breaks down', () => {
+  it('costs nothing when what it was at succeeds the second time', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'stepcompute-threads-'));
+    process.env.FIRST_TIME = join(folder, 'been-here');
+    try {
+      const { average, ledger } = await run({ exportName: 'exitOnce' });
+      expect(ledger).toEqual({
+        requested: repetitions,
+        completed: repetitions,
+        failed: 0,
+        missing: 0,
+      });
+      expect(average).toEqual((await inProcess()).average);
+    } finally {
+      delete process.env.FIRST_TIME;
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('fails the iterations that break it twice, and no others', async () => {
+    const { failures, ledger, values } = await run({ exportName: 'ofAllSorts', tolerance: 4 });
+    expect(failures).toMatchObject([
+      {
+        iterationId: 3,
+        errorName: 'StepFailedError',
+        message: 'the worker thread failed with Error: worker exited with code: 9',
+      },
+      { iterationId: 5, errorName: 'RangeError', message: 'out of range' },
+      {
+        iterationId: 7,
+        errorName: 'InvalidValueError',
+        message: 'a value must be a finite number; the generator returned "seven"',
+      },
+      {
+        iterationId: 11,
+        errorName: 'StepFailedError',
+        message: 'the worker thread failed with TypeError: outside',
+      },
+    ]);
+    expect(ledger).toEqual({
+      requested: repetitions,
+      completed: repetitions - 4,
+      failed: 4,
+      missing: 0,
+    });
+    const expected = [...(await inProcess()).values];
+    expect(values).toEqual(expected.filter((_, iteration) => ![3, 5, 7, 11].includes(iteration)));
+  });
+});
+
+describe('a time-out in worker threads', () => {
+  it('ends a generator that blocks its thread, and one that never settles', async () => {
+    const { failures, ledger } = await run({ exportName: 'tooLong', timeoutMs: 500, tolerance: 2 });
+    const timeUp = {
+      errorName: 'IterationTimeoutError',
+      message: 'the generator did not settle within 500 ms',
+    };
+    expect(failures).toMatchObject([
+      { iterationId: 5, ...timeUp },
+      { iterationId: 7, ...timeUp },
+    ]);
+    expect(ledger.completed).toBe(repetitions - 2);
+  });
+});
+
+describe('a run that is cancelled', () => {
+  it('ends threads that would never end by themselves', async () => {
+    const wish = new AbortController();
+    const running = run({
+      exportName: 'endless',
+      options: { signal: wish.signal, onProgress: () => setImmediate(() => wish.abort()) },
+    });
+    await expect(running).rejects.toMatchObject({
+      name: 'CancelledError',
+      ledger: { requested: repetitions, completed: 0, failed: 0, missing: repetitions },
+    });
+  });
+});
+
+describe('what a simulation in worker threads is given', () => {
+  it.each([0, 1.5, 1025, NaN, '2', null, undefined])('refuses %p threads', (workers) => {
+    expect(() => parseWorkers(workers)).toThrow(
+      expect.objectContaining({ name: 'InvalidInputError', field: 'workers' }) as Error,
+    );
+  });
+
+  it('takes auto for as many threads as the process may use at a time', () => {
+    expect(parseWorkers('auto')).toBe(availableParallelism());
+  });
+
+  it('refuses a time-out that is none', () => {
+    expect(() => new WorkerThreads({ module: draws, timeoutMs: -1 })).toThrow(
+      expect.objectContaining({ name: 'InvalidInputError', field: 'timeout' }) as Error,
+    );
+  });
+
+  it.each([
+    ['missing.mjs', undefined, 'a file that exists'],
+    ['broken.mjs', undefined, 'a module that loads (does not load)'],
+    ['draws.mjs', 'nothing', 'a module whose nothing export is a function'],
+  ])(
+    'fails with the reason when %s, export %p, is no simulation',
+    async (file, exportName, why) => {
+      await expect(run({ module: join(simulations, file), exportName })).rejects.toMatchObject({
+        name: 'IterationFailedError',
+        cause: { name: 'InvalidInputError', message: expect.stringContaining(why) as string },
+      });
+    },
+  );
+});
