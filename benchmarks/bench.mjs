@@ -21,6 +21,7 @@ import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import pg from 'pg';
 import plot from 'simple-ascii-chart';
+import { costsTitle, measureCosts, reportCosts } from './costs.mjs';
 
 const { createCluster } = createRequire(import.meta.url)('../testing/postgres/cluster.js');
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -35,7 +36,7 @@ const options = new Command('bench')
   .option('--repetitions <count>', 'on a database', count, 100_000)
   .option('--in-memory <count>', 'in memory', count, 1_000_000)
   .option('--rounds <count>', 'how often each is measured', count, 5)
-  .option('--only <texts...>', 'those whose name has one of these texts')
+  .option('--only <texts...>', 'those whose name has one of these texts; or costs')
   .option('--json', 'print a JSON array on the last line')
   .parse()
   .opts();
@@ -82,10 +83,12 @@ const groups = [
 const work = mkdtempSync(join(tmpdir(), 'stepcompute-bench-'));
 const cluster = createCluster({ durable: true });
 try {
-  const node = await findNode();
-  const contestants = installPeers();
-  const rows = await measureAll(node, contestants);
-  report(rows, node);
+  const isOfCosts = (/** @type {string} */ text) => costsTitle.includes(text);
+  const isCostsAlone = options.only?.every(isOfCosts) === true;
+  const node = isCostsAlone ? process.execPath : await findNode();
+  const rows = isCostsAlone ? [] : await measureAll(node, installPeers());
+  const costs = options.only?.some(isOfCosts) === false ? [] : await measureCosts();
+  report(rows, node, costs);
 } finally {
   cluster?.remove();
   rmSync(work, { recursive: true, force: true });
@@ -220,8 +223,11 @@ function median(numbers) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** @param {Awaited<ReturnType<typeof measureAll>>} rows @param {string} node */
-function report(rows, node) {
+/**
+ * @param {Awaited<ReturnType<typeof measureAll>>} rows @param {string} node
+ * @param {import('./costs.mjs').Cost[]} costs
+ */
+function report(rows, node, costs) {
   const whole = (/** @type {number} */ value) => Math.round(value).toLocaleString('en-US');
   const sections = groups
     .map(({ title }) => ({ title, members: rows.filter(({ group }) => group === title) }))
@@ -263,13 +269,14 @@ function report(rows, node) {
       console.log(chart);
     }
   }
+  if (costs.length > 0) markdown += reportCosts(costs);
   const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
   const peers = Object.entries(
     JSON.parse(readFileSync(join(here, 'peers.json'), 'utf8')).dependencies,
   );
   markdown += `\n## Where\n\n- ${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}\n- Node ${version}, PostgreSQL ${postgresVersion()}, commits that wait for the disk\n- ${peers.map(([name, v]) => `${name} ${v}`).join(', ')}\n`;
   if (options.only === undefined) writeFileSync(join(here, 'RESULTS.md'), markdown);
-  if (options.json) console.log(JSON.stringify(rows));
+  if (options.json) console.log(JSON.stringify([...rows, ...costs]));
 }
 
 function postgresVersion() {

@@ -28,6 +28,7 @@ const prices = {
   dataApiCall: 0.35 / 1_000_000,
 };
 
+/** What these come to in us-east-1, on arm64, database apart. */
 export function dollarsOf(
   account: Pick<
     Account,

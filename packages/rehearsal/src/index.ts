@@ -1,4 +1,4 @@
-export { type Account } from './account.js';
+export { dollarsOf, type Account } from './account.js';
 export {
   readCloudAssembly,
   type CloudAssembly,
