@@ -33,12 +33,7 @@ export class TypeOrmValueStore implements ValueStore {
   write(id: RunId, values: readonly IterationValue[]): Promise<void> {
     if (values.length === 0) return Promise.resolve();
     return patiently(this.dataSource, async () => {
-      const parsed = values.map(({ iterationId, value }) => ({
-        iterationId: IterationId.parse(iterationId),
-        value: parseValue(value),
-      }));
-      // One order for all: writers of the same iterations wait for each other and never deadlock.
-      const ordered = parsed.sort((a, b) => a.iterationId - b.iterationId);
+      const ordered = parseInOrder(values);
       const last = ordered.at(-1)?.iterationId ?? 0;
       let conflict: ConflictingValueError | undefined;
       for (const piece of piecesOf(ordered, this.#dialect.valuesPerStatement)) {
@@ -189,6 +184,27 @@ export class TypeOrmValueStore implements ValueStore {
     if (run === null) throw new RunNotFoundError(id);
     return run.repetitions;
   }
+}
+
+/**
+ * The values as they are stored, ascending by iteration: one order for all, so that writers of the same
+ * iterations wait for each other and never deadlock. What comes so already, as nearly all does, is not copied.
+ */
+function parseInOrder(values: readonly IterationValue[]): readonly IterationValue[] {
+  let before = -1;
+  for (const { iterationId, value } of values) {
+    IterationId.parse(iterationId);
+    if (iterationId < before || !Object.is(parseValue(value), value)) {
+      return values
+        .map((item) => ({
+          iterationId: IterationId.parse(item.iterationId),
+          value: parseValue(item.value),
+        }))
+        .sort((a, b) => a.iterationId - b.iterationId);
+    }
+    before = iterationId;
+  }
+  return values;
 }
 
 const numericValueOutOfRange = '22003';
