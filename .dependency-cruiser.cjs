@@ -100,7 +100,7 @@ module.exports = {
         'A rule cannot judge what it cannot find. Is the import misspelt, or a package unbuilt?',
       severity: 'error',
       // The peers that a benchmark measures are installed by the benchmark.
-      from: { pathNot: '^benchmarks/contestants/' },
+      from: { pathNot: '^benchmarks/(contestants/|plots\\.mjs)' },
       to: { couldNotResolve: true },
     },
   ],

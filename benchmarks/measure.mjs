@@ -1,11 +1,11 @@
 /**
- * Measures one contestant in a process of its own: `node measure.mjs '{"file", "name", "n", "url", "folder"}'`.
+ * Measures one contestant in a process of its own: `node measure.mjs '{"file", "name", "n", "url", "redis", "folder"}'`.
  * Preparation (connections, tables, values drawn beforehand) is not timed.
  */
 import { performance } from 'node:perf_hooks';
 
 /**
- * @typedef {{ n: number, url: string, folder: string }} Place
+ * @typedef {{ n: number, url: string, redis: string, folder: string }} Place
  * @typedef {object} Contestant
  * @property {(place: Place) => Promise<any>} prepare
  * @property {(prepared: any, place: Place) => Promise<void>} perform

@@ -99,6 +99,52 @@ export const contestants = {
       await pool.end();
     },
   },
+  // addBulk of a thousand jobs at a time and a worker with a concurrency well above 1; Redis keeps its log on
+  // disk (appendonly), as its documents ask of a Redis that must not forget jobs.
+  BullMQ: {
+    async prepare({ url, redis }) {
+      const { Queue } = await import('bullmq');
+      const { Redis } = await import('ioredis');
+      const pool = await createTables(url);
+      const connection = new Redis({ path: redis, maxRetriesPerRequest: null });
+      return { pool, connection, queue: new Queue('draw', { connection }) };
+    },
+    async perform(prepared, { n }) {
+      const { pool, connection, queue } = prepared;
+      const { Worker } = await import('bullmq');
+      let left = n;
+      /** @type {(value?: unknown) => void} */
+      let finish = () => undefined;
+      const finished = new Promise((resolve) => (finish = resolve));
+      prepared.worker = new Worker(
+        'draw',
+        async ({ data }) => {
+          await insertOne(pool, data.iteration);
+          left -= 1;
+          if (left === 0) finish();
+        },
+        { connection, concurrency: 100, removeOnComplete: { count: 0 } },
+      );
+      for (let first = 0; first < n; first += 1000) {
+        await queue.addBulk(
+          Array.from({ length: Math.min(1000, n - first) }, (_, index) => ({
+            name: 'draw',
+            data: { iteration: first + index },
+          })),
+        );
+      }
+      await finished;
+      await average(pool);
+    },
+    verify: ({ pool }, { n }) => isDone(pool, n),
+    close: async ({ pool, queue, worker }) => {
+      await worker.close(true);
+      await queue.obliterate({ force: true });
+      await queue.close();
+      await connection.quit();
+      await pool.end();
+    },
+  },
   // One workflow whose steps are run side by side: each step's result is durable in its own tables too.
   'DBOS Transact': {
     async prepare({ url }) {
