@@ -1,12 +1,13 @@
 import type { IterationValue } from '@stepcompute/core';
 import type { DataSource } from 'typeorm';
+import { binaryArray, doubles, integers } from './binary-array.js';
 
 /** A batch of values as one statement takes it. */
 interface ValueBatch {
   /** The FROM item that yields the batch as (iteration_id, value). */
   readonly rows: string;
   /** What `rows` refers to, from the given placeholder on. */
-  readonly parameters: readonly string[];
+  readonly parameters: readonly (string | Buffer)[];
 }
 
 /** Where PostgreSQL by wire and PostgreSQL by the RDS Data API differ. */
@@ -25,8 +26,8 @@ const wire: Dialect = {
   batchOf: (values, first) => ({
     rows: `unnest($${first}::integer[], $${first + 1}::double precision[]) AS batch (iteration_id, value)`,
     parameters: [
-      `{${values.map(({ iterationId }) => iterationId).join()}}`,
-      `{${values.map(({ value }) => value).join()}}`,
+      binaryArray(integers, values, ({ iterationId }) => iterationId),
+      binaryArray(doubles, values, ({ value }) => value),
     ],
   }),
   valuesPerStatement: 10_000,
