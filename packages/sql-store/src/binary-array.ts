@@ -5,21 +5,21 @@
 interface ElementType {
   readonly oid: number;
   readonly bytes: number;
-  readonly write: (buffer: Buffer, element: number, offset: number) => void;
+  readonly write: (view: DataView, offset: number, element: number) => void;
 }
 
 /** `integer[]`. */
 export const integers: ElementType = {
   oid: 23,
   bytes: 4,
-  write: (buffer, element, offset) => buffer.writeInt32BE(element, offset),
+  write: (view, offset, element) => view.setInt32(offset, element),
 };
 
 /** `double precision[]`. */
 export const doubles: ElementType = {
   oid: 701,
   bytes: 8,
-  write: (buffer, element, offset) => buffer.writeDoubleBE(element, offset),
+  write: (view, offset, element) => view.setFloat64(offset, element),
 };
 
 const dimensions = 1;
@@ -34,15 +34,16 @@ export function binaryArray<T>(
   elementOf: (item: T) => number,
 ): Buffer {
   const stride = 4 + type.bytes;
-  const buffer = Buffer.allocUnsafe(headerBytes + items.length * stride);
+  const bytes = new ArrayBuffer(headerBytes + items.length * stride);
+  const view = new DataView(bytes);
   [dimensions, hasNulls, type.oid, items.length, firstSubscript].forEach((field, index) => {
-    buffer.writeInt32BE(field, 4 * index);
+    view.setInt32(4 * index, field);
   });
   let offset = headerBytes;
   for (const item of items) {
-    buffer.writeInt32BE(type.bytes, offset);
-    type.write(buffer, elementOf(item), offset + 4);
+    view.setInt32(offset, type.bytes);
+    type.write(view, offset + 4, elementOf(item));
     offset += stride;
   }
-  return buffer;
+  return Buffer.from(bytes);
 }
