@@ -10,13 +10,20 @@ import { isPassing, translated } from './persistence-error.js';
  */
 export function patiently<T>(dataSource: DataSource, work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + dialectOf(dataSource).patienceMs;
-  return translated(() =>
-    backOff(work, {
+  const isWorthARetry = (error: unknown): boolean => isPassing(error) && Date.now() < deadline;
+  return translated(async () => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isWorthARetry(error)) throw error;
+    }
+    return backOff(work, {
+      delayFirstAttempt: true,
       numOfAttempts: Infinity,
       startingDelay: 50,
       maxDelay: 1000,
       jitter: 'full',
-      retry: (error) => isPassing(error) && Date.now() < deadline,
-    }),
-  );
+      retry: isWorthARetry,
+    });
+  });
 }

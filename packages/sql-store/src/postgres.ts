@@ -85,8 +85,27 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<DataSo
  */
 class GuardedPool extends pg.Pool {
   constructor(options: pg.PoolConfig) {
-    super(options);
+    super({ ...options, Client: LightClient });
     this.on('connect', (client) => client.on('error', () => undefined));
+  }
+}
+
+/**
+ * Promises of node-postgres chain each query to the one before: a young collection can free none of them,
+ * and a run of a million values would hold all its batches until the next full one. Its callbacks do not.
+ */
+class LightClient extends pg.Client {
+  override query(...args: unknown[]): never {
+    const query = super.query.bind(this) as (...args: unknown[]) => unknown;
+    const [text, values] = args;
+    const isPlain = typeof text === 'string' && (values === undefined || Array.isArray(values));
+    if (!isPlain || args.length > 2) return query(...args) as never;
+    return new Promise((resolve, reject) => {
+      query(text, values ?? [], (error: Error | null, result: unknown) => {
+        if (error === null) resolve(result);
+        else reject(error);
+      });
+    }) as never;
   }
 }
 
