@@ -34,6 +34,7 @@ const places = {
     allowed: [...awsAdapter, ...inversify, '^packages/aws-adapter/dist/simulation'],
   },
   'infra/src/': { allowed: [npm('aws-cdk-lib'), npm('constructs'), npm('cdk-nag')] },
+  'infra/src/bundle-function.ts': { allowed: [npm('esbuild')] },
 };
 
 const importRules = Object.entries(places).map(([place, { builtins = true, allowed }]) => ({

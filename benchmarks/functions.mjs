@@ -1,9 +1,11 @@
 /**
- * The size of each Lambda function's bundle and how long it takes to load, beside a function that does
- * nothing but send one statement to the Data API. `--json` prints a JSON array instead of a table.
+ * The size of each Lambda function's bundle, how long it takes to load, and how long until its first event
+ * has its first statement on the way, beside a function that does nothing but send one statement to the
+ * Data API. Fresh processes, in turn, medians. `--json` prints a JSON array instead of a table.
  */
-import { execFileSync } from 'node:child_process';
+import { spawn, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,32 +13,70 @@ import { readCloudAssembly } from '@stepcompute/rehearsal';
 import Table from 'cli-table3';
 import { build } from 'esbuild';
 
-const rounds = 9;
+const rounds = 15;
 const folder = mkdtempSync(join(tmpdir(), 'stepcompute-functions-'));
 
+const target = {
+  resourceArn: 'arn:aws:rds:us-east-1:123456789012:cluster:bench',
+  secretArn: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:bench',
+  database: 'bench',
+};
+const pair = { runId: 1, iterationId: 0 };
+/** An event that gets each function as far as a statement. */
+const events = {
+  RetrieveRunId: { repetitions: 1 },
+  WriteToDb: pair,
+  RecordFailure: { ...pair, error: { Error: 'Sandbox.Timedout', Cause: '' } },
+  AggregateAndStoreValue: [pair],
+  Migrate: {},
+};
+
+/** @type {((at: bigint) => void) | undefined} */
+let arrived;
+const dataApi = createServer((_, response) => {
+  arrived?.(process.hrtime.bigint());
+  response.writeHead(400, { 'x-amzn-errortype': 'BadRequestException' }).end('{}');
+});
+
 try {
+  await new Promise((resolve) => dataApi.listen(0, '127.0.0.1', () => resolve(undefined)));
   execFileSync(process.execPath, [fileURLToPath(import.meta.resolve('@stepcompute/infra/app'))], {
     env: { ...process.env, CDK_OUTDIR: join(folder, 'assembly') },
     stdio: 'ignore',
   });
+  const statement = { ...target, sql: 'SELECT 1' };
   const bundles = [
     { name: 'an empty file', file: await writeEmpty() },
-    { name: 'a bare Data API function', file: await buildBare() },
-    ...readCloudAssembly(join(folder, 'assembly')).functions.map(({ logicalId, code }) => ({
-      name: logicalId.replace(/[0-9A-F]{8}$/, ''),
-      file: join(code, 'index.js'),
-    })),
+    { name: 'a bare Data API function', file: await buildBare('bare', {}), event: statement },
+    {
+      name: 'the same, bundled as ours are',
+      file: await buildBare('like-ours', { mainFields: ['module', 'main'] }),
+      event: statement,
+    },
+    ...readCloudAssembly(join(folder, 'assembly')).functions.map(({ logicalId, code }) => {
+      const name = logicalId.replace(/[0-9A-F]{8}$/, '');
+      return { name, file: join(code, 'index.js'), event: events[name] };
+    }),
   ];
-  const times = measure(bundles.map(({ file }) => file));
-  const rows = bundles.map(({ name, file }, index) => ({
-    name,
-    bytes: statSync(file).size,
-    loadMs: Math.round(times[index] * 10) / 10,
-    timesBare: Math.round((times[index] / times[1]) * 100) / 100,
-  }));
+  const times = await measure(bundles);
+  const round = (value) => Math.round(value * 100) / 100;
+  const rows = bundles.map(({ name, file }, index) => {
+    const { loadMs, statementMs } = times[index];
+    return {
+      name,
+      bytes: statSync(file).size,
+      loadMs: round(loadMs),
+      timesBare: round(loadMs / times[1].loadMs),
+      timesBareLikeOurs: round(loadMs / times[2].loadMs),
+      statementMs: round(statementMs),
+      statementTimesBare: round(statementMs / times[1].statementMs),
+      statementTimesBareLikeOurs: round(statementMs / times[2].statementMs),
+    };
+  });
   if (process.argv.includes('--json')) console.log(JSON.stringify(rows));
   else print(rows);
 } finally {
+  dataApi.close();
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -46,10 +86,10 @@ async function writeEmpty() {
   return file;
 }
 
-/** Bundled with the same settings as the functions are. */
-async function buildBare() {
+/** Minified, whole, and otherwise as esbuild bundles for Node unless it is told more. */
+async function buildBare(name, options) {
   const entry = fileURLToPath(new URL('bare-function.mjs', import.meta.url));
-  const outfile = join(folder, 'bare.js');
+  const outfile = join(folder, `${name}.js`);
   await build({
     entryPoints: [entry],
     outfile,
@@ -59,39 +99,82 @@ async function buildBare() {
     format: 'cjs',
     target: 'node24',
     logLevel: 'error',
+    ...options,
   });
   return outfile;
 }
 
-/** The median time to load each file in a process of its own, in milliseconds; the files take turns. */
-function measure(files) {
-  const samples = files.map(() => []);
+/** The median times of each bundle in processes of its own; the bundles take turns. */
+async function measure(bundles) {
+  const samples = bundles.map(() => []);
   for (let round = 0; round < rounds; round += 1) {
-    files.forEach((file, index) => samples[index].push(loadMs(file)));
+    for (const [index, bundle] of bundles.entries()) samples[index].push(await start(bundle));
   }
-  return samples.map((times) => times.sort((a, b) => a - b)[(rounds - 1) / 2]);
+  const median = (numbers) => numbers.sort((a, b) => a - b)[(rounds - 1) / 2];
+  return samples.map((times) => ({
+    loadMs: median(times.map(({ loadMs }) => loadMs)),
+    statementMs: median(times.map(({ statementMs }) => statementMs)),
+  }));
 }
 
-function loadMs(file) {
+/** A process's clock is the machine's: what it says and when its statement arrives can be compared. */
+async function start({ name, file, event }) {
   const program = `
     const start = process.hrtime.bigint();
-    require(${JSON.stringify(file)});
-    console.log(Number(process.hrtime.bigint() - start) / 1e6);
-    process.exit();`;
-  const env = { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' };
-  return Number(execFileSync(process.execPath, ['-e', program], { env, encoding: 'utf8' }));
+    const { handler } = require(${JSON.stringify(file)});
+    const loaded = process.hrtime.bigint();
+    handler?.(${JSON.stringify(event)}, { awsRequestId: 'bench' }).catch(() => {});
+    require('node:fs').writeSync(3, start + ' ' + loaded);`;
+  const env = {
+    PATH: process.env.PATH,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'bench',
+    AWS_SECRET_ACCESS_KEY: 'bench',
+    AWS_ENDPOINT_URL_RDS_DATA: `http://127.0.0.1:${dataApi.address().port}`,
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+    STEPCOMPUTE_CLUSTER_ARN: target.resourceArn,
+    STEPCOMPUTE_SECRET_ARN: target.secretArn,
+    STEPCOMPUTE_DATABASE: target.database,
+  };
+  const statement =
+    event === undefined ? undefined : new Promise((resolve) => void (arrived = resolve));
+  const stdio = /** @type {const} */ (['ignore', 'ignore', 'inherit', 'pipe']);
+  const child = spawn(process.execPath, ['-e', program], { env, stdio });
+  let told = '';
+  child.stdio[3].on('data', (piece) => (told += piece));
+  const closed = new Promise((resolve) => child.on('close', resolve));
+  const silence = closed.then(() => {
+    if (event !== undefined && arrived !== undefined) throw new Error(`${name} sent no statement`);
+  });
+  const at = await Promise.race([statement ?? closed, silence]);
+  arrived = undefined;
+  child.kill('SIGKILL');
+  await closed;
+  const [begun, loaded] = told.split(' ').map(BigInt);
+  const since = (moment) => Number(moment - begun) / 1e6;
+  return { loadMs: since(loaded), statementMs: event === undefined ? NaN : since(at) };
 }
 
 function print(rows) {
   const table = new Table({
-    head: ['function', 'kB', 'load, ms', '× bare'],
+    head: [
+      'function',
+      'kB',
+      'load, ms',
+      '× bare',
+      '× like ours',
+      'statement, ms',
+      '× bare',
+      '× like ours',
+    ],
     style: { head: [], border: [] },
   });
-  for (const { name, bytes, loadMs: ms, timesBare } of rows) {
-    table.push([name, Math.round(bytes / 1000), ms, timesBare]);
+  const text = (value) => (Number.isNaN(value) ? '' : value.toPrecision(3));
+  for (const { name, bytes, ...figures } of rows) {
+    table.push([name, Math.round(bytes / 1000), ...Object.values(figures).map(text)]);
   }
   console.log(table.toString());
   console.log(
-    `Node ${process.version}, ${process.platform} ${process.arch}, median of ${rounds} rounds`,
+    `Node ${process.version}, ${process.platform} ${process.arch}, medians of ${rounds} rounds`,
   );
 }

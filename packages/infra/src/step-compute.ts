@@ -27,7 +27,11 @@ export interface StepComputeProps {
    * @default 'inline'
    */
   readonly mode?: Mode | undefined;
-  /** The simulation: a module whose default export is the generator, `.ts` or `.js`. Default: the built-in one. */
+  /**
+   * The simulation: a module whose default export is the generator, `.ts` or `.js`. If it uses TypeORM,
+   * it has PostgreSQL's drivers alone.
+   * @default the built-in one
+   */
   readonly generator?: { readonly entry: string } | undefined;
   /** How long each iteration is delayed. Default: the source document's 10 minutes. */
   readonly delay?: Duration | undefined;

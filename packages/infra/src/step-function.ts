@@ -1,12 +1,12 @@
-import { dirname, resolve } from 'node:path';
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { acknowledgeTracing } from './acknowledged.js';
 import type { StepComputeDatabase } from './database.js';
+import { functionCode } from './function-code.js';
 
 /** The handlers that there are in `@stepcompute/aws-adapter`. */
 export type HandlerName =
@@ -40,14 +40,13 @@ export class StepFunction extends NodejsFunction {
     const role = new Role(scope, `${id}Role`, {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     });
-    const entry = require.resolve(`@stepcompute/aws-adapter/handlers/${handler}`);
     super(scope, id, {
-      entry,
-      // Nothing is installed for the bundle, so no lock file counts; CDK would look for one from the
-      // current folder upwards, and fail where there is none.
-      depsLockFilePath: entry,
-      projectRoot: dirname(entry),
-      handler: 'handler',
+      // What is deployed is what was tested: nothing is left to the SDK that the runtime happens to have.
+      code: functionCode(
+        require.resolve(`@stepcompute/aws-adapter/handlers/${handler}`),
+        simulation,
+      ),
+      handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: props.memorySize ?? 256,
@@ -59,18 +58,6 @@ export class StepFunction extends NodejsFunction {
         ...database.environment('STEPCOMPUTE_'),
         ...averagesDatabase?.environment('STEPCOMPUTE_AVERAGES_'),
         ...props.environment,
-      },
-      // What is deployed is what was tested: nothing is left to the SDK that the runtime happens to have.
-      bundling: {
-        minify: true,
-        format: OutputFormat.CJS,
-        target: 'node24',
-        externalModules: [],
-        logLevel: LogLevel.ERROR,
-        esbuildArgs:
-          simulation === undefined
-            ? {}
-            : { '--alias:@stepcompute/aws-adapter/simulation': resolve(simulation) },
       },
     });
     role.addToPolicy(

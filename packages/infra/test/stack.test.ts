@@ -357,6 +357,20 @@ describe('the construct’s properties', () => {
     expect(holding).toEqual([expect.stringMatching(/^WriteToDb/)]);
   });
 
+  it('leave out TypeORM’s drivers for other databases, and say so where one is used', () => {
+    const { folder } = synthesized({ mode: 'inline' });
+    for (const { code } of readCloudAssembly(folder).functions) {
+      const bundle = readFileSync(join(code, 'index.js'), 'utf8');
+      expect(bundle).toContain('OracleDriver is not in this function');
+      expect(bundle).not.toContain('PostgresDriver is not in this function');
+    }
+  });
+
+  it('refuse a simulation that can’t be bundled, with the bundler’s reason', () => {
+    const generator = join(__dirname, 'no-such-simulation.ts');
+    expect(() => synthesize({ mode: 'inline', generator })).toThrow(/no-such-simulation/);
+  });
+
   it.each([
     { mode: 'both' },
     { delaySeconds: '-1' },
