@@ -44,13 +44,13 @@ test('averages a hundred values', async () => {
 module.exports = ({ random }) => random.integer(0, 1000);
 `,
   'jest/threads.test.ts': `
-import { InMemoryDatabase, inMemoryStores, InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
+import { inMemoryStores, InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
 import { WorkerThreads } from '@stepcompute/worker-threads';
 test('averages a hundred values from worker threads', async () => {
   const threads = new WorkerThreads({ module: 'draw.js', workers: 2 });
   const orchestrator = new InProcessOrchestrator({
     generator: threads.generate,
-    stores: inMemoryStores(new InMemoryDatabase()),
+    stores: inMemoryStores(),
     clock: new SystemClock(),
   });
   const { average } = await orchestrator.run({ repetitions: 100, seed: 42 });

@@ -1,11 +1,6 @@
 /** A simulation that computes for a millisecond, in memory: on one core and on more. */
 import { fileURLToPath } from 'node:url';
-import {
-  InMemoryDatabase,
-  inMemoryStores,
-  InProcessOrchestrator,
-  SystemClock,
-} from '@stepcompute/inmemory-adapter';
+import { inMemoryStores, InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
 import { WorkerThreads } from '@stepcompute/worker-threads';
 import { Piscina } from 'piscina';
 
@@ -18,7 +13,7 @@ const ours = (workers) => ({
     const module = file('logistic');
     const threads = workers === undefined ? undefined : new WorkerThreads({ module, workers });
     const generator = threads?.generate ?? (await import(module)).default;
-    const stores = inMemoryStores(new InMemoryDatabase());
+    const stores = inMemoryStores();
     const orchestrator = new InProcessOrchestrator({ generator, stores, clock: new SystemClock() });
     return { threads, orchestrator, count: 0 };
   },

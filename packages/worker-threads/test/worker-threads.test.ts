@@ -3,7 +3,6 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uniformInteger, type IterationFailure, type RunOptions } from '@stepcompute/core';
 import {
-  InMemoryDatabase,
   inMemoryStores,
   InProcessOrchestrator,
   simulate,
@@ -24,7 +23,7 @@ interface RunOfThreads extends Partial<WorkerThreadsProps> {
 
 async function run({ tolerance = 0, options = {}, ...props }: RunOfThreads = {}) {
   const threads = new WorkerThreads({ module: draws, workers: 2, ...props });
-  const stores = inMemoryStores(new InMemoryDatabase());
+  const stores = inMemoryStores();
   try {
     const orchestrator = new InProcessOrchestrator({
       generator: threads.generate,
@@ -68,7 +67,7 @@ describe('a simulation in worker threads', () => {
     try {
       const orchestrator = new InProcessOrchestrator({
         generator: threads.generate,
-        stores: inMemoryStores(new InMemoryDatabase()),
+        stores: inMemoryStores(),
         clock: new SystemClock(),
       });
       const results = await Promise.all(

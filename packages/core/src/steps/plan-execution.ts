@@ -121,8 +121,14 @@ export class PlanExecution {
       let room: Promise<void> | undefined;
       for (;;) {
         try {
-          const drawn = this.#draw(iterationId);
-          const value = parseValue(typeof drawn === 'number' ? drawn : await drawn);
+          const abort = new LazyAbort(this.#inFlight);
+          let value: number;
+          try {
+            const drawn = this.#draw(iterationId, abort);
+            value = parseValue(typeof drawn === 'number' ? drawn : await drawn);
+          } finally {
+            abort.close();
+          }
           if (this.#run.delayMs > 0) await this.#sleep(this.#run.delayMs);
           if (this.#closed) return;
           room = this.#values.add({ iterationId, value });
@@ -159,23 +165,14 @@ export class PlanExecution {
     return this.#failures.add(describeFailure(iterationId, thrown, attempts));
   }
 
-  /** Calls the generator; what it answers is settled when the time is up or the iteration has ended. */
-  #draw(iterationId: IterationId): number | Promise<number> {
+  /** Calls the generator; its promise is one that settles when the time is up. */
+  #draw(iterationId: IterationId, abort: LazyAbort): number | Promise<number> {
     const { id, seed } = this.#run;
-    const abort = new LazyAbort(this.#inFlight);
-    const drawn = this.generator(new SeededIteration(id, iterationId, seed, abort));
-    if (isPromiseLike(drawn)) return this.#settle(drawn, abort);
-    abort.close();
-    return drawn;
-  }
-
-  async #settle(drawn: Promise<number>, abort: LazyAbort): Promise<number> {
     const { timeoutMs } = this.settings;
-    try {
-      return await (timeoutMs === undefined ? drawn : this.#within(timeoutMs, drawn, abort));
-    } finally {
-      abort.close();
-    }
+    const drawn = this.generator(new SeededIteration(id, iterationId, seed, abort));
+    return timeoutMs !== undefined && isPromiseLike(drawn)
+      ? this.#within(timeoutMs, drawn, abort)
+      : drawn;
   }
 
   async #within(timeoutMs: number, drawn: Promise<number>, abort: LazyAbort): Promise<number> {
