@@ -84,6 +84,9 @@ export class WorkerThreads {
     this.#threads = new Piscina({
       filename: join(__dirname, 'thread.js'),
       name: 'generateRange',
+      // A thread that sleeps in Atomics.wait while it is ended can stay for ever (seen on Node 22), and lets
+      // nothing go on that a simulation has left behind. Beside a range the wait costs nothing.
+      atomics: 'disabled',
       minThreads: this.#workers,
       maxThreads: this.#workers,
     });
