@@ -107,9 +107,14 @@ class LazyAbort {
 }
 
 function carried(thrown: unknown): CarriedError {
-  return {
-    name: nameOf(thrown),
-    message: messageOf(thrown),
-    stack: isError(thrown) && typeof thrown.stack === 'string' ? thrown.stack : undefined,
-  };
+  return { name: nameOf(thrown), message: messageOf(thrown), stack: stackOf(thrown) };
+}
+
+/** Undefined when there is none, or it may not be looked at. */
+function stackOf(thrown: unknown): string | undefined {
+  try {
+    return isError(thrown) && typeof thrown.stack === 'string' ? thrown.stack : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -153,7 +153,7 @@ export class WorkerThreads {
       begun,
     };
     const stop = new AbortController();
-    // All of a run's iterations are aborted together.
+    // A run that is stopped aborts all of its iterations.
     const abort = (): void => stop.abort();
     signal.addEventListener('abort', abort, { once: true });
     const watchdog = this.#watch(begun, abort);
@@ -161,7 +161,7 @@ export class WorkerThreads {
       const outcome = await this.#threads.run(work, { signal: stop.signal });
       this.#settle(calls, outcome);
     } catch (error) {
-      if (signal.aborted) for (const call of calls) call.reject(signal.reason);
+      if (signal.aborted) this.#release(calls);
       else this.#recover(calls, error, watchdog.hasBarked);
     } finally {
       watchdog.stop();
@@ -176,6 +176,17 @@ export class WorkerThreads {
     calls.forEach((call, position) => call.resolve(values[position] ?? NaN));
     const fitting = Math.floor((rangeMs * calls.length) / busyMs);
     this.#rangeSize = Math.max(1, Math.min(fitting, 2 * Math.max(calls.length, this.#rangeSize)));
+  }
+
+  /** The thread was ended since a value is not wanted any more; those that still are have to be drawn again. */
+  #release(calls: readonly Call[]): void {
+    const again: Call[] = [];
+    for (const call of calls) {
+      const { signal } = call.context;
+      if (signal.aborted) call.reject(signal.reason);
+      else again.push(call);
+    }
+    this.#waiting.unshift(...again);
   }
 
   /** A thread broke down: at whose fault is known only of an iteration that had it for itself. */

@@ -1,7 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { uniformInteger, type IterationFailure, type RunOptions } from '@stepcompute/core';
+import {
+  IterationId,
+  RunId,
+  Seed,
+  SeededIteration,
+  uniformInteger,
+  type IterationFailure,
+} from '@stepcompute/core';
 import {
   inMemoryStores,
   InProcessOrchestrator,
@@ -18,10 +25,9 @@ const seed = 42;
 
 interface RunOfThreads extends Partial<WorkerThreadsProps> {
   readonly tolerance?: number;
-  readonly options?: RunOptions;
 }
 
-async function run({ tolerance = 0, options = {}, ...props }: RunOfThreads = {}) {
+async function run({ tolerance = 0, ...props }: RunOfThreads = {}) {
   const threads = new WorkerThreads({ module: draws, workers: 2, ...props });
   const stores = inMemoryStores();
   try {
@@ -30,7 +36,7 @@ async function run({ tolerance = 0, options = {}, ...props }: RunOfThreads = {})
       stores,
       clock: new SystemClock(),
     });
-    const result = await orchestrator.run({ repetitions, seed, tolerance }, options);
+    const result = await orchestrator.run({ repetitions, seed, tolerance });
     const values: number[] = [];
     for await (const batch of stores.values.read(result.run.id)) {
       for (const { value } of batch) values.push(value);
@@ -88,9 +94,11 @@ describe('a simulation in worker threads', () => {
 describe('a thread that breaks down', () => {
   it('costs nothing when what it was at succeeds the second time', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'stepcompute-threads-'));
-    process.env.FIRST_TIME = join(folder, 'been-here');
+    const module = join(folder, 'draws.mjs');
+    cpSync(draws, module);
     try {
-      const { average, ledger } = await run({ exportName: 'exitOnce' });
+      const { average, ledger } = await run({ module, exportName: 'exitOnce' });
+      expect(existsSync(join(folder, 'been-here'))).toBe(true);
       expect(ledger).toEqual({
         requested: repetitions,
         completed: repetitions,
@@ -99,13 +107,12 @@ describe('a thread that breaks down', () => {
       });
       expect(average).toEqual((await inProcess()).average);
     } finally {
-      delete process.env.FIRST_TIME;
       rmSync(folder, { recursive: true });
     }
   });
 
   it('fails the iterations that break it twice, and no others', async () => {
-    const { failures, ledger, values } = await run({ exportName: 'ofAllSorts', tolerance: 4 });
+    const { failures, ledger, values } = await run({ exportName: 'ofAllSorts', tolerance: 5 });
     expect(failures).toMatchObject([
       {
         iterationId: 3,
@@ -123,15 +130,18 @@ describe('a thread that breaks down', () => {
         errorName: 'StepFailedError',
         message: 'the worker thread failed with TypeError: outside',
       },
+      { iterationId: 13, errorName: 'Error', message: 'hostile' },
     ]);
     expect(ledger).toEqual({
       requested: repetitions,
-      completed: repetitions - 4,
-      failed: 4,
+      completed: repetitions - 5,
+      failed: 5,
       missing: 0,
     });
     const expected = [...(await inProcess()).values];
-    expect(values).toEqual(expected.filter((_, iteration) => ![3, 5, 7, 11].includes(iteration)));
+    expect(values).toEqual(
+      expected.filter((_, iteration) => ![3, 5, 7, 11, 13].includes(iteration)),
+    );
   });
 });
 
@@ -151,16 +161,60 @@ describe('a time-out in worker threads', () => {
 });
 
 describe('a run that is cancelled', () => {
-  it('ends threads that would never end by themselves', async () => {
-    const wish = new AbortController();
-    const running = run({
-      exportName: 'endless',
-      options: { signal: wish.signal, onProgress: () => setImmediate(() => wish.abort()) },
+  it('ends threads that would never end by themselves, and leaves others in their place', async () => {
+    const threads = new WorkerThreads({
+      module: draws,
+      exportName: 'endlessForSeedZero',
+      workers: 2,
     });
-    await expect(running).rejects.toMatchObject({
-      name: 'CancelledError',
-      ledger: { requested: repetitions, completed: 0, failed: 0, missing: repetitions },
-    });
+    try {
+      const orchestrator = new InProcessOrchestrator({
+        generator: threads.generate,
+        stores: inMemoryStores(),
+        clock: new SystemClock(),
+      });
+      const wish = new AbortController();
+      const running = orchestrator.run(
+        { repetitions, seed: 0 },
+        { signal: wish.signal, onProgress: () => setImmediate(() => wish.abort()) },
+      );
+      await expect(running).rejects.toMatchObject({
+        name: 'CancelledError',
+        ledger: { requested: repetitions, completed: 0, failed: 0, missing: repetitions },
+      });
+      const { average } = await orchestrator.run({ repetitions, seed });
+      expect(average).toEqual((await inProcess()).average);
+    } finally {
+      await threads.close();
+    }
+  });
+});
+
+describe('an iteration that is not wanted any more', () => {
+  it('takes none of those with it that share its range', async () => {
+    const threads = new WorkerThreads({ module: draws, exportName: 'tooLong', workers: 1 });
+    const abort = new AbortController();
+    const call = (iterationId: number, { signal } = new AbortController()) =>
+      threads.generate(
+        new SeededIteration(RunId.parse(1), IterationId.parse(iterationId), Seed.parse(seed), {
+          signal,
+        }),
+      );
+    const calls = (first: number, count: number) =>
+      Array.from({ length: count }, (_, index) => call(first + index));
+    try {
+      // Ranges start at one iteration and grow.
+      await Promise.all(calls(100, 200));
+      const unwanted = call(7, abort);
+      const others = Promise.all(calls(8, 50));
+      const refused = expect(unwanted).rejects.toThrow('not wanted');
+      await new Promise((resolve) => setImmediate(resolve));
+      abort.abort(new Error('not wanted'));
+      await refused;
+      expect(await others).toEqual([...(await inProcess()).values.slice(8, 58)]);
+    } finally {
+      await threads.close();
+    }
   });
 });
 

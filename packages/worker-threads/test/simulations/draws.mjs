@@ -11,7 +11,7 @@ export async function waiting({ random }) {
   return random.integer(0, 1000);
 }
 
-/** Ends its thread at iteration 37, but only once for each file that FIRST_TIME names. */
+/** Ends its thread at iteration 37, the first time that it comes there, of which it leaves a mark beside this file. */
 export function exitOnce({ iterationId, random }) {
   if (iterationId === 37 && isFirstTime()) process.exit(9);
   return random.integer(0, 1000);
@@ -33,6 +33,12 @@ export function ofAllSorts({ iterationId, random }) {
           throw new TypeError('outside');
         });
       });
+    case 13:
+      throw Object.defineProperty(new Error('hostile'), 'stack', {
+        get() {
+          throw new Error('not to be looked at');
+        },
+      });
     default:
       return random.integer(0, 1000);
   }
@@ -49,13 +55,14 @@ export function tooLong({ iterationId, random, signal }) {
   return random.integer(0, 1000);
 }
 
-export function endless() {
-  for (;;);
+export function endlessForSeedZero({ seed, random }) {
+  while (seed === 0);
+  return random.integer(0, 1000);
 }
 
 function isFirstTime() {
   try {
-    writeFileSync(process.env.FIRST_TIME, '', { flag: 'wx' });
+    writeFileSync(new URL('been-here', import.meta.url), '', { flag: 'wx' });
     return true;
   } catch {
     return false;
