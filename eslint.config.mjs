@@ -63,7 +63,7 @@ export default defineConfig(
   },
   {
     // Tools take their configuration, and the CLI a generator, as a module's default export.
-    files: ['*.config.mjs', 'examples/**', '**/simulations/*.mjs'],
+    files: ['*.config.mjs', 'examples/**', '**/simulations/*.{mjs,ts}'],
     rules: { 'no-restricted-syntax': ['error', noExportAll] },
   },
   {

@@ -47,10 +47,10 @@ try {
   const statement = { ...target, sql: 'SELECT 1' };
   const bundles = [
     { name: 'an empty file', file: await writeEmpty() },
-    { name: 'a bare Data API function', file: await buildBare('bare', {}), event: statement },
+    { name: 'a bare Data API function', file: await buildBare(), event: statement },
     {
       name: 'the same, bundled as ours are',
-      file: await buildBare('like-ours', { mainFields: ['module', 'main'] }),
+      file: bundleBareAsOurs(),
       event: statement,
     },
     ...readCloudAssembly(join(folder, 'assembly')).functions.map(({ logicalId, code }) => {
@@ -86,21 +86,27 @@ async function writeEmpty() {
   return file;
 }
 
+const bareFunction = fileURLToPath(new URL('bare-function.mjs', import.meta.url));
+
 /** Minified, whole, and otherwise as esbuild bundles for Node unless it is told more. */
-async function buildBare(name, options) {
-  const entry = fileURLToPath(new URL('bare-function.mjs', import.meta.url));
-  const outfile = join(folder, `${name}.js`);
+async function buildBare() {
+  const outfile = join(folder, 'bare.js');
   await build({
-    entryPoints: [entry],
+    entryPoints: [bareFunction],
     outfile,
     bundle: true,
     minify: true,
     platform: 'node',
-    format: 'cjs',
     target: 'node24',
-    logLevel: 'error',
-    ...options,
   });
+  return outfile;
+}
+
+/** By the program that bundles the functions. */
+function bundleBareAsOurs() {
+  const outfile = join(folder, 'like-ours.js');
+  const program = new URL('./bundle-function.js', import.meta.resolve('@stepcompute/infra/app'));
+  execFileSync(process.execPath, [fileURLToPath(program), outfile, bareFunction]);
   return outfile;
 }
 

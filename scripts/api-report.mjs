@@ -2,22 +2,14 @@
  * The public API of each entry point that has types, one report each, kept under version control so
  * that a change of it shows in review. Fails when a report is out of date; `--local` rewrites it.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
 
 const localBuild = process.argv.includes('--local');
 const root = resolve(import.meta.dirname, '..');
 
-for (const name of [
-  'core',
-  'inmemory-adapter',
-  'worker-threads',
-  'sql-store',
-  'aws-adapter',
-  'infra',
-  'rehearsal',
-]) {
+for (const name of readdirSync(join(root, 'packages'))) {
   const folder = join(root, 'packages', name);
   const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   for (const [entry, { types }] of Object.entries(exports)) {

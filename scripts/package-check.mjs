@@ -1,22 +1,13 @@
 /** Checks the public packages as npm would publish them: publint, and attw for those that have types. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'stepcompute-pack-'));
 try {
-  for (const name of [
-    'core',
-    'inmemory-adapter',
-    'worker-threads',
-    'sql-store',
-    'aws-adapter',
-    'infra',
-    'rehearsal',
-    'cli',
-  ]) {
+  for (const name of readdirSync(join(root, 'packages'))) {
     const packed = execFileSync(
       'npm',
       ['pack', '--json', '--pack-destination', folder, '--workspace', `packages/${name}`],
