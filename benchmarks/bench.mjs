@@ -35,7 +35,10 @@ const options = new Command('bench')
   .option('--repetitions <count>', 'on a database', count, 100_000)
   .option('--in-memory <count>', 'in memory', count, 1_000_000)
   .option('--rounds <count>', 'how often each is measured', count, 5)
-  .option('--only <texts...>', 'those whose name has one of these texts; or costs')
+  .option(
+    '--only <texts...>',
+    'those whose title and name, as in "In memory: p-map", have one of these texts; or costs',
+  )
   .option('--json', 'print a JSON array on the last line')
   .parse()
   .opts();
@@ -43,7 +46,7 @@ const options = new Command('bench')
 const scale = [1_000, 10_000, 100_000, 1_000_000];
 const scaling = 'Scaling ';
 
-/** What is measured: the first of a group is what the others are compared with. A number is how many at most. */
+/** What is measured: the first of a group is what the others are compared with. A number is how many at most, and how many for scaling. */
 const groups = [
   {
     title: 'Durable, on PostgreSQL',
@@ -121,7 +124,7 @@ try {
   const costs = options.only?.some(isOfCosts) === false ? [] : await measureCosts();
   await report(rows, node, costs);
 } finally {
-  redisServer?.kill();
+  redisServer?.kill('SIGKILL');
   cluster?.remove();
   rmSync(work, { recursive: true, force: true });
 }

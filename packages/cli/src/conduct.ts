@@ -58,8 +58,11 @@ export async function conduct(
     ({ database } = prepared);
     const { workers, timeoutMs, ...settings } = prepared.settings;
     const { generator } = prepared;
+    const { module, exportName } = generator;
     threads =
-      workers === undefined ? undefined : new WorkerThreads({ ...generator, workers, timeoutMs });
+      workers === undefined
+        ? undefined
+        : new WorkerThreads({ module, exportName, workers, timeoutMs });
     const orchestrator = new InProcessOrchestrator({
       ...settings,
       timeoutMs: threads === undefined ? timeoutMs : undefined,

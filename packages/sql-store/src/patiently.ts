@@ -12,6 +12,7 @@ export function patiently<T>(dataSource: DataSource, work: () => Promise<T>): Pr
   const deadline = Date.now() + dialectOf(dataSource).patienceMs;
   const isWorthARetry = (error: unknown): boolean => isPassing(error) && Date.now() < deadline;
   return translated(async () => {
+    // Not by the library yet: what it holds of each call piles up until a full collection; docs/performance.md.
     try {
       return await work();
     } catch (error) {

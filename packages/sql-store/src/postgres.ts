@@ -91,8 +91,8 @@ class GuardedPool extends pg.Pool {
 }
 
 /**
- * Promises of node-postgres chain each query to the one before: a young collection can free none of them,
- * and a run of a million values would hold all its batches until the next full one. Its callbacks do not.
+ * Queries that node-postgres answers by promises of its own outlive young collections, with their
+ * parameters, so a long run would pile up its batches until the next full one. Those with callbacks don't.
  */
 class LightClient extends pg.Client {
   override query(...args: unknown[]): never {
