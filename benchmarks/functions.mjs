@@ -14,6 +14,7 @@ import Table from 'cli-table3';
 import { build } from 'esbuild';
 
 const rounds = 15;
+const bareFunction = fileURLToPath(new URL('bare-function.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'stepcompute-functions-'));
 
 const target = {
@@ -85,8 +86,6 @@ async function writeEmpty() {
   writeFileSync(file, '');
   return file;
 }
-
-const bareFunction = fileURLToPath(new URL('bare-function.mjs', import.meta.url));
 
 /** Minified, whole, and otherwise as esbuild bundles for Node unless it is told more. */
 async function buildBare() {

@@ -194,7 +194,7 @@ describe('an iteration that is not wanted any more', () => {
   it('takes none of those with it that share its range', async () => {
     const threads = new WorkerThreads({ module: draws, exportName: 'tooLong', workers: 1 });
     const abort = new AbortController();
-    const call = (iterationId: number, { signal } = new AbortController()) =>
+    const call = async (iterationId: number, { signal } = new AbortController()) =>
       threads.generate(
         new SeededIteration(RunId.parse(1), IterationId.parse(iterationId), Seed.parse(seed), {
           signal,
