@@ -1,4 +1,4 @@
-import { IterationId, Seed, SeededIteration, type IterationFailedError } from '@stepcompute/core';
+import { IterationId, Seed, type IterationFailedError, SeededIteration } from '@stepcompute/core';
 import { simulate, VirtualClock } from '@stepcompute/inmemory-adapter';
 import { expectedDurationMs, retriedJob, type RetriedJob } from '../src/retried-job.js';
 
@@ -59,9 +59,8 @@ describe('a retried job', () => {
     const [slowest] = [...values.entries()].sort(([, a], [, b]) => b - a);
     const [iteration, value] = slowest ?? [];
     const alone = new SeededIteration(
-      run.id,
+      { runId: run.id, seed: run.seed },
       IterationId.parse(iteration),
-      run.seed,
       new AbortController(),
     );
     expect(await generator(alone)).toBe(value);
@@ -79,7 +78,11 @@ describe('a retried job', () => {
       cause: { name: 'JobGivenUpError', attempts: 3 },
     });
     const { runId, iterationId } = failure!;
-    const alone = new SeededIteration(runId, iterationId, Seed.parse(42), new AbortController());
+    const alone = new SeededIteration(
+      { runId, seed: Seed.parse(42) },
+      iterationId,
+      new AbortController(),
+    );
     await expect(generator(alone)).rejects.toMatchObject({ name: 'JobGivenUpError', attempts: 3 });
   });
 

@@ -1,5 +1,6 @@
 import type { ColumnMetadata, Field, SqlParameter } from '@aws-sdk/client-rds-data';
-import { describeValue, PersistenceError } from '@stepcompute/core';
+import { PersistenceError } from '@stepcompute/core';
+import { describeValue } from '@stepcompute/core/adapters';
 
 /** A JavaScript value as the Data API takes it: typed, and beside the statement, never in it. */
 export function toParameter(name: string, value: unknown): SqlParameter {

@@ -7,17 +7,13 @@ import {
   InvalidInputError,
   isError,
   IterationFailedError,
-  parseRunChange,
-  parseRunRequest,
   PersistenceError,
-  refuseFewerRepetitions,
   RunId,
   StepFailedError,
   Tolerance,
   ToleranceExceededError,
   type Clock,
   type Ledger,
-  type NewRun,
   type Orchestrator,
   type Progress,
   type Run,
@@ -27,6 +23,12 @@ import {
   type RunResult,
   type Stores,
 } from '@stepcompute/core';
+import {
+  parseRunChange,
+  parseRunRequest,
+  refuseFewerRepetitions,
+  type NewRun,
+} from '@stepcompute/core/adapters';
 import { ask, Execution, type ExecutionFailure } from './execution.js';
 
 export interface StepFunctionsOrchestratorProps {

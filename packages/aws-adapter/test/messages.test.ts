@@ -1,12 +1,5 @@
-import {
-  IterationRange,
-  iterationsOf,
-  Repetitions,
-  RunId,
-  Seed,
-  Tolerance,
-  type Run,
-} from '@stepcompute/core';
+import { Repetitions, RunId, Seed, Tolerance, type Run } from '@stepcompute/core';
+import { IterationRange, iterationsOf } from '@stepcompute/core/adapters';
 import fc from 'fast-check';
 import {
   assignmentsOf,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { withoutSecrets } from '@stepcompute/core';
+import { withoutSecrets } from '@stepcompute/core/adapters';
 import { Command, CommanderError, Option } from 'commander';
 import { migrateDatabase } from './databases.js';
 import { ExitCode, exitCodeHelp, exitCodeOf } from './exit-codes.js';

@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
   InvalidInputError,
-  parseRunRequest,
   PersistenceError,
   reportOf,
   warningOf,
@@ -16,6 +15,7 @@ import {
   type Run,
   type RunRequest,
 } from '@stepcompute/core';
+import { parseRunRequest } from '@stepcompute/core/adapters';
 import type { Account, FaultProps } from '@stepcompute/rehearsal';
 import { describeError, ExitCode, exitCodeOf } from './exit-codes.js';
 import { averageRows, formatCount, formatDuration, formatTable } from './format.js';

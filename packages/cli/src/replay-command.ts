@@ -2,18 +2,15 @@ import {
   InvalidInputError,
   IterationFailedError,
   IterationId,
-  IterationTimeoutError,
-  parseValue,
   RunId,
-  SeededIteration,
+  SystemClock,
   WriteToDbSettings,
-  type IterationContext,
   type IterationFailure,
   type Run,
   type Stores,
   type ValueGenerator,
 } from '@stepcompute/core';
-import { SystemClock } from '@stepcompute/inmemory-adapter';
+import { Attempt, parseValue, RunIdentity, Stop } from '@stepcompute/core/adapters';
 import { ExitCode } from './exit-codes.js';
 import { formatTable } from './format.js';
 import { loadGenerator, recordedGenerator } from './generators.js';
@@ -90,39 +87,18 @@ export function replayCommand(
 
 async function replay(
   generate: ValueGenerator,
-  { id, seed }: Run,
+  run: Run,
   iterationId: IterationId,
   timeoutMs: number | undefined,
 ): Promise<number> {
-  const abort = new AbortController();
-  const context = new SeededIteration(id, iterationId, seed, abort);
+  const attempt = new Attempt(new Stop());
+  const settings = { timeoutMs, clock: new SystemClock() };
   try {
-    return parseValue(
-      await (timeoutMs === undefined
-        ? generate(context)
-        : within(timeoutMs, generate, context, abort)),
-    );
+    return parseValue(await attempt.draw(generate, RunIdentity.of(run), iterationId, settings));
   } catch (cause) {
-    throw new IterationFailedError(id, iterationId, cause);
-  }
-}
-
-async function within(
-  timeoutMs: number,
-  generate: ValueGenerator,
-  context: IterationContext,
-  abort: AbortController,
-): Promise<number> {
-  const timer = new AbortController();
-  const timeUp = new SystemClock().sleep(timeoutMs, timer.signal).then(() => {
-    const error = new IterationTimeoutError(timeoutMs);
-    abort.abort(error);
-    throw error;
-  });
-  try {
-    return await Promise.race([generate(context), timeUp]);
+    throw new IterationFailedError(run.id, iterationId, cause);
   } finally {
-    timer.abort();
+    attempt.close();
   }
 }
 

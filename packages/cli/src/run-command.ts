@@ -1,11 +1,5 @@
-import {
-  parseRunChange,
-  parseRunRequest,
-  RunId,
-  WriteToDbSettings,
-  type RetryPolicy,
-  type RunChange,
-} from '@stepcompute/core';
+import { RunId, WriteToDbSettings, type RetryPolicy, type RunChange } from '@stepcompute/core';
+import { parseRunChange, parseRunRequest } from '@stepcompute/core/adapters';
 import { parseWorkers } from '@stepcompute/worker-threads';
 import { conduct, type Settings } from './conduct.js';
 import { openDatabase, openExistingDatabase } from './databases.js';

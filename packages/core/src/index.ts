@@ -1,83 +1,54 @@
+export { averageOf, type Average } from './averaging/average.js';
+export { isStepComputeError, StepComputeError } from './errors/base.js';
+export { InvalidInputError } from './errors/invalid-input-error.js';
+export { isError, messageOf, nameOf } from './errors/thrown.js';
+export { type RetryPolicy } from './execution/retries.js';
 export {
-  averageOf,
-  averageOfBatches,
-  averageOfSums,
-  completeAverage,
-  RunningMean,
-  type Average,
-  type AverageFigures,
-  type Sums,
-} from './average.js';
-export { Clock } from './clock.js';
+  InProcessOrchestrator,
+  type InProcessOrchestratorProps,
+} from './orchestration/in-process-orchestrator.js';
+export { reportOf, warningOf, type RunReport } from './orchestration/report.js';
 export {
-  AverageOverflowError,
-  CancelledError,
-  ConflictingRunError,
-  ConflictingValueError,
-  describeValue,
-  IncompleteRunError,
-  InvalidInputError,
-  InvalidValueError,
-  isStepComputeError,
-  IterationFailedError,
-  IterationTimeoutError,
-  isError,
-  messageOf,
-  nameOf,
-  PersistenceError,
-  RunNotFoundError,
-  StepComputeError,
-  StepFailedError,
-  ToleranceExceededError,
-  withoutSecrets,
-} from './errors.js';
-export { Orchestrator, type Progress, type RunOptions, type RunResult } from './orchestrator.js';
-export { type RetryPolicy } from './retry-policy.js';
-export { RandomStream, randomStreamVersion } from './random-stream.js';
+  Orchestrator,
+  type Progress,
+  type RunOptions,
+  type RunResult,
+} from './ports/orchestrator.js';
 export {
-  alignedBlocks,
-  blockSizeFor,
-  IterationId,
-  IterationRange,
-  iterationsOf,
-  type RunPlan,
-} from './range.js';
-export {
-  Milliseconds,
-  parseRunChange,
-  parseRunRequest,
-  refuseFewerRepetitions,
-  Repetitions,
-  RunId,
-  Seed,
-  type Ledger,
-  Tolerance,
-  type NewRun,
-  type ParsedRunChange,
-  type Run,
-  type RunChange,
-  type RunRequest,
-  type RunStatus,
-} from './run.js';
-export { reportOf, warningOf, type RunReport } from './report.js';
-export { AggregateAndStoreValue } from './steps/aggregate-and-store-value.js';
-export { RecordFailure } from './steps/record-failure.js';
-export { RetrieveRunId } from './steps/retrieve-run-id.js';
-export { WriteToDb, WriteToDbSettings } from './steps/write-to-db.js';
-export {
-  assertSameAverage,
   AverageStore,
   FailureStore,
   RunStore,
   ValueStore,
   type IterationFailure,
   type Stores,
-} from './stores.js';
+} from './ports/stores.js';
+export { type Ledger } from './run/ledger.js';
+export { IterationId, Milliseconds, Repetitions, RunId, Seed } from './run/numbers.js';
+export { type RunChange, type RunRequest } from './run/request.js';
 export {
-  parseValue,
+  AverageOverflowError,
+  CancelledError,
+  ConflictingRunError,
+  ConflictingValueError,
+  IncompleteRunError,
+  InvalidValueError,
+  IterationFailedError,
+  IterationTimeoutError,
+  PersistenceError,
+  RunNotFoundError,
+  StepFailedError,
+  ToleranceExceededError,
+} from './run/run-errors.js';
+export { type Run, type RunStatus } from './run/run.js';
+export { Tolerance } from './run/tolerance.js';
+export {
   SeededIteration,
   uniformInteger,
   ValueGenerator,
   type IterationContext,
-  type IterationValue,
-} from './value.js';
+} from './simulation/generator.js';
+export { RandomStream, randomStreamVersion } from './simulation/random-stream.js';
+export { type IterationValue } from './simulation/value.js';
+export { WriteToDbSettings } from './steps/write-to-db.js';
+export { Clock } from './time/clock.js';
+export { SystemClock } from './time/system-clock.js';

@@ -1,8 +1,13 @@
 import fc from 'fast-check';
-import { averageOf, averageOfSums, completeAverage, RunningMean } from '../src/average.js';
-import { RandomStream } from '../src/random-stream.js';
-import { IterationId } from '../src/range.js';
-import { Seed } from '../src/run.js';
+import {
+  averageOf,
+  averageOfBatches,
+  averageOfSums,
+  completeAverage,
+} from '../src/averaging/average.js';
+import { RunningMean } from '../src/execution/running-mean.js';
+import { IterationId, Seed } from '../src/run/numbers.js';
+import { RandomStream } from '../src/simulation/random-stream.js';
 
 const finite = (magnitude: number): fc.Arbitrary<number> =>
   fc.double({ min: -magnitude, max: magnitude, noNaN: true }).map((value) => value + 0);
@@ -178,5 +183,29 @@ describe('running mean', () => {
     for (const value of [4, 7, 13, 16]) running.add(1e9 + value);
     expect(running.mean).toBe(1e9 + 10);
     expect(running.margin).toBeCloseTo(3.18244630528371 * Math.sqrt(30 / 4), 6);
+  });
+});
+
+describe('averageOf', () => {
+  it('averages values that are given only once', () => {
+    function* once(): Generator<number, void> {
+      yield* [1, 2, 6];
+    }
+    expect(averageOf(once())).toEqual(averageOf([1, 2, 6]));
+  });
+
+  it('refuses no values at all', () => {
+    expect(() => averageOf([])).toThrow('values must be at least one finite number; got an array');
+    expect(() => averageOfBatches(() => [[], []])).toThrow('at least one finite number');
+  });
+
+  it.each([NaN, Infinity, '5', null])('refuses the value %p', (value) => {
+    expect(() => averageOf([1, value as number])).toThrow(
+      expect.objectContaining({
+        name: 'InvalidInputError',
+        field: 'value 1',
+        received: value,
+      }) as Error,
+    );
   });
 });

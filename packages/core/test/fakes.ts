@@ -1,10 +1,13 @@
-import { averageOf, type Average } from '../src/average.js';
-import type { Clock } from '../src/clock.js';
-import { IncompleteRunError, RunNotFoundError } from '../src/errors.js';
-import { IterationId, IterationRange } from '../src/range.js';
-import { RunId, Tolerance, type Ledger, type Run } from '../src/run.js';
-import type { IterationFailure, Stores } from '../src/stores.js';
-import type { IterationValue } from '../src/value.js';
+import { averageOf, type Average } from '../src/averaging/average.js';
+import type { IterationFailure, Stores } from '../src/ports/stores.js';
+import type { Ledger } from '../src/run/ledger.js';
+import { IterationId, RunId } from '../src/run/numbers.js';
+import { IterationRange } from '../src/run/range.js';
+import { IncompleteRunError, RunNotFoundError } from '../src/run/run-errors.js';
+import type { Run } from '../src/run/run.js';
+import { Tolerance } from '../src/run/tolerance.js';
+import type { IterationValue } from '../src/simulation/value.js';
+import type { Clock } from '../src/time/clock.js';
 
 function turn(): Promise<void> {
   return new Promise((resolve) => {
@@ -139,7 +142,7 @@ export class FakeStores implements Stores {
         Array.from({ length: this.#run(id).repetitions }, (_, first) => first)
           .filter((first) => !this.kept.has(first))
           .filter(
-            (first) => !within || (first >= within.first && first < within.first + within.count),
+            (id) => within?.some(({ first, count }) => id >= first && id < first + count) !== false,
           )
           .map((first) => IterationRange.parse({ first, count: 1 })),
       ),

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { isStepComputeError } from '../src/errors.js';
+import { isStepComputeError } from '../src/errors/base.js';
+import type { ValueGenerator } from '../src/simulation/generator.js';
 import { RetrieveRunId } from '../src/steps/retrieve-run-id.js';
 import { WriteToDb } from '../src/steps/write-to-db.js';
-import type { ValueGenerator } from '../src/value.js';
 import { FakeStores, ManualClock } from './fakes.js';
 
 /** Objects that throw when they are looked at. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import type { Clock } from '../src/clock.js';
-import { GroupCommit } from '../src/group-commit.js';
-import { IterationId } from '../src/range.js';
-import type { IterationValue } from '../src/value.js';
+import { GroupCommit } from '../src/execution/group-commit.js';
+import { IterationId } from '../src/run/numbers.js';
+import type { IterationValue } from '../src/simulation/value.js';
+import type { Clock } from '../src/time/clock.js';
 
 /** Its time moves when a test says so; its sleeps end with the event loop's turn. */
 class TurnClock implements Clock {

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
-import { philox4x32, RandomStream, randomStreamVersion } from '../src/random-stream.js';
-import { IterationId } from '../src/range.js';
-import { Seed } from '../src/run.js';
+import { IterationId, Seed } from '../src/run/numbers.js';
+import { philox4x32, RandomStream, randomStreamVersion } from '../src/simulation/random-stream.js';
 
 const stream = (seed: number, iteration: number): RandomStream =>
   new RandomStream(Seed.parse(seed), IterationId.parse(iteration));

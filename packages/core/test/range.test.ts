@@ -1,12 +1,8 @@
 import fc from 'fast-check';
-import {
-  alignedBlocks,
-  blockSizeFor,
-  IterationId,
-  IterationRange,
-  iterationsOf,
-} from '../src/range.js';
-import { Repetitions } from '../src/run.js';
+import { IterationId, Repetitions, RunId } from '../src/run/numbers.js';
+import { blockSizeFor, blocksOf, type RunPlan } from '../src/run/plan.js';
+import { IterationRange, iterationsOf, without } from '../src/run/range.js';
+import { parseRunRequest } from '../src/run/request.js';
 
 const smallRuns = fc.integer({ min: 1, max: 500 }).map((count) => Repetitions.parse(count));
 const runs = fc.integer({ min: 1, max: 1e9 }).map((count) => Repetitions.parse(count));
@@ -96,6 +92,24 @@ describe('iterations of ranges', () => {
     expect([...iterationsOf([])]).toEqual([]);
   });
 
+  it('are those in which something is missing, each once and whole', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 300 }),
+        fc.integer({ min: 1, max: 40 }),
+        (isMissing, size) => {
+          const { run } = wholeRun(Repetitions.parse(isMissing.length));
+          const present = rangesOf(isMissing.map((missing) => !missing));
+          const missing = without([IterationRange.whole(run.repetitions)], present);
+          const expected = [...blocksOf(wholeRun(run.repetitions), size)].filter(
+            ({ first, count }) => isMissing.slice(first, first + count).some(Boolean),
+          );
+          expect([...blocksOf({ run, missing }, size)]).toEqual(expected);
+        },
+      ),
+    );
+  });
+
   it('are made only when they are asked for', () => {
     const whole = IterationRange.whole(Repetitions.parse(1e9));
     const ids = iterationsOf([whole]);
@@ -121,11 +135,11 @@ describe('iterations of ranges', () => {
   });
 });
 
-describe('aligned blocks', () => {
+describe('the blocks of a plan', () => {
   it('hold each iteration of the run once, in order', () => {
     fc.assert(
       fc.property(smallRuns, fc.integer({ min: 1, max: 600 }), (repetitions, size) => {
-        expect([...iterationsOf(alignedBlocks(repetitions, size))]).toEqual(
+        expect([...iterationsOf(blocksOf(wholeRun(repetitions), size))]).toEqual(
           Array.from({ length: repetitions }, (_, id) => id),
         );
       }),
@@ -135,7 +149,7 @@ describe('aligned blocks', () => {
   it('start at multiples of their size and are full but for the last', () => {
     fc.assert(
       fc.property(smallRuns, fc.integer({ min: 1, max: 600 }), (repetitions, size) => {
-        const blocks = [...alignedBlocks(repetitions, size)];
+        const blocks = [...blocksOf(wholeRun(repetitions), size)];
         expect(blocks.map(({ first }) => first)).toEqual(blocks.map((_, k) => k * size));
         expect(blocks.slice(0, -1).every(({ count }) => count === size)).toBe(true);
         expect(blocks.at(-1)?.count).toBe(repetitions - (blocks.length - 1) * size);
@@ -144,8 +158,26 @@ describe('aligned blocks', () => {
     );
   });
 
+  it('are those in which something is missing, each once and whole', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 300 }),
+        fc.integer({ min: 1, max: 40 }),
+        (isMissing, size) => {
+          const { run } = wholeRun(Repetitions.parse(isMissing.length));
+          const present = rangesOf(isMissing.map((missing) => !missing));
+          const missing = without([IterationRange.whole(run.repetitions)], present);
+          const expected = [...blocksOf(wholeRun(run.repetitions), size)].filter(
+            ({ first, count }) => isMissing.slice(first, first + count).some(Boolean),
+          );
+          expect([...blocksOf({ run, missing }, size)]).toEqual(expected);
+        },
+      ),
+    );
+  });
+
   it('are made only when they are asked for', () => {
-    const blocks = alignedBlocks(Repetitions.parse(1e9), 1);
+    const blocks = blocksOf(wholeRun(Repetitions.parse(1e9)), 1);
     expect([blocks.next().value, blocks.next().value]).toEqual([
       { first: 0, count: 1 },
       { first: 1, count: 1 },
@@ -153,7 +185,7 @@ describe('aligned blocks', () => {
   });
 
   it.each([0, -1, 1.5, NaN, 1_000_000_001])('refuse the size %p', (size) => {
-    expect(refusalOf(() => [...alignedBlocks(Repetitions.parse(10), size)])).toEqual({
+    expect(refusalOf(() => [...blocksOf(wholeRun(Repetitions.parse(10)), size)])).toEqual({
       name: 'InvalidInputError',
       message: `block size must be an integer from 1 to 1000000000; got ${size}`,
     });
@@ -165,10 +197,10 @@ describe('block size', () => {
     fc.assert(
       fc.property(runs, fc.integer({ min: 1, max: 1e9 }), (repetitions, maximum) => {
         const size = blockSizeFor(repetitions, maximum);
-        const blocksOf = (blockSize: number): bigint =>
+        const blocksNeeded = (blockSize: number): bigint =>
           (BigInt(repetitions) + BigInt(blockSize) - 1n) / BigInt(blockSize);
-        expect(blocksOf(size)).toBeLessThanOrEqual(BigInt(maximum));
-        if (size > 1) expect(blocksOf(size - 1)).toBeGreaterThan(BigInt(maximum));
+        expect(blocksNeeded(size)).toBeLessThanOrEqual(BigInt(maximum));
+        if (size > 1) expect(blocksNeeded(size - 1)).toBeGreaterThan(BigInt(maximum));
       }),
     );
   });
@@ -177,7 +209,7 @@ describe('block size', () => {
     fc.assert(
       fc.property(smallRuns, fc.integer({ min: 1, max: 100 }), (repetitions, maximum) => {
         const size = blockSizeFor(repetitions, maximum);
-        expect([...alignedBlocks(repetitions, size)].length).toBeLessThanOrEqual(maximum);
+        expect([...blocksOf(wholeRun(repetitions), size)].length).toBeLessThanOrEqual(maximum);
       }),
     );
   });
@@ -189,3 +221,53 @@ describe('block size', () => {
     });
   });
 });
+
+describe('ranges without others', () => {
+  const flags = fc.array(fc.boolean(), { maxLength: 60 });
+
+  it('hold what is in the ones and not in the others', () => {
+    fc.assert(
+      fc.property(flags, flags, (mine, theirs) => {
+        const left = without(rangesOf(mine), rangesOf(theirs));
+        const kept = mine.map((isMine, id) => isMine && theirs[id] !== true);
+        expect([...iterationsOf(left)]).toEqual([...iterationsOf(rangesOf(kept))]);
+      }),
+    );
+  });
+
+  it('are as few as there can be within one range', () => {
+    fc.assert(
+      fc.property(flags, (theirs) => {
+        const whole = IterationRange.whole(Repetitions.parse(theirs.length + 1));
+        const kept = [...theirs.map((isTheirs) => !isTheirs), true];
+        expect(without([whole], rangesOf(theirs))).toEqual(rangesOf(kept));
+      }),
+    );
+  });
+});
+
+/** A plan of a run of which nothing is stored. */
+function wholeRun(repetitions: Repetitions): RunPlan {
+  const run = { ...parseRunRequest({ repetitions }), ...ended };
+  return { run, missing: [IterationRange.whole(repetitions)] };
+}
+
+const ended = {
+  id: RunId.parse(1),
+  status: 'started',
+  startedAt: new Date(0),
+  finishedAt: undefined,
+} as const;
+
+/** The maximal ranges of the indices that are true. */
+function rangesOf(flags: readonly boolean[]): IterationRange[] {
+  const ranges: IterationRange[] = [];
+  let from = 0;
+  for (const [index, flag] of [...flags, false].entries()) {
+    if (flag) continue;
+    const range = IterationRange.between(from, index);
+    if (range !== undefined) ranges.push(range);
+    from = index + 1;
+  }
+  return ranges;
+}

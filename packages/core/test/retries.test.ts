@@ -1,7 +1,12 @@
+import { averageOf } from '../src/averaging/average.js';
+import type { RetryPolicy } from '../src/execution/retries.js';
+import {
+  uniformInteger,
+  type IterationContext,
+  type ValueGenerator,
+} from '../src/simulation/generator.js';
 import { RetrieveRunId } from '../src/steps/retrieve-run-id.js';
 import { WriteToDb, type WriteToDbSettings } from '../src/steps/write-to-db.js';
-import type { RetryPolicy } from '../src/retry-policy.js';
-import { uniformInteger, type ValueGenerator } from '../src/value.js';
 import { FakeStores, ManualClock, settle } from './fakes.js';
 
 let stores: FakeStores;
@@ -162,5 +167,51 @@ describe('an iteration that fails', () => {
     await clock.advance(1000);
     await written;
     expect(stores.kept.size).toBe(20);
+  });
+});
+
+describe('the wait before another attempt', () => {
+  const longest = 1000;
+  const settings = { retry: { attempts: 2, backoffMs: longest } };
+
+  /** How long each iteration waits for its second attempt, in order. */
+  async function waits(generator: (context: IterationContext) => void): Promise<number[]> {
+    const slept = jest.spyOn(clock, 'sleep');
+    const failed = new Set<number>();
+    const writing = write(
+      (context) => {
+        generator(context);
+        if (failed.has(context.iterationId)) return 1;
+        failed.add(context.iterationId);
+        throw new Flaky('once');
+      },
+      settings,
+      undefined,
+      200,
+    );
+    await clock.advance(longest);
+    await writing;
+    return slept.mock.calls.map(([ms]) => ms).filter((ms) => ms > 0);
+  }
+
+  it('differs from iteration to iteration, and is spread over the whole backoff', async () => {
+    const waited = await waits(() => undefined);
+    expect(new Set(waited).size).toBe(200);
+    const { mean, minimum, maximum } = averageOf(waited);
+    expect(minimum).toBeLessThan(50);
+    expect(maximum).toBeGreaterThan(950);
+    expect(Math.abs(mean - 500)).toBeLessThan(100);
+  });
+
+  it('has nothing to do with the numbers that the generator drew', async () => {
+    const drawn = new Map<number, number>();
+    const waited = await waits(({ iterationId, random }) =>
+      drawn.set(iterationId, random.uniform()),
+    );
+    const { mean } = averageOf(
+      waited.map((ms, iteration) => (drawn.get(iteration)! - 0.5) * (ms / longest - 0.5)),
+    );
+    // Of equal numbers it would be 1/12.
+    expect(Math.abs(mean)).toBeLessThan(0.02);
   });
 });

@@ -1,13 +1,7 @@
 import fc from 'fast-check';
-import { describeValue } from '../src/errors.js';
-import {
-  Milliseconds,
-  parseRunRequest,
-  Repetitions,
-  RunId,
-  Seed,
-  type RunRequest,
-} from '../src/run.js';
+import { describeValue } from '../src/errors/masking.js';
+import { Milliseconds, Repetitions, RunId, Seed } from '../src/run/numbers.js';
+import { parseRunRequest, type RunRequest } from '../src/run/request.js';
 
 function thrownBy(action: () => unknown): unknown {
   try {

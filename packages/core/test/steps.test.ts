@@ -1,20 +1,22 @@
 import { getEventListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import fc from 'fast-check';
-import { averageOf, type Average } from '../src/average.js';
-import { ConflictingValueError, PersistenceError } from '../src/errors.js';
-import type { Progress, RunOptions } from '../src/orchestrator.js';
-import { IterationId, IterationRange, iterationsOf, type RunPlan } from '../src/range.js';
-import { Repetitions, RunId, Seed, type RunRequest } from '../src/run.js';
-import { AggregateAndStoreValue } from '../src/steps/aggregate-and-store-value.js';
-import { RetrieveRunId } from '../src/steps/retrieve-run-id.js';
-import { WriteToDb, type WriteToDbSettings } from '../src/steps/write-to-db.js';
+import { averageOf, type Average } from '../src/averaging/average.js';
+import type { Progress, RunOptions } from '../src/ports/orchestrator.js';
+import { IterationId, Repetitions, RunId, Seed } from '../src/run/numbers.js';
+import type { RunPlan } from '../src/run/plan.js';
+import { IterationRange, iterationsOf } from '../src/run/range.js';
+import type { RunRequest } from '../src/run/request.js';
+import { ConflictingValueError, PersistenceError } from '../src/run/run-errors.js';
 import {
   SeededIteration,
   uniformInteger,
   type IterationContext,
   type ValueGenerator,
-} from '../src/value.js';
+} from '../src/simulation/generator.js';
+import { AggregateAndStoreValue } from '../src/steps/aggregate-and-store-value.js';
+import { RetrieveRunId } from '../src/steps/retrieve-run-id.js';
+import { WriteToDb, type WriteToDbSettings } from '../src/steps/write-to-db.js';
 import { FakeStores, ManualClock, settle } from './fakes.js';
 
 /** A promise that a test settles, which heeds no signal. */
@@ -46,7 +48,11 @@ function expectedValues(seed: number, repetitions: number): number[] {
   const whole = IterationRange.whole(Repetitions.parse(repetitions));
   return Array.from(iterationsOf([whole]), (id) =>
     uniformInteger(
-      new SeededIteration(RunId.parse(1), id, Seed.parse(seed), new AbortController()),
+      new SeededIteration(
+        { runId: RunId.parse(1), seed: Seed.parse(seed) },
+        id,
+        new AbortController(),
+      ),
     ),
   );
 }
@@ -173,9 +179,8 @@ describe('write to db', () => {
         const hops = context.random.integer(0, 3);
         const value = uniformInteger(
           new SeededIteration(
-            context.runId,
+            { ...context, seed: Seed.parse(77) },
             context.iterationId,
-            Seed.parse(77),
             new AbortController(),
           ),
         );
@@ -735,6 +740,57 @@ describe('write to db', () => {
       expect(stores.recorded).toEqual([]);
     });
 
+    it('is not taken for a failure when the generator wraps it in an error of its own', async () => {
+      const controller = new AbortController();
+      class CanceledError extends Error {
+        override readonly name = 'CanceledError';
+      }
+      const request: ValueGenerator = ({ signal }) =>
+        untilAborted(signal).catch((reason: unknown) => {
+          throw new CanceledError('canceled', { cause: reason });
+        });
+      const writing = write({ repetitions: 10 }, request, { signal: controller.signal });
+      await settle();
+      controller.abort();
+      await expect(writing).rejects.toMatchObject({
+        name: 'CancelledError',
+        ledger: { requested: 10, completed: 0, failed: 0, missing: 10 },
+      });
+      expect(stores.recorded).toEqual([]);
+    });
+
+    it('does not hide which iteration failed behind another that was told to stop', async () => {
+      const request: ValueGenerator = ({ iterationId, signal }) =>
+        iterationId === 1
+          ? Promise.reject(new RangeError('no value'))
+          : untilAborted(signal).catch(() => {
+              throw new Error('canceled');
+            });
+      await expect(write({ repetitions: 3 }, request)).rejects.toMatchObject({
+        name: 'IterationFailedError',
+        iterationId: 1,
+        cause: { message: 'no value' },
+      });
+      expect(stores.recordedIds).toEqual([1]);
+    });
+
+    it('leaves an iteration missing that would have been tried again', async () => {
+      const controller = new AbortController();
+      const failing = deferred();
+      const writing = write({ repetitions: 1 }, () => failing.promise, {
+        signal: controller.signal,
+        retry: { attempts: 2, backoffMs: 1000 },
+      });
+      await settle();
+      failing.reject(new RangeError('no value'));
+      controller.abort();
+      await expect(writing).rejects.toMatchObject({
+        name: 'CancelledError',
+        ledger: { requested: 1, completed: 0, failed: 0, missing: 1 },
+      });
+      expect(stores.recorded).toEqual([]);
+    });
+
     it('is not taken for a failure when the generator waits by Node’s own timers', async () => {
       const controller = new AbortController();
       const generator: ValueGenerator = ({ signal }) => wait(600_000, 1, { signal });
@@ -814,15 +870,16 @@ describe('write to db', () => {
 
     it('does not keep a failure of the same moment off the record', async () => {
       const error = new PersistenceError('the database is gone', { retryable: true });
-      stores.beforeWrite = () => Promise.reject(error);
-      const generator: ValueGenerator = async ({ iterationId, signal }) => {
-        if (iterationId === 0) return 1;
-        return untilAborted(signal).catch(() => {
-          throw new RangeError('no value');
-        });
+      let failing = deferred();
+      stores.beforeWrite = () => {
+        failing.reject(new RangeError('no value'));
+        return Promise.reject(error);
       };
+      const generator: ValueGenerator = ({ iterationId }) =>
+        iterationId === 0 ? 1 : failing.promise;
       await expect(write({ repetitions: 2 }, generator)).rejects.toBe(error);
       expect(stores.recordedIds).toEqual([1]);
+      failing = deferred();
       stores.beforeRecord = () => Promise.reject(new Error('gone as well'));
       await expect(write({ repetitions: 2 }, generator)).rejects.toBe(error);
     });

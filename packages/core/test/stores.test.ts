@@ -1,6 +1,5 @@
-import { averageOf, completeAverage } from '../src/average.js';
-import { RunId } from '../src/run.js';
-import { assertSameAverage } from '../src/stores.js';
+import { averageOf, completeAverage, assertSameAverage } from '../src/averaging/average.js';
+import { RunId } from '../src/run/numbers.js';
 
 const runId = RunId.parse(4);
 

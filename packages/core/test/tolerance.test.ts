@@ -1,15 +1,16 @@
 import fc from 'fast-check';
-import { averageOf } from '../src/average.js';
-import { PersistenceError } from '../src/errors.js';
-import { IterationId, IterationRange, iterationsOf } from '../src/range.js';
-import { RunId, Tolerance } from '../src/run.js';
+import { averageOf } from '../src/averaging/average.js';
+import { warningOf } from '../src/orchestration/report.js';
+import type { IterationFailure } from '../src/ports/stores.js';
+import { IterationId, RunId } from '../src/run/numbers.js';
+import { IterationRange, iterationsOf } from '../src/run/range.js';
+import { PersistenceError } from '../src/run/run-errors.js';
+import { Tolerance } from '../src/run/tolerance.js';
+import type { ValueGenerator } from '../src/simulation/generator.js';
 import { AggregateAndStoreValue } from '../src/steps/aggregate-and-store-value.js';
 import { RecordFailure } from '../src/steps/record-failure.js';
 import { RetrieveRunId } from '../src/steps/retrieve-run-id.js';
 import { WriteToDb, type WriteToDbSettings } from '../src/steps/write-to-db.js';
-import { warningOf } from '../src/report.js';
-import type { IterationFailure } from '../src/stores.js';
-import type { ValueGenerator } from '../src/value.js';
 import { FakeStores, ManualClock } from './fakes.js';
 
 let stores: FakeStores;

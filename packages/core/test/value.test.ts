@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { RandomStream } from '../src/random-stream.js';
-import { IterationId } from '../src/range.js';
-import { RunId, Seed } from '../src/run.js';
-import { parseValue, SeededIteration, uniformInteger } from '../src/value.js';
+import { IterationId, RunId, Seed } from '../src/run/numbers.js';
+import { SeededIteration, uniformInteger } from '../src/simulation/generator.js';
+import { RandomStream } from '../src/simulation/random-stream.js';
+import { parseValue } from '../src/simulation/value.js';
 
 describe('a value', () => {
   it('is any finite number, to the bit, but for negative zero', () => {
@@ -54,8 +54,9 @@ describe('a value', () => {
 
 describe('a seeded iteration', () => {
   const abort = new AbortController();
+  const runId = RunId.parse(3);
   const iteration = (seed: number, id: number): SeededIteration =>
-    new SeededIteration(RunId.parse(3), IterationId.parse(id), Seed.parse(seed), abort);
+    new SeededIteration({ runId, seed: Seed.parse(seed) }, IterationId.parse(id), abort);
 
   it('tells its generator which iteration of which run it is, and when to stop', () => {
     const context = iteration(1, 8);
@@ -72,7 +73,7 @@ describe('a seeded iteration', () => {
         return abort.signal;
       },
     };
-    const context = new SeededIteration(RunId.parse(3), IterationId.parse(8), Seed.parse(1), lazy);
+    const context = new SeededIteration({ runId, seed: Seed.parse(1) }, IterationId.parse(8), lazy);
     uniformInteger(context);
     expect(asked).toBe(0);
     expect(context.signal).toBe(abort.signal);

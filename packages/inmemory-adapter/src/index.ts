@@ -1,7 +1,9 @@
+// The orchestrator and the clock that simulate runs on, for who imports them with the stores.
 export {
   InProcessOrchestrator,
+  SystemClock,
   type InProcessOrchestratorProps,
-} from './in-process-orchestrator.js';
+} from '@stepcompute/core';
 export {
   InMemoryAverageStore,
   InMemoryDatabase,
@@ -13,5 +15,4 @@ export {
 } from './inmemory-stores.js';
 export { RunValues } from './run-values.js';
 export { simulate, type SimulateOptions, type SimulationResult } from './simulate.js';
-export { SystemClock } from './system-clock.js';
 export { VirtualClock } from './virtual-clock.js';

@@ -1,13 +1,6 @@
 import {
-  assertSameAverage,
-  averageOfBatches,
   ConflictingValueError,
-  IncompleteRunError,
-  InvalidInputError,
   IterationId,
-  IterationRange,
-  parseValue,
-  refuseFewerRepetitions,
   RunId,
   RunNotFoundError,
   Tolerance,
@@ -17,14 +10,24 @@ import {
   type IterationFailure,
   type IterationValue,
   type Ledger,
-  type NewRun,
-  type ParsedRunChange,
   type Run,
   type RunStatus,
   type RunStore,
   type Stores,
   type ValueStore,
 } from '@stepcompute/core';
+import {
+  assertSameAverage,
+  averageOfBatches,
+  IterationRange,
+  parseValue,
+  ledgerOf,
+  refuseFewerRepetitions,
+  refuseIncomplete,
+  refuseOutside,
+  type NewRun,
+  type ParsedRunChange,
+} from '@stepcompute/core/adapters';
 import { RunValues } from './run-values.js';
 
 /** All that there is of one run. */
@@ -102,17 +105,8 @@ export class InMemoryRunStore implements RunStore {
   async reopen(id: RunId, change: ParsedRunChange): Promise<Run> {
     const record = this.database.find(id);
     const { run } = record;
-    const { repetitions = run.repetitions, delayMs = run.delayMs } = change;
-    const { tolerance = run.tolerance } = change;
-    refuseFewerRepetitions(run, repetitions);
-    record.run = {
-      ...run,
-      repetitions,
-      delayMs,
-      tolerance,
-      status: 'started',
-      finishedAt: undefined,
-    };
+    refuseFewerRepetitions(run, change.repetitions);
+    record.run = { ...run, ...change, status: 'started', finishedAt: undefined };
     return record.run;
   }
 }
@@ -128,13 +122,7 @@ export class InMemoryValueStore implements ValueStore {
     const { run, values: kept, failures } = this.database.find(id);
     const parsed = values.map(({ iterationId: offered, value }) => {
       const iterationId = IterationId.parse(offered);
-      if (iterationId >= run.repetitions) {
-        throw new InvalidInputError(
-          'iteration id',
-          `below run ${id}'s ${run.repetitions} repetitions`,
-          iterationId,
-        );
-      }
+      refuseOutside(run, iterationId);
       return { iterationId, value: parseValue(value) };
     });
     let conflict: ConflictingValueError | undefined;
@@ -161,20 +149,19 @@ export class InMemoryValueStore implements ValueStore {
     if (batch.length > 0) yield batch;
   }
 
-  async missing(id: RunId, within?: IterationRange): Promise<readonly IterationRange[]> {
+  async missing(id: RunId, within?: readonly IterationRange[]): Promise<readonly IterationRange[]> {
     const { run, values } = this.database.find(id);
-    const { first: start, count } = within ?? IterationRange.whole(run.repetitions);
-    const end = Math.min(start + count, run.repetitions);
-    if (start >= end || values.count === run.repetitions) return [];
-    if (values.count === 0) return [{ first: start, count: end - start }];
+    const { repetitions } = run;
+    if (values.count === repetitions) return [];
     const ranges: IterationRange[] = [];
-    let first: IterationId | undefined;
-    for (let iteration: number = start; iteration <= end; iteration += 1) {
-      const isMissing = iteration < end && values.get(iteration) === undefined;
-      if (isMissing) first ??= iteration as IterationId;
-      else if (first !== undefined) {
-        ranges.push({ first, count: iteration - first });
-        first = undefined;
+    for (const { first, count } of within ?? [IterationRange.whole(repetitions)]) {
+      const end = Math.min(first + count, repetitions);
+      let from: number = first;
+      for (let iteration: number = first; iteration <= end; iteration += 1) {
+        if (iteration < end && values.get(iteration) === undefined) continue;
+        const gap = IterationRange.between(from, iteration);
+        if (gap !== undefined) ranges.push(gap);
+        from = iteration + 1;
       }
     }
     return ranges;
@@ -183,21 +170,18 @@ export class InMemoryValueStore implements ValueStore {
   async average(id: RunId): Promise<Average> {
     const record = this.database.find(id);
     const { run, values } = record;
-    const ledger = ledgerOf(record);
     const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
-    if (ledger.missing > 0 || ledger.failed > tolerated || ledger.completed === 0) {
-      throw new IncompleteRunError(id, ledger, tolerated);
-    }
-    // Begun anew for each pass.
-    return averageOfBatches({ [Symbol.iterator]: () => values.batches(run.repetitions) });
+    refuseIncomplete(id, accountOf(record), tolerated);
+    return averageOfBatches(() => values.batches(run.repetitions));
   }
 }
 
-function ledgerOf({ run, values, failures }: RunRecord): Ledger {
-  const { repetitions: requested } = run;
-  const { count: completed } = values;
-  const { size: failed } = failures;
-  return { requested, completed, failed, missing: requested - completed - failed };
+function accountOf({ run, values, failures }: RunRecord): Ledger {
+  return ledgerOf({
+    requested: run.repetitions,
+    completed: values.count,
+    failed: failures.size,
+  });
 }
 
 /** Failures in this process's memory. */
@@ -227,7 +211,7 @@ export class InMemoryFailureStore implements FailureStore {
   }
 
   async ledger(id: RunId): Promise<Ledger> {
-    return ledgerOf(this.database.find(id));
+    return accountOf(this.database.find(id));
   }
 }
 

@@ -3,14 +3,15 @@ import {
   AverageStore,
   Clock,
   FailureStore,
+  InProcessOrchestrator,
   Orchestrator,
   RunStore,
+  SystemClock,
   ValueGenerator,
   ValueStore,
   type WriteToDbSettings,
 } from '@stepcompute/core';
 import { ContainerModule } from 'inversify';
-import { InProcessOrchestrator } from './in-process-orchestrator.js';
 import {
   InMemoryAverageStore,
   InMemoryDatabase,
@@ -18,7 +19,6 @@ import {
   InMemoryRunStore,
   InMemoryValueStore,
 } from './inmemory-stores.js';
-import { SystemClock } from './system-clock.js';
 
 /** Binds the four stores to new in-memory ones, shared within the container. */
 export function inMemoryStoresModule(): ContainerModule {

@@ -1,4 +1,5 @@
 import {
+  InProcessOrchestrator,
   InvalidInputError,
   type Clock,
   type RunOptions,
@@ -7,9 +8,7 @@ import {
   type ValueGenerator,
   type WriteToDbSettings,
 } from '@stepcompute/core';
-import { InProcessOrchestrator } from './in-process-orchestrator.js';
 import { InMemoryDatabase, inMemoryStores } from './inmemory-stores.js';
-import { SystemClock } from './system-clock.js';
 
 export interface SimulateOptions extends RunRequest, RunOptions, WriteToDbSettings {
   /** Where time comes from. Default: the system's clock. */
@@ -34,15 +33,7 @@ export async function simulate(
   if (typeof options !== 'object' || (options as unknown) === null) {
     throw new InvalidInputError('options', 'an object with repetitions', options);
   }
-  const {
-    concurrency,
-    timeoutMs,
-    retry,
-    clock = new SystemClock(),
-    signal,
-    onProgress,
-    ...request
-  } = options;
+  const { concurrency, timeoutMs, retry, clock, signal, onProgress, ...request } = options;
   const database = new InMemoryDatabase();
   const stores = inMemoryStores(database);
   const orchestrator = new InProcessOrchestrator({

@@ -1,7 +1,7 @@
 import { ChaosSchedule, endure, plantedBugs, testChaos } from '@stepcompute/core/testing';
 import type { ChaosSubject } from '@stepcompute/core/testing';
 import type { Stores } from '@stepcompute/core';
-import { InProcessOrchestrator } from '../src/in-process-orchestrator.js';
+import { InProcessOrchestrator } from '@stepcompute/core';
 import { inMemoryStores } from '../src/inmemory-stores.js';
 import { VirtualClock } from '../src/virtual-clock.js';
 

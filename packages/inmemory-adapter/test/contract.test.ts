@@ -1,5 +1,5 @@
 import { contractSimulations, testOrchestrator, testStores } from '@stepcompute/core/testing';
-import { InProcessOrchestrator } from '../src/in-process-orchestrator.js';
+import { InProcessOrchestrator } from '@stepcompute/core';
 import { inMemoryStores } from '../src/inmemory-stores.js';
 import { VirtualClock } from '../src/virtual-clock.js';
 

@@ -6,10 +6,10 @@ import {
   type IterationContext,
   type Progress,
 } from '@stepcompute/core';
-import { InProcessOrchestrator } from '../src/in-process-orchestrator.js';
+import { InProcessOrchestrator } from '@stepcompute/core';
 import { inMemoryStores } from '../src/inmemory-stores.js';
 import { simulate } from '../src/simulate.js';
-import { SystemClock } from '../src/system-clock.js';
+import { SystemClock } from '@stepcompute/core';
 import { VirtualClock } from '../src/virtual-clock.js';
 
 describe('simulate', () => {

@@ -1,10 +1,5 @@
-import {
-  IncompleteRunError,
-  RunNotFoundError,
-  Tolerance,
-  type Ledger,
-  type RunId,
-} from '@stepcompute/core';
+import { RunNotFoundError, Tolerance, type Ledger, type RunId } from '@stepcompute/core';
+import { ledgerOf } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
 import { execute } from './execute.js';
 
@@ -41,14 +36,7 @@ export async function readAccount(
   if (row === undefined) throw new RunNotFoundError(id);
   const { requested, tolerance, completed, failed } = row;
   return {
-    ledger: { requested, completed, failed, missing: requested - completed - failed },
+    ledger: ledgerOf({ requested, completed, failed }),
     tolerated: Tolerance.failures(tolerance, requested),
   };
-}
-
-/** @throws IncompleteRunError when the run can't be averaged yet */
-export function refuseUnlessDone(id: RunId, ledger: Ledger, tolerated: number): void {
-  if (ledger.missing > 0 || ledger.failed > tolerated || ledger.completed === 0) {
-    throw new IncompleteRunError(id, ledger, tolerated);
-  }
 }

@@ -1,10 +1,5 @@
-import {
-  assertSameAverage,
-  completeAverage,
-  type Average,
-  type AverageStore,
-  type RunId,
-} from '@stepcompute/core';
+import type { Average, AverageStore, RunId } from '@stepcompute/core';
+import { assertSameAverage, completeAverage } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
 import { patiently } from './patiently.js';
 import { averageSchema } from './schema.js';

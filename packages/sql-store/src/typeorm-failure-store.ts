@@ -2,10 +2,10 @@ import {
   Repetitions,
   type FailureStore,
   type IterationFailure,
-  type IterationRange,
   type Ledger,
   type RunId,
 } from '@stepcompute/core';
+import type { IterationRange } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
 import { readAccount, standingFailures } from './account.js';
 import { dialectOf, piecesOf } from './dialect.js';

@@ -1,9 +1,6 @@
 import {
-  refuseFewerRepetitions,
   RunNotFoundError,
   type Milliseconds,
-  type NewRun,
-  type ParsedRunChange,
   type Repetitions,
   type Run,
   type RunId,
@@ -12,6 +9,11 @@ import {
   type Seed,
   type Tolerance,
 } from '@stepcompute/core';
+import {
+  refuseFewerRepetitions,
+  type NewRun,
+  type ParsedRunChange,
+} from '@stepcompute/core/adapters';
 import { LessThan, LessThanOrEqual, Not, type DataSource } from 'typeorm';
 import { dialectOf } from './dialect.js';
 import { execute } from './execute.js';
@@ -93,13 +95,11 @@ export class TypeOrmRunStore implements RunStore {
 
   reopen(id: RunId, change: ParsedRunChange): Promise<Run> {
     return patiently(this.dataSource, async () => {
-      const { repetitions, delayMs, tolerance } = change;
+      const { repetitions } = change;
       await this.dataSource.getRepository(runSchema).update(
         { id, ...(repetitions !== undefined && { repetitions: LessThanOrEqual(repetitions) }) },
         {
-          ...(repetitions !== undefined && { repetitions }),
-          ...(delayMs !== undefined && { delayMs }),
-          ...(tolerance !== undefined && { tolerance }),
+          ...change,
           status: 'started',
           finishedAt: null,
         },

@@ -1,20 +1,25 @@
 import {
-  averageOfSums,
   AverageOverflowError,
   ConflictingValueError,
-  InvalidInputError,
   IterationId,
-  parseValue,
+  type Repetitions,
   RunNotFoundError,
   Tolerance,
   type Average,
-  type IterationRange,
   type IterationValue,
   type RunId,
   type ValueStore,
 } from '@stepcompute/core';
+import {
+  averageOfSums,
+  IterationRange,
+  ledgerOf,
+  parseValue,
+  refuseIncomplete,
+  refuseOutside,
+} from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
-import { readAccount, refuseUnlessDone } from './account.js';
+import { readAccount } from './account.js';
 import { averageStatement, type SumsRow } from './average-statement.js';
 import { dialectOf, piecesOf, type Dialect } from './dialect.js';
 import { execute } from './execute.js';
@@ -75,13 +80,7 @@ export class TypeOrmValueStore implements ValueStore {
     last: number,
   ): Promise<ConflictingValueError | undefined> {
     const repetitions = await this.#repetitions(id);
-    if (last >= repetitions) {
-      throw new InvalidInputError(
-        'iteration id',
-        `below run ${id}'s ${repetitions} repetitions`,
-        last,
-      );
-    }
+    refuseOutside({ id, repetitions }, last);
     const { rows, parameters } = this.#dialect.batchOf(values, 2);
     const { records } = await execute(
       this.dataSource,
@@ -121,15 +120,29 @@ export class TypeOrmValueStore implements ValueStore {
     }
   }
 
-  missing(id: RunId, within?: IterationRange): Promise<readonly IterationRange[]> {
+  missing(id: RunId, within?: readonly IterationRange[]): Promise<readonly IterationRange[]> {
     return patiently(this.dataSource, async () => {
-      const end = endOf(within, await this.#repetitions(id));
+      const repetitions = await this.#repetitions(id);
       const ranges: IterationRange[] = [];
-      const pageSize = this.#dialect.valuesPerStatement;
-      for (let from: number = within?.first ?? 0; from < end;) {
-        const { records } = await execute(
-          this.dataSource,
-          `SELECT previous + 1 AS first, iteration_id - previous - 1 AS count
+      for (const range of within ?? [IterationRange.whole(repetitions)]) {
+        ranges.push(...(await this.#missing(id, range, repetitions)));
+      }
+      return ranges;
+    });
+  }
+
+  async #missing(
+    id: RunId,
+    within: IterationRange,
+    repetitions: number,
+  ): Promise<readonly IterationRange[]> {
+    const end = endOf(within, repetitions);
+    const ranges: IterationRange[] = [];
+    const pageSize = this.#dialect.valuesPerStatement;
+    for (let from: number = within.first; from < end;) {
+      const { records } = await execute(
+        this.dataSource,
+        `SELECT previous + 1 AS first, iteration_id - previous - 1 AS count
            FROM (
              SELECT iteration_id,
                lag(iteration_id, 1, $3::integer - 1) OVER (ORDER BY iteration_id) AS previous
@@ -141,16 +154,15 @@ export class TypeOrmValueStore implements ValueStore {
            ) AS neighbours
            WHERE iteration_id - previous > 1
            ORDER BY first LIMIT ${pageSize}`,
-          [id, end, from],
-        );
-        const page = records as IterationRange[];
-        for (const range of page) ranges.push(range);
-        const last = page.at(-1);
-        if (last === undefined || page.length < pageSize) break;
-        from = last.first + last.count;
-      }
-      return ranges;
-    });
+        [id, end, from],
+      );
+      const page = records as IterationRange[];
+      for (const range of page) ranges.push(range);
+      const last = page.at(-1);
+      if (last === undefined || page.length < pageSize) break;
+      from = last.first + last.count;
+    }
+    return ranges;
   }
 
   average(id: RunId): Promise<Average> {
@@ -158,8 +170,8 @@ export class TypeOrmValueStore implements ValueStore {
       const sums = await this.#sums(id);
       if (sums === undefined) throw new RunNotFoundError(id);
       const { repetitions: requested, tolerance, count: completed, failed } = sums;
-      const ledger = { requested, completed, failed, missing: requested - completed - failed };
-      refuseUnlessDone(id, ledger, Tolerance.failures(tolerance, requested));
+      const ledger = ledgerOf({ requested, completed, failed });
+      refuseIncomplete(id, ledger, Tolerance.failures(tolerance, requested));
       return averageOfSums({ ...sums, squaredDeviations: sums.squared_deviations ?? NaN });
     });
   }
@@ -172,17 +184,17 @@ export class TypeOrmValueStore implements ValueStore {
       if (codeOf(error) !== numericValueOutOfRange) throw error;
       // An incomplete run is called so first, whatever its values add up to.
       const { ledger, tolerated } = await readAccount(this.dataSource, id);
-      refuseUnlessDone(id, ledger, tolerated);
+      refuseIncomplete(id, ledger, tolerated);
       throw new AverageOverflowError({ cause: error });
     }
   }
 
-  async #repetitions(id: RunId): Promise<number> {
+  async #repetitions(id: RunId): Promise<Repetitions> {
     const run = await this.dataSource
       .getRepository(runSchema)
       .findOne({ select: { id: true, repetitions: true }, where: { id } });
     if (run === null) throw new RunNotFoundError(id);
-    return run.repetitions;
+    return run.repetitions as Repetitions;
   }
 }
 
@@ -211,6 +223,6 @@ const numericValueOutOfRange = '22003';
 const uniqueViolation = '23505';
 
 /** Where a look at the run ends, however far the range may reach. */
-function endOf(within: IterationRange | undefined, repetitions: number): number {
-  return within === undefined ? repetitions : Math.min(within.first + within.count, repetitions);
+function endOf(within: IterationRange, repetitions: number): number {
+  return Math.min(within.first + within.count, repetitions);
 }

@@ -1,4 +1,5 @@
-import { Milliseconds, Repetitions, Seed, Tolerance, type NewRun } from '@stepcompute/core';
+import { Milliseconds, Repetitions, Seed, Tolerance } from '@stepcompute/core';
+import type { NewRun } from '@stepcompute/core/adapters';
 
 /** A run to allocate, without the request's defaults and checks around it. */
 export function parseNewRun(run: { repetitions: number; seed: number }): NewRun {

@@ -1,9 +1,8 @@
-import type { IterationRange, RunId, Seed } from '@stepcompute/core';
+import type { IterationRange, RunIdentity } from '@stepcompute/core/adapters';
 
-/** What a thread is given: a range of one run's iterations, and the simulation. */
+/** A thread's work: a range of one run's iterations, and the simulation. */
 export interface RangeWork extends IterationRange {
-  readonly runId: RunId;
-  readonly seed: Seed;
+  readonly identity: RunIdentity;
   /** The full path of the simulation's module. */
   readonly module: string;
   readonly exportName: string;
@@ -13,7 +12,7 @@ export interface RangeWork extends IterationRange {
   readonly begun: Int32Array<SharedArrayBuffer>;
 }
 
-/** What came of a range. */
+/** The outcome of a range. */
 export interface RangeOutcome {
   /** By position in the range; NaN where the iteration failed. */
   readonly values: Float64Array;
@@ -28,7 +27,7 @@ interface RangeFailure {
   readonly thrown: CarriedError;
 }
 
-/** As much of what was thrown as every thread understands: a class does not cross, its name does. */
+/** As much of a thrown thing as every thread understands: a class does not cross, its name does. */
 export interface CarriedError {
   readonly name: string;
   readonly message: string;

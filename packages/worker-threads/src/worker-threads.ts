@@ -7,14 +7,18 @@ import {
   Milliseconds,
   nameOf,
   StepFailedError,
+  SystemClock,
   type IterationContext,
   type ValueGenerator,
 } from '@stepcompute/core';
+import { RunIdentity } from '@stepcompute/core/adapters';
 import { Piscina } from 'piscina';
 import type { CarriedError, RangeOutcome, RangeWork } from './range-work.js';
 
 /** How long a range should keep its thread at work, in milliseconds: long beside the message that brings it. */
 const rangeMs = 20;
+
+const clock = new SystemClock();
 
 /** More threads than any machine has cores say that the number was meant for something else. */
 const mostWorkers = 1024;
@@ -55,8 +59,9 @@ interface Call {
  * ranges, the longer the shorter each takes; the orchestrator's concurrency says how many are asked
  * for. Each value is what the module's generator gives in process, to the bit.
  *
- * What a thread that breaks down was at (it ran out of memory, called `process.exit`, or threw outside
- * of its promise) runs again, one iteration at a time; one that breaks its thread again has failed.
+ * When a thread breaks down (it ran out of memory, called `process.exit`, or threw outside of its
+ * promise), its unfinished range runs again, one iteration at a time; one that breaks its thread
+ * again has failed.
  */
 export class WorkerThreads {
   /**
@@ -142,12 +147,11 @@ export class WorkerThreads {
   /** Never rejects. */
   async #run(calls: [Call, ...Call[]]): Promise<void> {
     this.#running += 1;
-    const { runId, iterationId, seed, signal } = calls[0].context;
+    const { iterationId, signal } = calls[0].context;
     const begun = new Int32Array(new SharedArrayBuffer(4));
     const work: RangeWork = {
       ...this.#work,
-      runId,
-      seed,
+      identity: RunIdentity.pick(calls[0].context),
       first: iterationId,
       count: calls.length,
       begun,
@@ -210,16 +214,21 @@ export class WorkerThreads {
   /** Calls `bark` when the thread has begun nothing new for as long as one iteration may take. */
   #watch(begun: Int32Array, bark: () => void): Watchdog {
     const { timeoutMs } = this.#work;
-    const watchdog = { hasBarked: false, stop: () => clearInterval(timer) };
-    if (timeoutMs === undefined) return { hasBarked: false, stop: () => undefined };
-    let before = 0;
-    const timer = setInterval(() => {
-      const now = Atomics.load(begun, 0);
-      // A thread that has begun nothing yet is still starting, or loading the simulation.
-      watchdog.hasBarked = now > 0 && now === before;
-      if (watchdog.hasBarked) bark();
-      before = now;
-    }, timeoutMs);
+    const ended = new AbortController();
+    const watchdog = { hasBarked: false, stop: () => ended.abort() };
+    if (timeoutMs === undefined) return watchdog;
+    const watch = async (): Promise<void> => {
+      for (let before = 0; ;) {
+        await clock.sleep(timeoutMs, ended.signal);
+        const now = Atomics.load(begun, 0);
+        // A thread that has begun nothing yet is still starting, or loading the simulation.
+        watchdog.hasBarked = now > 0 && now === before;
+        if (watchdog.hasBarked) bark();
+        before = now;
+      }
+    };
+    // It ends by being stopped.
+    watch().catch(() => undefined);
     return watchdog;
   }
 
@@ -246,8 +255,8 @@ function follows(before: Call | undefined, call: Call | undefined): boolean {
     call !== undefined &&
     !before.alone &&
     !call.alone &&
-    call.context.runId === before.context.runId &&
-    call.context.iterationId === before.context.iterationId + 1
+    call.context.iterationId === before.context.iterationId + 1 &&
+    RunIdentity.equal(call.context, before.context)
   );
 }
 

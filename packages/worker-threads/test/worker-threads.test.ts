@@ -5,9 +5,9 @@ import {
   IterationId,
   RunId,
   Seed,
-  SeededIteration,
   uniformInteger,
   type IterationFailure,
+  SeededIteration,
 } from '@stepcompute/core';
 import {
   inMemoryStores,
@@ -194,12 +194,9 @@ describe('an iteration that is not wanted any more', () => {
   it('takes none of those with it that share its range', async () => {
     const threads = new WorkerThreads({ module: draws, exportName: 'tooLong', workers: 1 });
     const abort = new AbortController();
+    const identity = { runId: RunId.parse(1), seed: Seed.parse(seed) };
     const call = async (iterationId: number, { signal } = new AbortController()) =>
-      threads.generate(
-        new SeededIteration(RunId.parse(1), IterationId.parse(iterationId), Seed.parse(seed), {
-          signal,
-        }),
-      );
+      threads.generate(new SeededIteration(identity, IterationId.parse(iterationId), { signal }));
     const calls = (first: number, count: number) =>
       Array.from({ length: count }, (_, index) => call(first + index));
     try {

@@ -1,4 +1,5 @@
-import { AggregateAndStoreValue, FailureStore, reportOf, RunStore } from '@stepcompute/core';
+import { FailureStore, reportOf, RunStore } from '@stepcompute/core';
+import { AggregateAndStoreValue } from '@stepcompute/core/adapters';
 import { functionContainer } from './container.js';
 import { lambdaHandler } from './lambda-handler.js';
 import { parseProcessed } from './messages.js';

@@ -1,18 +1,19 @@
 import 'reflect-metadata';
-import { setImmediate, setTimeout } from 'node:timers/promises';
-import { performance } from 'node:perf_hooks';
 import {
-  AggregateAndStoreValue,
   AverageStore,
   Clock,
   FailureStore,
-  RecordFailure,
-  RetrieveRunId,
   RunStore,
+  SystemClock,
   ValueGenerator,
   ValueStore,
-  WriteToDb,
 } from '@stepcompute/core';
+import {
+  AggregateAndStoreValue,
+  RecordFailure,
+  RetrieveRunId,
+  WriteToDb,
+} from '@stepcompute/core/adapters';
 import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
 import { Container } from 'inversify';
 import { openDataApi } from '../open-data-api.js';
@@ -26,7 +27,7 @@ async function buildContainer(simulation: ValueGenerator | undefined): Promise<C
   container.loadSync(
     sqlStoresModule(dataSource, averages && { averages: await openDataApi(averages) }),
   );
-  container.bind(Clock).toConstantValue(new FunctionClock());
+  container.bind(Clock).toConstantValue(new SystemClock());
   if (simulation !== undefined) container.bind(ValueGenerator).toConstantValue(simulation);
   container
     .bind(RetrieveRunId)
@@ -71,20 +72,4 @@ export function functionContainer(simulation?: ValueGenerator): Promise<Containe
     throw error;
   });
   return container;
-}
-
-/** The function's own time: no wait here comes near the longest that one timer can run. */
-class FunctionClock implements Clock {
-  now(): number {
-    return performance.now();
-  }
-
-  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    const options = signal === undefined ? undefined : { signal };
-    try {
-      await (ms <= 0 ? setImmediate(undefined, options) : setTimeout(ms, undefined, options));
-    } catch (error) {
-      throw signal?.aborted === true ? signal.reason : error;
-    }
-  }
 }

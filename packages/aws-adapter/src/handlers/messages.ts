@@ -1,16 +1,17 @@
 import {
-  alignedBlocks,
-  blockSizeFor,
   InvalidInputError,
   IterationId,
-  IterationRange,
-  iterationsOf,
   RunId,
-  type Repetitions,
   type RunChange,
-  type RunPlan,
   type RunRequest,
 } from '@stepcompute/core';
+import {
+  blockSizeFor,
+  blocksOf,
+  IterationRange,
+  iterationsOf,
+  type RunPlan,
+} from '@stepcompute/core/adapters';
 
 /** One iteration to be done, as the source document has it. */
 export interface Pair {
@@ -113,22 +114,9 @@ export function assignmentsOf(
     const pairs = Array.from(iterationsOf(missing), (iterationId) => ({ runId, iterationId }));
     return { runId, seed, pairs };
   }
-  return { runId, seed, ranges: [...incompleteBlocks(runId, repetitions, missing, rangeSize)] };
-}
-
-function* incompleteBlocks(
-  runId: RunId,
-  repetitions: Repetitions,
-  missing: readonly IterationRange[],
-  rangeSize: number,
-): Generator<Block, void> {
   const size = Math.max(rangeSize, blockSizeFor(repetitions, mostBlocks));
-  let next = 0;
-  for (const { first, count } of alignedBlocks(repetitions, size)) {
-    let gap = missing[next];
-    while (gap !== undefined && gap.first + gap.count <= first) gap = missing[++next];
-    if (gap !== undefined && gap.first < first + count) yield { runId, first, count };
-  }
+  const blocks = Array.from(blocksOf({ run, missing }, size), (block) => ({ runId, ...block }));
+  return { runId, seed, ranges: blocks };
 }
 
 /** @throws InvalidInputError unless it is a pair or a block */

@@ -1,4 +1,4 @@
-import { RecordFailure } from '@stepcompute/core';
+import { RecordFailure } from '@stepcompute/core/adapters';
 import { functionContainer } from './container.js';
 import { lambdaHandler } from './lambda-handler.js';
 import { parseLostAssignment } from './messages.js';

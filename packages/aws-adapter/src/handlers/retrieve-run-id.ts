@@ -1,4 +1,5 @@
-import { FailureStore, RetrieveRunId, type RunPlan } from '@stepcompute/core';
+import { FailureStore } from '@stepcompute/core';
+import { RetrieveRunId, type RunPlan } from '@stepcompute/core/adapters';
 import { functionContainer } from './container.js';
 import { lambdaHandler } from './lambda-handler.js';
 import {

@@ -1,10 +1,5 @@
-import {
-  InvalidInputError,
-  RunStore,
-  ValueStore,
-  WriteToDb,
-  type ValueGenerator,
-} from '@stepcompute/core';
+import { InvalidInputError, RunStore, ValueStore, type ValueGenerator } from '@stepcompute/core';
+import { WriteToDb } from '@stepcompute/core/adapters';
 import * as deployed from '@stepcompute/aws-adapter/simulation';
 import { functionContainer } from './container.js';
 import { delayFrom } from './environment.js';
@@ -26,7 +21,7 @@ export const handler = lambdaHandler('write-to-db', async (event, _, log) => {
       first + count - 1,
     );
   }
-  const missing = await container.get<ValueStore>(ValueStore).missing(runId, { first, count });
+  const missing = await container.get<ValueStore>(ValueStore).missing(runId, [{ first, count }]);
   // The run's own delay may have been waited for by the state machine.
   await step.execute({ run: { ...run, delayMs }, missing });
   return event;

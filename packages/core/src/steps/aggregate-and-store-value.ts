@@ -1,6 +1,6 @@
-import type { Average } from '../average.js';
-import type { RunId } from '../run.js';
-import type { Stores } from '../stores.js';
+import type { Average } from '../averaging/average.js';
+import type { Stores } from '../ports/stores.js';
+import type { RunId } from '../run/numbers.js';
 
 /** Step 3: averages a run that is done, stores the average once, and marks the run completed. */
 export class AggregateAndStoreValue {

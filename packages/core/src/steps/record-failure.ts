@@ -1,19 +1,20 @@
-import { IterationFailedError, ToleranceExceededError } from '../errors.js';
-import { iterationsOf, type IterationRange } from '../range.js';
-import { Tolerance, type RunId } from '../run.js';
-import type { IterationFailure, Stores } from '../stores.js';
-import { describeFailure } from './plan-execution.js';
+import { describeFailure } from '../execution/execution.js';
+import type { IterationFailure, Stores } from '../ports/stores.js';
+import type { RunId } from '../run/numbers.js';
+import { iterationsOf, type IterationRange } from '../run/range.js';
+import { IterationFailedError, ToleranceExceededError } from '../run/run-errors.js';
+import { Tolerance } from '../run/tolerance.js';
 
 /** So many failures are recorded at a time. */
 const batchLength = 10_000;
 
-/** What becomes of a range whose worker was lost, so that step 2 could not say so itself. */
+/** Speaks for a range whose worker was lost, so that step 2 could not tell of its failure. */
 export class RecordFailure {
   constructor(private readonly stores: Pick<Stores, 'runs' | 'values' | 'failures'>) {}
 
   /**
    * Puts every iteration of the range that has no value on record as failed. Idempotent.
-   * @param error what is known of the loss, with its `name`
+   * @param error the loss, as far as it is known, with its `name`
    * @throws IterationFailedError for the range's lowest iteration without a value, when the run tolerates no failure
    * @throws ToleranceExceededError when more of the run's iterations have failed by now than it tolerates
    * @throws RunNotFoundError
@@ -22,7 +23,7 @@ export class RecordFailure {
     const { runs, values, failures } = this.stores;
     const run = await runs.get(id);
     const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
-    const missing = await values.missing(id, range);
+    const missing = await values.missing(id, [range]);
     const [lowest] = missing;
     if (lowest === undefined) return;
     let standing = 0;

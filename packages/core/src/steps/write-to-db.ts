@@ -1,12 +1,13 @@
-import type { Clock } from '../clock.js';
-import { InvalidInputError } from '../errors.js';
-import type { RunOptions } from '../orchestrator.js';
-import type { RunPlan } from '../range.js';
-import { Retries, type RetryPolicy } from '../retry-policy.js';
-import { Milliseconds, parseInteger, Repetitions } from '../run.js';
-import type { Stores } from '../stores.js';
-import type { ValueGenerator } from '../value.js';
-import { PlanExecution, type ExecutionSettings } from './plan-execution.js';
+import { InvalidInputError } from '../errors/invalid-input-error.js';
+import { Execution, type ExecutionSettings } from '../execution/execution.js';
+import { Retries, type RetryPolicy } from '../execution/retries.js';
+import type { Executor, RunOptions } from '../ports/orchestrator.js';
+import type { Stores } from '../ports/stores.js';
+import { Milliseconds, parseInteger, Repetitions } from '../run/numbers.js';
+import type { RunPlan } from '../run/plan.js';
+import type { ValueGenerator } from '../simulation/generator.js';
+import type { Clock } from '../time/clock.js';
+import { SystemClock } from '../time/system-clock.js';
 
 /** The source document's stated aim: a thousand iterations in parallel. */
 const defaultConcurrency = 1000;
@@ -44,7 +45,7 @@ function parse({
   concurrency = defaultConcurrency,
   timeoutMs,
   retry,
-}: WriteToDbSettings): ExecutionSettings {
+}: WriteToDbSettings): Omit<ExecutionSettings, 'clock'> {
   return {
     concurrency: parseInteger(concurrency, 'concurrency', 1, Repetitions.maximum),
     timeoutMs: timeoutMs === undefined ? undefined : Milliseconds.parse(timeoutMs, 'timeout', 1),
@@ -53,34 +54,29 @@ function parse({
 }
 
 /** Step 2: for each missing iteration, generates its value, waits the run's delay, and stores it. */
-export class WriteToDb {
+export class WriteToDb implements Executor {
   readonly #settings: ExecutionSettings;
 
   /** @throws InvalidInputError when the generator is no function or a setting is out of range */
   constructor(
     private readonly generator: ValueGenerator,
     private readonly stores: Pick<Stores, 'values' | 'failures'>,
-    private readonly clock: Clock,
+    clock: Clock = new SystemClock(),
     settings: WriteToDbSettings = {},
   ) {
     if (typeof generator !== 'function') {
       throw new InvalidInputError('generator', 'a function (context) => number', generator);
     }
-    this.#settings = parse(settings);
+    this.#settings = { ...parse(settings), clock };
   }
 
   /**
-   * Returns when every iteration of the plan has its value stored durably, or its failure on record
-   * where the run tolerates it. The first failure beyond that, counted over the whole run, stops new
-   * work and aborts what is in flight; what was completed until then is stored. A generator that
-   * ignores its signal is abandoned: whatever it answers later has no effect.
-   * @throws IterationFailedError for the lowest iteration that failed, when the run tolerates none
-   * @throws ToleranceExceededError when it tolerates some
-   * @throws CancelledError when the signal was aborted before the plan was done
-   * @throws ConflictingValueError, PersistenceError from the store
+   * The first failure beyond those that the run tolerates, counted over the whole run, stops new work
+   * and aborts what is in flight; values completed by then are kept. A generator that ignores its
+   * signal is abandoned: a late answer has no effect.
+   * @throws as {@link Executor.execute} says
    */
   async execute(plan: RunPlan, options: RunOptions = {}): Promise<void> {
-    const { generator, stores, clock } = this;
-    await new PlanExecution(plan, generator, stores, clock, this.#settings, options).toTheEnd();
+    await new Execution(plan, this.generator, this.stores, this.#settings, options).toTheEnd();
   }
 }

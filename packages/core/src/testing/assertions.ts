@@ -1,4 +1,4 @@
-import { describeValue } from '../errors.js';
+import { describeValue } from '../errors/masking.js';
 
 /** The two functions of a test runner that the suites need: Jest's, Vitest's and node:test's all fit. */
 export interface TestRunner {

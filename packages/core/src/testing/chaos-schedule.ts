@@ -1,6 +1,5 @@
-import { IterationId } from '../range.js';
-import { RandomStream } from '../random-stream.js';
-import { Seed } from '../run.js';
+import { IterationId, Seed } from '../run/numbers.js';
+import { RandomStream } from '../simulation/random-stream.js';
 
 /** What may befall a call of a store. */
 export type StoreFault =

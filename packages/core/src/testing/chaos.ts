@@ -1,10 +1,12 @@
-import type { Clock } from '../clock.js';
-import { isError } from '../errors.js';
-import type { Orchestrator, RunResult } from '../orchestrator.js';
-import { parseRunRequest, type Run, type RunId, type RunRequest } from '../run.js';
+import { isError } from '../errors/thrown.js';
+import type { Orchestrator, RunResult } from '../ports/orchestrator.js';
+import type { Stores } from '../ports/stores.js';
+import type { RunId } from '../run/numbers.js';
+import { parseRunRequest, type RunRequest } from '../run/request.js';
+import type { Run } from '../run/run.js';
+import type { ValueGenerator } from '../simulation/generator.js';
+import type { Clock } from '../time/clock.js';
 import { AggregateAndStoreValue } from '../steps/aggregate-and-store-value.js';
-import type { Stores } from '../stores.js';
-import type { ValueGenerator } from '../value.js';
 import type { ChaosSchedule, Fault } from './chaos-schedule.js';
 import {
   faultyStores,

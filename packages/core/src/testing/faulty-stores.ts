@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.js';
-import { PersistenceError } from '../errors.js';
-import type { Stores } from '../stores.js';
+import type { Stores } from '../ports/stores.js';
+import { PersistenceError } from '../run/run-errors.js';
+import type { Clock } from '../time/clock.js';
 import type { ChaosSchedule } from './chaos-schedule.js';
 import { interceptedStores } from './intercepted-stores.js';
 

@@ -1,4 +1,4 @@
-import type { Stores } from '../stores.js';
+import type { Stores } from '../ports/stores.js';
 
 /**
  * Stores of which every call goes through `around`; a read does so once, before its first batch.

@@ -1,8 +1,9 @@
-import { averageOf, type Average } from '../average.js';
-import { isError, messageOf } from '../errors.js';
-import type { RunId } from '../run.js';
-import type { Stores } from '../stores.js';
-import type { IterationContext, IterationValue } from '../value.js';
+import { averageOf, type Average } from '../averaging/average.js';
+import { isError, messageOf } from '../errors/thrown.js';
+import type { Stores } from '../ports/stores.js';
+import type { RunId } from '../run/numbers.js';
+import type { IterationContext } from '../simulation/generator.js';
+import type { IterationValue } from '../simulation/value.js';
 
 /**
  * The oracle's simulation: iteration i yields 2i + 1, known in advance. Of N repetitions the values add

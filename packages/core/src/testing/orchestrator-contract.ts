@@ -1,8 +1,8 @@
-import { averageOf } from '../average.js';
-import type { Orchestrator, Progress } from '../orchestrator.js';
-import { IterationId } from '../range.js';
-import { parseRunRequest, RunId } from '../run.js';
-import type { IterationFailure, Stores } from '../stores.js';
+import { averageOf } from '../averaging/average.js';
+import type { Orchestrator, Progress } from '../ports/orchestrator.js';
+import type { IterationFailure, Stores } from '../ports/stores.js';
+import { IterationId, RunId } from '../run/numbers.js';
+import { parseRunRequest } from '../run/request.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
 import {
   expectedAverage,

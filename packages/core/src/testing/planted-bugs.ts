@@ -1,8 +1,8 @@
-import { averageOf, type Average } from '../average.js';
-import type { IterationId } from '../range.js';
-import type { Run, RunId } from '../run.js';
-import type { Stores } from '../stores.js';
-import type { IterationValue } from '../value.js';
+import { averageOf, type Average } from '../averaging/average.js';
+import type { Stores } from '../ports/stores.js';
+import type { IterationId, RunId } from '../run/numbers.js';
+import type { Run } from '../run/run.js';
+import type { IterationValue } from '../simulation/value.js';
 import { interceptedStores } from './intercepted-stores.js';
 import type { Check } from './oracle.js';
 

@@ -1,7 +1,7 @@
-import { averageOf, type Average } from '../average.js';
-import { IterationRange, iterationsOf, type IterationId } from '../range.js';
-import { Repetitions, RunId, Seed } from '../run.js';
-import { SeededIteration, uniformInteger, type IterationContext } from '../value.js';
+import { averageOf, type Average } from '../averaging/average.js';
+import { type IterationId, Repetitions, RunId, Seed } from '../run/numbers.js';
+import { IterationRange, iterationsOf } from '../run/range.js';
+import { SeededIteration, uniformInteger, type IterationContext } from '../simulation/generator.js';
 
 /** The iterations that {@link contractSimulations}.failing fails. */
 export const failingIterations: readonly number[] = [3, 7];
@@ -34,9 +34,10 @@ export type ContractSimulation = keyof typeof contractSimulations;
 /** The values that `uniform` must yield for a seed, in iteration order, from the domain's pure functions alone. */
 export function expectedValues(seed: number, repetitions: number): number[] {
   const abort = new AbortController();
+  const identity = { runId: RunId.parse(1), seed: Seed.parse(seed) };
   const range = IterationRange.whole(Repetitions.parse(repetitions));
   return Array.from(iterationsOf([range]), (iterationId: IterationId) =>
-    uniformInteger(new SeededIteration(RunId.parse(1), iterationId, Seed.parse(seed), abort)),
+    uniformInteger(new SeededIteration(identity, iterationId, abort)),
   );
 }
 

@@ -1,8 +1,10 @@
-import { averageOf, type Average } from '../average.js';
-import { IterationId, IterationRange } from '../range.js';
-import { parseRunChange, parseRunRequest, RunId, type Run, type RunRequest } from '../run.js';
-import type { IterationFailure, Stores } from '../stores.js';
-import type { IterationValue } from '../value.js';
+import { averageOf, type Average } from '../averaging/average.js';
+import type { IterationFailure, Stores } from '../ports/stores.js';
+import { IterationId, RunId } from '../run/numbers.js';
+import { IterationRange } from '../run/range.js';
+import { parseRunChange, parseRunRequest, type RunRequest } from '../run/request.js';
+import type { Run } from '../run/run.js';
+import type { IterationValue } from '../simulation/value.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
 
 /** What the stores suite runs on. */
@@ -306,7 +308,7 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     it('lists what is missing within a range', async () => {
       const { stores, run } = await allocate({ repetitions: 10 });
       const missing = async (first: number, count: number): Promise<unknown> =>
-        stores.values.missing(run.id, IterationRange.parse({ first, count }));
+        stores.values.missing(run.id, [IterationRange.parse({ first, count })]);
       assertEqual(await missing(4, 3), [{ first: 4, count: 3 }], 'missing from an empty run');
       await stores.values.write(run.id, at([0, 3, 4, 8]));
       assertEqual(await missing(0, 1), [], 'missing from what is stored');

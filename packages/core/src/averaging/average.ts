@@ -1,4 +1,6 @@
-import { AverageOverflowError } from './errors.js';
+import { InvalidInputError } from '../errors/invalid-input-error.js';
+import type { RunId } from '../run/numbers.js';
+import { AverageOverflowError, PersistenceError } from '../run/run-errors.js';
 import { studentT975 } from './student-t.js';
 
 /**
@@ -44,7 +46,7 @@ export function completeAverage(figures: AverageFigures): Average {
   };
 }
 
-/** What one pass over a run's values yields, and what a second one does. */
+/** The sums of two passes over a run's values. */
 export interface Sums {
   readonly count: number;
   /** Σ values, from left to right in ascending iteration order. */
@@ -74,66 +76,65 @@ export function averageOfSums(sums: Sums): Average {
 }
 
 /**
- * The average of finite values in ascending iteration order, in two passes.
- * @param values at least one value; iterated twice, so an array or another iterable that starts anew each time
+ * The average of a run's values, in ascending iteration order.
+ * @param values finite numbers, at least one
+ * @throws InvalidInputError when there is none, or one is not a finite number
  * @throws AverageOverflowError when Σ values or Σ (value − mean)² leaves the range of a double
+ * @example
+ * averageOf([1, 2, 6]).mean; // 3
  */
 export function averageOf(values: Iterable<number>): Average {
-  return averageOfBatches([values]);
+  // Two passes are made, and an iterable may give its values only once.
+  const kept = Array.from(values);
+  const odd = kept.findIndex((value) => !Number.isFinite(value));
+  if (odd >= 0) throw new InvalidInputError(`value ${odd}`, 'a finite number', kept[odd]);
+  return averageOfBatches(() => [kept]);
 }
 
 /**
- * The same of values in batches, one after the other.
- * @param batches iterated twice, and so is each of them
+ * The same of values that come in batches.
+ * @param batches begins a pass: answers with all of the batches, in ascending iteration order
+ * @throws InvalidInputError when there is no value
  * @throws AverageOverflowError as {@link averageOf} does
  */
-export function averageOfBatches(batches: Iterable<Iterable<number>>): Average {
+export function averageOfBatches(batches: () => Iterable<ArrayLike<number>>): Average {
   let count = 0;
   let sum = 0;
   let minimum = Infinity;
   let maximum = -Infinity;
-  for (const batch of batches) {
-    for (const value of batch) {
+  for (const batch of batches()) {
+    for (let index = 0; index < batch.length; index += 1) {
+      const value = batch[index]!;
       count += 1;
       sum += value;
       if (value < minimum) minimum = value;
       if (value > maximum) maximum = value;
     }
   }
+  if (count === 0) throw new InvalidInputError('values', 'at least one finite number', []);
   const mean = sum / count;
   let squaredDeviations = 0;
-  for (const batch of batches) {
-    for (const value of batch) squaredDeviations += (value - mean) * (value - mean);
+  for (const batch of batches()) {
+    for (let index = 0; index < batch.length; index += 1) {
+      const deviation = batch[index]! - mean;
+      squaredDeviations += deviation * deviation;
+    }
   }
   return averageOfSums({ count, sum, squaredDeviations, minimum, maximum });
 }
 
 /**
- * A mean that is kept up to date while values arrive, in any order: for watching a run, never for
- * its result, since its bits depend on the order.
- * Source: B. Welford, "Note on a method for calculating corrected sums of squares and products", 1962.
+ * For average stores: the average offered for a run and count must be the one that is kept.
+ * @throws PersistenceError when it is another one
  */
-export class RunningMean {
-  #count = 0;
-  #mean = 0;
-  #squaredDeviations = 0;
-
-  add(value: number): void {
-    this.#count += 1;
-    const difference = value - this.#mean;
-    this.#mean += difference / this.#count;
-    this.#squaredDeviations += difference * (value - this.#mean);
-  }
-
-  /** Null before the first value. */
-  get mean(): number | null {
-    return this.#count === 0 ? null : this.#mean;
-  }
-
-  /** Half the width of the mean's 95 % interval so far; null before the second value. */
-  get margin(): number | null {
-    if (this.#count < 2) return null;
-    const variance = this.#squaredDeviations / (this.#count - 1);
-    return studentT975(this.#count - 1) * Math.sqrt(variance / this.#count);
+export function assertSameAverage(id: RunId, kept: AverageFigures, offered: AverageFigures): void {
+  for (const figure of ['mean', 'standardDeviation', 'minimum', 'maximum'] as const) {
+    if (kept[figure] !== offered[figure]) {
+      throw new PersistenceError(
+        `run ${id} already has an average over ${kept.count} values whose ${figure} is ` +
+          `${kept[figure]}, not ${offered[figure]}: its values have been altered since`,
+        { retryable: false },
+      );
+    }
   }
 }

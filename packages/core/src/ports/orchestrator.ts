@@ -1,20 +1,24 @@
-import type { Average } from './average.js';
-import type { Ledger, Run, RunChange, RunRequest } from './run.js';
+import type { Average } from '../averaging/average.js';
+import type { Ledger } from '../run/ledger.js';
+import type { RunPlan } from '../run/plan.js';
+import type { RunChange, RunRequest } from '../run/request.js';
+import type { Run } from '../run/run.js';
 
 /** How far a run is, told whenever values have become durable. */
 export interface Progress {
   readonly run: Run;
+  /** The run's repetitions. */
   readonly total: number;
-  /** Stored durably, by this attempt or an earlier one. */
+  /** Stored durably, by this execution or an earlier one. */
   readonly completed: number;
-  /** In this attempt. */
+  /** In this execution. */
   readonly failed: number;
   readonly elapsedMs: number;
-  /** Values that this attempt stored per second; 0 before the first. */
+  /** Values that this execution stored per second; 0 before the first. */
   readonly ratePerSecond: number;
-  /** Milliseconds until the last value at this rate; null while there is none. */
+  /** Milliseconds until the last value at this rate; null while there is no rate. */
   readonly remainingMs: number | null;
-  /** The mean of the values that this attempt stored so far; null before the first. */
+  /** The mean of the values that this execution stored so far; null before the first. */
   readonly runningMean: number | null;
   /** Half the width of the running mean's 95 % interval; null before the second value. */
   readonly runningMargin: number | null;
@@ -61,6 +65,22 @@ export interface Orchestrator {
    * @throws as {@link Orchestrator.run} does
    */
   resume(id: number, change?: RunChange, options?: RunOptions): Promise<RunResult>;
+}
+
+/**
+ * Does what a plan says is missing, in whichever way: on this thread, on others, through a queue or a
+ * scheduler. {@link Orchestration} makes an orchestrator of it.
+ */
+export interface Executor {
+  /**
+   * Returns when every iteration of the plan has its value stored durably, or its failure on record
+   * where the run tolerates it.
+   * @throws IterationFailedError for the lowest iteration that failed, when the run tolerates none
+   * @throws ToleranceExceededError when it tolerates some
+   * @throws CancelledError when the signal was aborted before the plan was done
+   * @throws ConflictingValueError, PersistenceError from the store
+   */
+  execute(plan: RunPlan, options: RunOptions): Promise<void>;
 }
 
 /** The key under which a container binds the {@link Orchestrator}. */

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import type { Clock } from '../time/clock.js';
 
 /** How long generation may keep the process from its other work, in milliseconds. */
 const longestTurnMs = 10;

@@ -1,6 +1,5 @@
-import { InvalidInputError } from './errors.js';
-import type { IterationId } from './range.js';
-import type { Seed } from './run.js';
+import { InvalidInputError } from '../errors/invalid-input-error.js';
+import type { IterationId, Seed } from '../run/numbers.js';
 
 /** The version of the stream that this package draws; a change of any bit changes it. See docs/random-stream.md. */
 export const randomStreamVersion = 'philox4x32-10/1';
@@ -65,6 +64,19 @@ export function philox4x32(words: Int32Array, key0: number, key1: number): void 
   words[3] = c3;
 }
 
+/**
+ * For what a stream is: the top byte of its counter's last word, so that no two uses share a number.
+ * The low 24 bits of that word belong to the iteration id.
+ */
+export const Purpose = {
+  /** An iteration's own numbers, its generator's. */
+  generator: 0,
+  /** How long an iteration waits before it is tried again. */
+  backoff: 1,
+} as const;
+
+export type Purpose = (typeof Purpose)[keyof typeof Purpose];
+
 /** One block at a time passes through here, so that a stream costs no array of its own. */
 const block = new Int32Array(4);
 
@@ -79,7 +91,8 @@ const block = new Int32Array(4);
 export class RandomStream {
   readonly #key0: number;
   readonly #key1: number;
-  readonly #iteration: number;
+  readonly #iterationLow: number;
+  readonly #iterationHigh: number;
   #nextBlock = 0;
   /** The current block's words as signed 32-bit integers, the cheapest numbers an object can hold. */
   #word0 = 0;
@@ -88,10 +101,11 @@ export class RandomStream {
   #word3 = 0;
   #position = 4;
 
-  constructor(seed: Seed, iterationId: IterationId) {
+  constructor(seed: Seed, iterationId: IterationId, purpose: Purpose = Purpose.generator) {
     this.#key0 = lowWord(seed);
     this.#key1 = highWord(seed);
-    this.#iteration = iterationId;
+    this.#iterationLow = lowWord(iterationId);
+    this.#iterationHigh = highWord(iterationId) | (purpose << 24);
   }
 
   /** The stream's next 32 bits, as an unsigned integer. */
@@ -113,8 +127,8 @@ export class RandomStream {
   #drawBlock(): void {
     block[0] = lowWord(this.#nextBlock);
     block[1] = highWord(this.#nextBlock);
-    block[2] = lowWord(this.#iteration);
-    block[3] = highWord(this.#iteration);
+    block[2] = this.#iterationLow;
+    block[3] = this.#iterationHigh;
     philox4x32(block, this.#key0, this.#key1);
     this.#nextBlock += 1;
     this.#word0 = block[0];

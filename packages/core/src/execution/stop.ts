@@ -1,6 +1,4 @@
-import { nameOf } from './errors.js';
-
-/** What aborts the other iterations when one has failed; named as platforms name it. */
+/** Aborts the other iterations when one has failed; named as platforms name it. */
 export class StoppedError extends Error {
   override readonly name = 'AbortError';
 
@@ -10,11 +8,12 @@ export class StoppedError extends Error {
 }
 
 /**
- * What a stop must reach. Each iteration, timer and delay has a signal of its own, since a shared one
- * would gather a listener from each of them.
+ * Reaches everything in flight. Each iteration, timer and delay has a signal of its own, since a
+ * shared one would gather a listener from each of them.
  */
-export class InFlight {
+export class Stop {
   readonly #controllers = new Set<AbortController>();
+  /** Resolves when the work is stopped. */
   readonly stopped: Promise<void>;
   #markStopped!: () => void;
   #reason: unknown;
@@ -26,7 +25,7 @@ export class InFlight {
     });
   }
 
-  /** A controller that a stop aborts, until it is closed. */
+  /** A controller that a stop aborts, until it is closed; at once when the work is stopped already. */
   open(): AbortController {
     const controller = new AbortController();
     if (this.isStopped) controller.abort(this.#reason);
@@ -46,31 +45,5 @@ export class InFlight {
     this.#markStopped();
     for (const controller of this.#controllers) controller.abort(reason);
     this.#controllers.clear();
-  }
-
-  /** Whether `thrown` only says that the work was stopped. */
-  isAbort(thrown: unknown): boolean {
-    if (!this.isStopped) return false;
-    return thrown === this.#reason || nameOf(thrown) === 'AbortError';
-  }
-}
-
-/** An iteration's abort controller, made when something first asks for its signal. */
-export class LazyAbort {
-  #controller: AbortController | undefined;
-
-  constructor(private readonly inFlight: InFlight) {}
-
-  get signal(): AbortSignal {
-    this.#controller ??= this.inFlight.open();
-    return this.#controller.signal;
-  }
-
-  abort(reason: unknown): void {
-    this.#controller?.abort(reason);
-  }
-
-  close(): void {
-    if (this.#controller !== undefined) this.inFlight.close(this.#controller);
   }
 }

@@ -1,8 +1,10 @@
-import type { Average, AverageFigures } from './average.js';
-import { PersistenceError } from './errors.js';
-import type { IterationId, IterationRange } from './range.js';
-import type { Ledger, NewRun, ParsedRunChange, Run, RunId, RunStatus } from './run.js';
-import type { IterationValue } from './value.js';
+import type { Average } from '../averaging/average.js';
+import type { Ledger } from '../run/ledger.js';
+import type { IterationId, RunId } from '../run/numbers.js';
+import type { IterationRange } from '../run/range.js';
+import type { NewRun, ParsedRunChange } from '../run/request.js';
+import type { Run, RunStatus } from '../run/run.js';
+import type { IterationValue } from '../simulation/value.js';
 
 /** Allocates runs and remembers them. */
 export interface RunStore {
@@ -52,11 +54,13 @@ export interface ValueStore {
    */
   read(id: RunId, from?: IterationId): AsyncIterable<readonly IterationValue[]>;
   /**
-   * The iterations without a value, as disjoint, ascending, maximal ranges.
-   * @param within where to look; default: the whole run. What lies outside the run is not missing.
+   * The iterations without a value, as disjoint, ascending ranges. It takes as long as there are
+   * values and gaps where it looks.
+   * @param within where to look, disjoint and ascending; default: the whole run. The answer's ranges
+   *   are maximal within each of them. An iteration outside the run is not missing.
    * @throws RunNotFoundError
    */
-  missing(id: RunId, within?: IterationRange): Promise<readonly IterationRange[]>;
+  missing(id: RunId, within?: readonly IterationRange[]): Promise<readonly IterationRange[]>;
   /**
    * Averages the run, in one atomic step with the check that each iteration has its value, or is on
    * record as failed and all that failed are within the run's tolerance.
@@ -125,19 +129,3 @@ export const RunStore = Symbol.for('@stepcompute/core/RunStore');
 export const ValueStore = Symbol.for('@stepcompute/core/ValueStore');
 export const FailureStore = Symbol.for('@stepcompute/core/FailureStore');
 export const AverageStore = Symbol.for('@stepcompute/core/AverageStore');
-
-/**
- * For average stores: the average offered for a run and count must be the one that is kept.
- * @throws PersistenceError when it is another one
- */
-export function assertSameAverage(id: RunId, kept: AverageFigures, offered: AverageFigures): void {
-  for (const figure of ['mean', 'standardDeviation', 'minimum', 'maximum'] as const) {
-    if (kept[figure] !== offered[figure]) {
-      throw new PersistenceError(
-        `run ${id} already has an average over ${kept.count} values whose ${figure} is ` +
-          `${kept[figure]}, not ${offered[figure]}: its values have been altered since`,
-        { retryable: false },
-      );
-    }
-  }
-}

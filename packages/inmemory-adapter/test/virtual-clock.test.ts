@@ -1,4 +1,3 @@
-import { SystemClock } from '../src/system-clock.js';
 import { VirtualClock } from '../src/virtual-clock.js';
 
 describe('VirtualClock', () => {
@@ -27,23 +26,5 @@ describe('VirtualClock', () => {
     await expect(clock.sleep(1000, controller.signal)).rejects.toBe(reason);
     expect(clock.pending).toBe(0);
     expect(clock.now()).toBe(0);
-  });
-});
-
-describe('SystemClock', () => {
-  it('never goes back', () => {
-    const clock = new SystemClock();
-    const readings = Array.from({ length: 1000 }, () => clock.now());
-    expect(readings).toEqual([...readings].sort((a, b) => a - b));
-  });
-
-  it('rejects with the signal’s reason as soon as it is aborted, however long the sleep', async () => {
-    const clock = new SystemClock();
-    const controller = new AbortController();
-    const reason = new Error('enough');
-    const sleeping = clock.sleep(31_536_000_000, controller.signal);
-    controller.abort(reason);
-    await expect(sleeping).rejects.toBe(reason);
-    await expect(clock.sleep(0, controller.signal)).rejects.toBe(reason);
   });
 });

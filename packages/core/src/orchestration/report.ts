@@ -1,16 +1,14 @@
-import type { Average } from './average.js';
-import type { Ledger, Run, RunStatus } from './run.js';
+import type { Average } from '../averaging/average.js';
+import type { Ledger } from '../run/ledger.js';
+import type { Run } from '../run/run.js';
 
 /** A run, its account and its average as one flat object of JSON's types, for machines. */
-export interface RunReport {
+export interface RunReport extends Omit<
+  Run,
+  'id' | 'generatorName' | 'idempotencyKey' | 'startedAt' | 'finishedAt'
+> {
   readonly runId: number;
-  readonly seed: number;
-  readonly repetitions: number;
   readonly generator: string;
-  readonly delayMs: number;
-  /** How many iterations may fail: a count, or a share such as `1%`. */
-  readonly tolerance: string;
-  readonly status: RunStatus;
   readonly completed: number;
   readonly failed: number;
   readonly missing: number;
@@ -30,8 +28,8 @@ export interface RunReport {
 }
 
 /**
- * What is to be said of an average that was not taken over all of the run's iterations, or no longer
- * is; undefined when there is nothing to say.
+ * Warns of an average that was not taken over all of the run's iterations, or no longer is; undefined
+ * when there is nothing to warn of.
  */
 export function warningOf(ledger: Ledger, average: Average): string | undefined {
   const { requested, completed } = ledger;
@@ -44,14 +42,12 @@ export function warningOf(ledger: Ledger, average: Average): string | undefined 
 }
 
 export function reportOf(run: Run, ledger: Ledger, average: Average | undefined): RunReport {
+  // Every field of a run that is not left out here, or renamed, is in the report.
+  const { id, generatorName, idempotencyKey, startedAt, finishedAt, ...fields } = run;
   return {
-    runId: run.id,
-    seed: run.seed,
-    repetitions: run.repetitions,
-    generator: run.generatorName,
-    delayMs: run.delayMs,
-    tolerance: run.tolerance,
-    status: run.status,
+    runId: id,
+    ...fields,
+    generator: generatorName,
     completed: ledger.completed,
     failed: ledger.failed,
     missing: ledger.missing,

@@ -1,6 +1,7 @@
-import { InvalidInputError, nameOf } from './errors.js';
-import type { RandomStream } from './random-stream.js';
-import { Milliseconds, parseInteger } from './run.js';
+import { InvalidInputError } from '../errors/invalid-input-error.js';
+import { nameOf } from '../errors/thrown.js';
+import { Milliseconds, parseInteger } from '../run/numbers.js';
+import type { RandomStream } from '../simulation/random-stream.js';
 
 /** Whether, and when, an iteration whose generator failed is tried again. */
 export interface RetryPolicy {
@@ -58,7 +59,7 @@ export class Retries {
    * How long to wait before the next attempt, in milliseconds; undefined when there is to be none.
    * Full jitter. Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
    * @param attempts how many there have been
-   * @param random of these waits alone: they must not take numbers from the generator
+   * @param random the iteration's stream for this purpose
    */
   backoff(attempts: number, thrown: unknown, random: RandomStream): number | undefined {
     if (attempts >= this.#attempts) return undefined;

@@ -1,0 +1,41 @@
+// For who writes a store, an engine or an orchestrator: what the adapters of StepCompute itself are made of.
+export {
+  assertSameAverage,
+  averageOfBatches,
+  averageOfSums,
+  completeAverage,
+  type AverageFigures,
+  type Sums,
+} from './averaging/average.js';
+export { errorClass, type ErrorClass } from './errors/base.js';
+export { describeValue, withoutSecrets } from './errors/masking.js';
+export { isRetryable, stackOf } from './errors/thrown.js';
+export { Attempt, type AttemptSettings } from './execution/attempt.js';
+export { progressOf, type ProgressAccount } from './execution/progress.js';
+export { Stop } from './execution/stop.js';
+export { followLedger } from './orchestration/follow-ledger.js';
+export {
+  Orchestration,
+  recordEnd,
+  refuseIfAborted,
+  storedResult,
+  type OrchestrationProps,
+} from './orchestration/orchestration.js';
+export { type Executor } from './ports/orchestrator.js';
+export { refuseFewerRepetitions, refuseIncomplete, refuseOutside } from './ports/refusals.js';
+export { ledgerOf } from './run/ledger.js';
+export { blockSizeFor, blocksOf, type RunPlan } from './run/plan.js';
+export { countOf, hullOf, IterationRange, iterationsOf, without } from './run/range.js';
+export {
+  parseRunChange,
+  parseRunRequest,
+  refuseOtherRequest,
+  type NewRun,
+  type ParsedRunChange,
+} from './run/request.js';
+export { RunIdentity } from './run/run.js';
+export { parseValue } from './simulation/value.js';
+export { AggregateAndStoreValue } from './steps/aggregate-and-store-value.js';
+export { RecordFailure } from './steps/record-failure.js';
+export { RetrieveRunId } from './steps/retrieve-run-id.js';
+export { WriteToDb } from './steps/write-to-db.js';

@@ -1,0 +1,41 @@
+import { looked } from './base.js';
+import { describeValue } from './masking.js';
+
+/** Whether `thrown` is an error, also of another realm: under Jest, Node's own errors are no `instanceof Error`. */
+export function isError(thrown: unknown): thrown is Error {
+  return looked(() => {
+    if (thrown instanceof Error) return true;
+    if (typeof thrown !== 'object' || thrown === null) return false;
+    const { name, message } = thrown as { name?: unknown; message?: unknown };
+    return typeof name === 'string' && typeof message === 'string';
+  }, false);
+}
+
+/** The name of whatever was thrown; `Error` when it has none. */
+export function nameOf(thrown: unknown): string {
+  return looked(() => {
+    const name: unknown = isError(thrown) ? thrown.name : undefined;
+    return typeof name === 'string' && name !== '' ? name : 'Error';
+  }, 'Error');
+}
+
+/** The message of whatever was thrown, which need not be an Error. */
+export function messageOf(thrown: unknown): string {
+  return looked(() => {
+    const message: unknown = isError(thrown) ? thrown.message : undefined;
+    return typeof message === 'string' ? message : describeValue(thrown);
+  }, 'an object that may not be looked at');
+}
+
+/** The stack of whatever was thrown; undefined when there is none, or it may not be looked at. */
+export function stackOf(thrown: unknown): string | undefined {
+  return looked(() => {
+    const stack: unknown = isError(thrown) ? thrown.stack : undefined;
+    return typeof stack === 'string' ? stack : undefined;
+  }, undefined);
+}
+
+/** Whether the same call may succeed later, unchanged, as an error with `retryable` says of itself. */
+export function isRetryable(thrown: unknown): boolean {
+  return looked(() => isError(thrown) && 'retryable' in thrown && thrown.retryable === true, false);
+}

@@ -1,0 +1,97 @@
+import { IterationTimeoutError } from '../run/run-errors.js';
+import type { IterationId } from '../run/numbers.js';
+import type { RunIdentity } from '../run/run.js';
+import { SeededIteration, type ValueGenerator } from '../simulation/generator.js';
+import type { Clock } from '../time/clock.js';
+import type { Stop } from './stop.js';
+
+/** How an attempt is made. */
+export interface AttemptSettings {
+  /** The longest that an asynchronous generator may take, in milliseconds; undefined: as long as it likes. */
+  readonly timeoutMs: number | undefined;
+  readonly clock: Clock;
+}
+
+/**
+ * One call of a generator for one iteration, from its start to its close. Its signal is made when it
+ * is first asked for, and knows what happened before: nearly no generator asks, and a signal costs
+ * more than a value.
+ */
+export class Attempt {
+  #controller: AbortController | undefined;
+  /** The time-out, once it has passed. */
+  #late: IterationTimeoutError | undefined;
+  #isClosed = false;
+
+  /** @param stop what ends the attempt from outside */
+  constructor(private readonly stop: Stop) {}
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = this.stop.open();
+      if (this.#late !== undefined) this.#controller.abort(this.#late);
+      if (this.#isClosed) this.close();
+    }
+    return this.#controller.signal;
+  }
+
+  /**
+   * Whether the attempt was stopped and its generator could know: whatever that throws then is no
+   * failure of the iteration, since it may be how it obeys.
+   */
+  get wasStopped(): boolean {
+    return this.stop.isStopped && this.#controller !== undefined && this.#late === undefined;
+  }
+
+  /**
+   * Calls the generator. A promise that comes back is the generator's own, unless there is a time-out:
+   * then it rejects when the time is up, whatever the generator makes of being aborted.
+   * @returns a value that `parseValue` has yet to see, or a promise of one
+   */
+  draw(
+    generator: ValueGenerator,
+    identity: RunIdentity,
+    iterationId: IterationId,
+    { timeoutMs, clock }: AttemptSettings,
+  ): number | Promise<number> {
+    const drawn = generator(new SeededIteration(identity, iterationId, this));
+    return timeoutMs !== undefined && isPromiseLike(drawn)
+      ? this.#within(timeoutMs, drawn, clock)
+      : drawn;
+  }
+
+  /** Ends the attempt: a stop that comes later does not concern it. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#controller !== undefined) this.stop.close(this.#controller);
+  }
+
+  #within(timeoutMs: number, drawn: Promise<number>, clock: Clock): Promise<number> {
+    const timer = this.stop.open();
+    return new Promise((resolve, reject) => {
+      clock.sleep(timeoutMs, timer.signal).then(
+        () => {
+          this.#late = new IterationTimeoutError(timeoutMs);
+          reject(this.#late);
+          this.#controller?.abort(this.#late);
+        },
+        // Stopped or settled: then this time-out says nothing.
+        () => undefined,
+      );
+      const settle = (end: () => void): void => {
+        timer.abort();
+        this.stop.close(timer);
+        end();
+      };
+      Promise.resolve(drawn).then(
+        (value) => settle(() => resolve(value)),
+        (thrown: unknown) => settle(() => reject(thrown as Error)),
+      );
+    });
+  }
+}
+
+/** Whether there is something to wait for. */
+export function isPromiseLike(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value;
+}

@@ -1,0 +1,244 @@
+import { messageOf, isRetryable, nameOf } from '../errors/thrown.js';
+import type { RunOptions } from '../ports/orchestrator.js';
+import type { IterationFailure, Stores } from '../ports/stores.js';
+import type { IterationId } from '../run/numbers.js';
+import type { RunPlan } from '../run/plan.js';
+import { countOf, iterationsOf } from '../run/range.js';
+import {
+  CancelledError,
+  IterationFailedError,
+  PersistenceError,
+  ToleranceExceededError,
+} from '../run/run-errors.js';
+import { RunIdentity } from '../run/run.js';
+import { Tolerance } from '../run/tolerance.js';
+import type { ValueGenerator } from '../simulation/generator.js';
+import { Purpose, RandomStream } from '../simulation/random-stream.js';
+import { parseValue } from '../simulation/value.js';
+import { Attempt, isPromiseLike, type AttemptSettings } from './attempt.js';
+import { progressOf } from './progress.js';
+import { Recording } from './recording.js';
+import type { Retries } from './retries.js';
+import { Stop, StoppedError } from './stop.js';
+
+/** How an execution goes about its iterations. */
+export interface ExecutionSettings extends AttemptSettings {
+  readonly concurrency: number;
+  readonly retries: Retries;
+}
+
+/** An iteration that failed, with what it threw. */
+interface Failed {
+  readonly iterationId: IterationId;
+  readonly thrown: unknown;
+}
+
+/**
+ * One execution of step 2 over a plan. Running → stopped (too many failures, the store's error, or the
+ * caller's signal) → closed: from then on nothing that a late generator does is listened to.
+ */
+export class Execution {
+  readonly #identity: RunIdentity;
+  readonly #tolerated: number;
+  readonly #outstanding: number;
+  readonly #iterations: Iterator<IterationId, void>;
+  readonly #stop = new Stop();
+  readonly #recording: Recording;
+  readonly #startedAt: number;
+  #failed = 0;
+  #lowest: Failed | undefined;
+  #isCancelled = false;
+  /** The store's error, or the listener's, after which nothing more can be done. */
+  #broken: { readonly thrown: unknown } | undefined;
+  #closed = false;
+
+  constructor(
+    private readonly plan: RunPlan,
+    private readonly generator: ValueGenerator,
+    private readonly stores: Pick<Stores, 'values' | 'failures'>,
+    private readonly settings: ExecutionSettings,
+    private readonly options: RunOptions,
+  ) {
+    const { run, missing } = plan;
+    this.#identity = RunIdentity.of(run);
+    this.#tolerated = Tolerance.failures(run.tolerance, run.repetitions);
+    this.#outstanding = countOf(missing);
+    this.#iterations = iterationsOf(missing);
+    this.#startedAt = settings.clock.now();
+    this.#recording = new Recording(plan, stores, settings.clock, {
+      onRecorded: () => this.#recorded(),
+      onBroken: (thrown, what) =>
+        this.#breakOff(what === 'values' ? thrown : this.#unrecorded(thrown)),
+    });
+  }
+
+  async toTheEnd(): Promise<void> {
+    const { signal } = this.options;
+    const cancel = (): void => {
+      this.#isCancelled = !this.#stop.isStopped;
+      this.#stop.stop(signal?.reason);
+    };
+    if (signal?.aborted === true) cancel();
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      this.#report();
+      const lanes = Math.min(this.settings.concurrency, this.#outstanding);
+      await Promise.race([
+        Promise.all(Array.from({ length: lanes }, () => this.#lane())),
+        this.#stop.stopped,
+      ]);
+      // Those that heed their signal get one turn to end, so that failures of the same moment are all on record.
+      if (this.#stop.isStopped) await this.settings.clock.sleep(0);
+    } finally {
+      this.#closed = true;
+      this.#stop.stop(undefined);
+      signal?.removeEventListener('abort', cancel);
+      await this.#recording.flush();
+    }
+    await this.#conclude();
+  }
+
+  /** Takes one iteration after the other until there are none left or the work is stopped. Never rejects. */
+  async #lane(): Promise<void> {
+    const { delayMs } = this.plan.run;
+    while (!this.#stop.isStopped) {
+      const next = this.#iterations.next();
+      if (next.done === true) return;
+      const iterationId = next.value;
+      let waits: RandomStream | undefined;
+      let room: Promise<void> | undefined;
+      for (let attempts = 1; ; attempts += 1) {
+        const attempt = new Attempt(this.#stop);
+        let value: number;
+        try {
+          const drawn = attempt.draw(this.generator, this.#identity, iterationId, this.settings);
+          value = parseValue(typeof drawn === 'number' ? drawn : await drawn);
+        } catch (thrown) {
+          if (this.#closed || attempt.wasStopped) return;
+          waits ??= new RandomStream(this.#identity.seed, iterationId, Purpose.backoff);
+          const backoffMs = this.settings.retries.backoff(attempts, thrown, waits);
+          if (backoffMs === undefined) {
+            room = this.#fail({ iterationId, thrown }, attempts);
+            break;
+          }
+          // One that would be tried again, were the work not stopped, has not failed.
+          if (!(await this.#sleep(backoffMs))) return;
+          continue;
+        } finally {
+          attempt.close();
+        }
+        if (delayMs > 0 && !(await this.#sleep(delayMs))) return;
+        if (this.#closed) return;
+        room = this.#recording.add({ iterationId, value });
+        break;
+      }
+      if (room !== undefined) await room;
+    }
+  }
+
+  /** False when the work was stopped meanwhile. */
+  async #sleep(ms: number): Promise<boolean> {
+    const sleeper = this.#stop.open();
+    try {
+      await this.settings.clock.sleep(ms, sleeper.signal);
+      return true;
+    } catch (thrown) {
+      if (sleeper.signal.aborted) return false;
+      throw thrown;
+    } finally {
+      this.#stop.close(sleeper);
+    }
+  }
+
+  #fail({ iterationId, thrown }: Failed, attempts: number): Promise<void> | undefined {
+    this.#failed += 1;
+    if (this.#lowest === undefined || iterationId < this.#lowest.iterationId) {
+      this.#lowest = { iterationId, thrown };
+    }
+    if (this.#failed > this.#tolerated) this.#stop.stop(new StoppedError(thrown));
+    return this.#recording.fail(describeFailure(iterationId, thrown, attempts));
+  }
+
+  #recorded(): void {
+    if (this.#recording.standing > this.#tolerated) {
+      this.#stop.stop(new StoppedError(this.#lowest?.thrown));
+    }
+    this.#report();
+  }
+
+  #report(): void {
+    const { onProgress } = this.options;
+    if (onProgress === undefined) return;
+    const { run } = this.plan;
+    const { stored, mean } = this.#recording;
+    const answer = onProgress(
+      progressOf({
+        run,
+        ledger: {
+          completed: run.repetitions - this.#outstanding + stored,
+          failed: this.#failed,
+          missing: this.#outstanding - stored - this.#failed,
+        },
+        stored,
+        elapsedMs: this.settings.clock.now() - this.#startedAt,
+        mean,
+      }),
+    );
+    if (isPromiseLike(answer)) answer.then(undefined, (thrown: unknown) => this.#breakOff(thrown));
+  }
+
+  #breakOff(thrown: unknown): void {
+    this.#broken ??= { thrown };
+    this.#stop.stop(thrown);
+  }
+
+  /** The verdict. */
+  async #conclude(): Promise<void> {
+    if (this.#broken !== undefined) throw this.#broken.thrown;
+    const { id } = this.plan.run;
+    const isDone = this.#recording.stored + this.#failed === this.#outstanding;
+    if (this.#isCancelled && !isDone) {
+      const ledger = await this.stores.failures.ledger(id);
+      throw new CancelledError(id, ledger, { cause: this.options.signal?.reason });
+    }
+    const failed = Math.max(this.#failed, this.#recording.standing);
+    const cause = this.#lowestError();
+    if (cause !== undefined && failed > this.#tolerated) {
+      throw this.#tolerated === 0
+        ? cause
+        : new ToleranceExceededError(id, failed, this.#tolerated, { cause });
+    }
+  }
+
+  #lowestError(): IterationFailedError | undefined {
+    if (this.#lowest === undefined) return undefined;
+    const { iterationId, thrown } = this.#lowest;
+    return new IterationFailedError(this.plan.run.id, iterationId, thrown);
+  }
+
+  /** A failure that could not be recorded is told together with its own reason. */
+  #unrecorded(cause: unknown): PersistenceError {
+    const lowest = this.#lowestError()?.message ?? '';
+    return new PersistenceError(`${lowest}; and that could not be recorded: ${messageOf(cause)}`, {
+      cause,
+      retryable: isRetryable(cause),
+    });
+  }
+}
+
+/** An error may hold whatever a simulation puts there; so many characters of it are kept. */
+const longestName = 200;
+const longestMessage = 2000;
+
+export function describeFailure(
+  iterationId: IterationId,
+  thrown: unknown,
+  attempts: number,
+): IterationFailure {
+  return {
+    iterationId,
+    errorName: nameOf(thrown).slice(0, longestName),
+    message: messageOf(thrown).slice(0, longestMessage),
+    attempts,
+  };
+}

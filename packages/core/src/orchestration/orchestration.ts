@@ -1,0 +1,118 @@
+import { isStepComputeError } from '../errors/base.js';
+import { progressOf } from '../execution/progress.js';
+import type { Executor, Orchestrator, RunOptions, RunResult } from '../ports/orchestrator.js';
+import type { Stores } from '../ports/stores.js';
+import { RunId } from '../run/numbers.js';
+import type { RunPlan } from '../run/plan.js';
+import { parseRunChange, type RunChange, type RunRequest } from '../run/request.js';
+import { CancelledError } from '../run/run-errors.js';
+import type { Run } from '../run/run.js';
+import { AggregateAndStoreValue } from '../steps/aggregate-and-store-value.js';
+import { RetrieveRunId } from '../steps/retrieve-run-id.js';
+
+export interface OrchestrationProps {
+  readonly stores: Stores;
+  /** Does what a run's plan says is missing. */
+  readonly executor: Executor;
+  /** Names the simulation where a request doesn't. Default: `anonymous`. */
+  readonly generatorName?: string | undefined;
+}
+
+/**
+ * An orchestrator around an executor, for every engine that is given a plan: it retrieves the run id,
+ * has the plan executed, aggregates, and records how the run ended.
+ */
+export class Orchestration implements Orchestrator {
+  readonly #stores: Stores;
+  readonly #executor: Executor;
+  readonly #retrieveRunId: RetrieveRunId;
+  readonly #aggregateAndStoreValue: AggregateAndStoreValue;
+
+  constructor({ stores, executor, generatorName }: OrchestrationProps) {
+    this.#stores = stores;
+    this.#executor = executor;
+    this.#retrieveRunId = new RetrieveRunId(stores, generatorName);
+    this.#aggregateAndStoreValue = new AggregateAndStoreValue(stores);
+  }
+
+  async run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
+    refuseIfAborted(options);
+    const plan = await this.#retrieveRunId.execute(request);
+    const stored = await storedResult(this.#stores, plan.run);
+    return stored === undefined ? this.#toTheEnd(plan, options) : tellOf(stored, options);
+  }
+
+  async resume(id: number, change: RunChange = {}, options: RunOptions = {}): Promise<RunResult> {
+    refuseIfAborted(options);
+    const runId = RunId.parse(id);
+    if (Object.keys(parseRunChange(change)).length === 0) {
+      const stored = await storedResult(this.#stores, await this.#stores.runs.get(runId));
+      // Where failures were tolerated, they are tried again.
+      if (stored !== undefined && stored.average.count === stored.run.repetitions) {
+        return tellOf(stored, options);
+      }
+    }
+    return this.#toTheEnd(await this.#retrieveRunId.resume(runId, change), options);
+  }
+
+  async #toTheEnd(plan: RunPlan, options: RunOptions): Promise<RunResult> {
+    const { runs, failures } = this.#stores;
+    const { id } = plan.run;
+    try {
+      await this.#executor.execute(plan, options);
+      const average = await this.#aggregateAndStoreValue.execute(id);
+      return { run: await runs.get(id), ledger: await failures.ledger(id), average };
+    } catch (error) {
+      await recordEnd(this.#stores, plan.run, error);
+      throw error;
+    }
+  }
+}
+
+/** @throws CancelledError when there is no need to begin */
+export function refuseIfAborted({ signal }: RunOptions): void {
+  if (signal?.aborted === true) {
+    throw new CancelledError(undefined, undefined, { cause: signal.reason });
+  }
+}
+
+/**
+ * The result of a completed run as it is stored, without a look at its values. Undefined when the run
+ * is not completed, or its average is gone.
+ */
+export async function storedResult(
+  { failures, averages }: Pick<Stores, 'failures' | 'averages'>,
+  run: Run,
+): Promise<RunResult | undefined> {
+  if (run.status !== 'completed') return undefined;
+  const average = (await averages.history(run.id)).at(-1);
+  return average && { run, ledger: await failures.ledger(run.id), average };
+}
+
+function tellOf(result: RunResult, { onProgress }: RunOptions): RunResult {
+  onProgress?.(progressOf({ ...result, stored: 0, elapsedMs: 0 }));
+  return result;
+}
+
+/**
+ * Records that the run ended without an average: cancelled, or failed.
+ * @param error why
+ */
+export async function recordEnd(
+  { runs }: Pick<Stores, 'runs'>,
+  run: Pick<Run, 'id' | 'repetitions'>,
+  error: unknown,
+): Promise<void> {
+  try {
+    await runs.finish(run, isCancellation(error) ? 'cancelled' : 'failed');
+  } catch {
+    // The store is out of reach as well. The run stays `started`, which claims nothing, and the
+    // error that led here says more than this one.
+  }
+}
+
+/** A signal aborted with an error of the taxonomy reports a failure from outside; any other is a wish to stop. */
+function isCancellation(error: unknown): boolean {
+  if (!isStepComputeError(error) || error.name !== 'CancelledError') return false;
+  return !isStepComputeError(error.cause) || isCancellation(error.cause);
+}

@@ -1,0 +1,169 @@
+import { errorClass } from '../errors/base.js';
+import { describeValue } from '../errors/masking.js';
+import { messageOf } from '../errors/thrown.js';
+import type { Ledger } from './ledger.js';
+import type { IterationId, RunId } from './numbers.js';
+
+/** No run has this id in this store. */
+export class RunNotFoundError extends errorClass('RunNotFoundError', 'RUN_NOT_FOUND') {
+  constructor(readonly runId: RunId) {
+    super(`run ${runId} does not exist in this store`);
+  }
+}
+
+/** An idempotency key came back with another input than the one its run was allocated for. */
+export class ConflictingRunError extends errorClass('ConflictingRunError', 'CONFLICTING_RUN') {
+  constructor(
+    readonly runId: RunId,
+    readonly idempotencyKey: string,
+    readonly field: string,
+    kept: unknown,
+    offered: unknown,
+  ) {
+    super(
+      `idempotency key ${describeValue(idempotencyKey)} belongs to run ${runId}, whose ${field} is ` +
+        `${describeValue(kept)}, not ${describeValue(offered)}: repeat the first input or use a new key`,
+    );
+  }
+}
+
+/** One iteration produced no value; `cause` says why. */
+export class IterationFailedError extends errorClass('IterationFailedError', 'ITERATION_FAILED') {
+  constructor(
+    readonly runId: RunId,
+    readonly iterationId: IterationId,
+    cause: unknown,
+  ) {
+    super(`iteration ${iterationId} of run ${runId} failed: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** A generator answered with something that is not a finite number. The cause of an {@link IterationFailedError}. */
+export class InvalidValueError extends errorClass('InvalidValueError', 'INVALID_VALUE') {
+  constructor(readonly received: unknown) {
+    super(`a value must be a finite number; the generator returned ${describeValue(received)}`);
+  }
+}
+
+/** A generator did not settle in time. The cause of an {@link IterationFailedError}. */
+export class IterationTimeoutError extends errorClass(
+  'IterationTimeoutError',
+  'ITERATION_TIMEOUT',
+) {
+  constructor(readonly timeoutMs: number) {
+    super(`the generator did not settle within ${timeoutMs} ms`);
+  }
+}
+
+/** A second, different value was offered for an iteration; the first one stays. */
+export class ConflictingValueError extends errorClass(
+  'ConflictingValueError',
+  'CONFLICTING_VALUE',
+) {
+  constructor(
+    readonly runId: RunId,
+    readonly iterationId: IterationId,
+    readonly kept: number,
+    readonly offered: number,
+  ) {
+    super(
+      `iteration ${iterationId} of run ${runId} already has the value ${kept}; ` +
+        `the different value ${offered} was refused`,
+    );
+  }
+}
+
+/** More iterations failed than the run tolerates; `cause` is the lowest one's {@link IterationFailedError}. */
+export class ToleranceExceededError extends errorClass(
+  'ToleranceExceededError',
+  'TOLERANCE_EXCEEDED',
+) {
+  /**
+   * @param failed how many had failed when the run was stopped
+   * @param tolerated how many might have
+   */
+  constructor(
+    readonly runId: RunId,
+    readonly failed: number,
+    readonly tolerated: number,
+    options?: ErrorOptions,
+  ) {
+    const lowest = options?.cause === undefined ? '' : `; the lowest: ${messageOf(options.cause)}`;
+    super(
+      `run ${runId} tolerates ${tolerated} failures, and ${failed} of its iterations failed${lowest}`,
+      options,
+    );
+  }
+}
+
+/** A run was to be averaged while an iteration was missing, more had failed than it tolerates, or none had a value. */
+export class IncompleteRunError extends errorClass('IncompleteRunError', 'INCOMPLETE_RUN') {
+  /** @param tolerated how many of the run's iterations may fail */
+  constructor(
+    readonly runId: RunId,
+    readonly ledger: Ledger,
+    readonly tolerated = 0,
+  ) {
+    const { requested, completed, failed, missing } = ledger;
+    super(
+      `run ${runId} has ${completed} of ${requested} values, ${failed} failed and ${missing} are missing: ` +
+        (tolerated === 0
+          ? `an average is taken over a complete run or not at all`
+          : `an average is taken when none is missing and at most ${tolerated} failed`),
+    );
+  }
+}
+
+/** The values are finite but their sum, or the sum of their squared deviations, is not. */
+export class AverageOverflowError extends errorClass('AverageOverflowError', 'AVERAGE_OVERFLOW') {
+  constructor(options?: ErrorOptions) {
+    super(
+      'the values are too large to average: their sum, or the sum of their squared deviations, ' +
+        'leaves the range of a double; scale the simulation’s result down',
+      options,
+    );
+  }
+}
+
+/** A store could not do its work; `cause` holds the driver's error. */
+export class PersistenceError extends errorClass('PersistenceError', 'PERSISTENCE') {
+  /** Whether the same call may succeed later, unchanged. Every store call is idempotent. */
+  readonly retryable: boolean;
+  constructor(message: string, options: ErrorOptions & { retryable: boolean }) {
+    super(message, options);
+    this.retryable = options.retryable;
+  }
+}
+
+/** A step that runs elsewhere ended without a value or an error of this taxonomy: a time-out, a crash, a refusal. */
+export class StepFailedError extends errorClass('StepFailedError', 'STEP_FAILED') {
+  /**
+   * @param step where it happened, as the orchestrator calls it
+   * @param errorName the name under which the orchestrator reports it
+   */
+  constructor(
+    readonly step: string,
+    readonly errorName: string,
+    reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${step} failed with ${errorName}: ${reason}`, options);
+  }
+}
+
+/** The caller's AbortSignal stopped the work. `ledger` says what is stored, when a run had begun. */
+export class CancelledError extends errorClass('CancelledError', 'CANCELLED') {
+  constructor(
+    readonly runId?: RunId,
+    readonly ledger?: Ledger,
+    options?: ErrorOptions,
+  ) {
+    super(
+      runId === undefined || ledger === undefined
+        ? 'cancelled before a run was allocated'
+        : `run ${runId} was cancelled: ${ledger.completed} of ${ledger.requested} values are stored, ` +
+            `${ledger.failed} failed, ${ledger.missing} missing`,
+      options,
+    );
+  }
+}

@@ -1,0 +1,38 @@
+import type { RunId, Seed } from './numbers.js';
+import type { NewRun } from './request.js';
+
+/**
+ * `started` until the run is known to have ended: a process that was killed leaves its runs so.
+ * `completed` is final unless the run is resumed; `failed` and `cancelled` may still become `completed`.
+ */
+export type RunStatus = 'started' | 'completed' | 'failed' | 'cancelled';
+
+/** One request for N repetitions, as its store recorded it. */
+export interface Run extends NewRun {
+  readonly id: RunId;
+  readonly status: RunStatus;
+  readonly startedAt: Date;
+  /** When the run last ended, in whichever way. */
+  readonly finishedAt: Date | undefined;
+}
+
+/** Everything that an iteration's value depends on beside its own id. It travels whole to whoever generates. */
+export interface RunIdentity {
+  readonly runId: RunId;
+  readonly seed: Seed;
+}
+
+const identityFields = Object.keys({
+  runId: true,
+  seed: true,
+} satisfies Record<keyof RunIdentity, true>) as (keyof RunIdentity)[];
+
+export const RunIdentity = {
+  of: ({ id, ...run }: Run): RunIdentity => RunIdentity.pick({ runId: id, ...run }),
+  /** The identity in something that has more fields. */
+  pick: (identity: RunIdentity): RunIdentity =>
+    Object.fromEntries(identityFields.map((field) => [field, identity[field]])) as never,
+  /** Whether two iterations with the same id have the same value. */
+  equal: (a: RunIdentity, b: RunIdentity): boolean =>
+    identityFields.every((field) => a[field] === b[field]),
+} as const;
