@@ -57,7 +57,7 @@ export function describeError(error: unknown): object {
 /** A simulation that went wrong outside of any one iteration's promise, or never settles. */
 export class SimulationError extends StepComputeError {
   declare readonly name: 'SimulationError';
-  readonly code = 'SIMULATION';
+  override readonly code = 'SIMULATION';
   static {
     Object.defineProperty(this.prototype, 'name', { value: 'SimulationError' });
   }
@@ -66,7 +66,7 @@ export class SimulationError extends StepComputeError {
 /** Ctrl-C, where there is no run to cancel. */
 export class InterruptedError extends StepComputeError {
   declare readonly name: 'InterruptedError';
-  readonly code = 'INTERRUPTED';
+  override readonly code = 'INTERRUPTED';
   static {
     Object.defineProperty(this.prototype, 'name', { value: 'InterruptedError' });
   }

@@ -12,6 +12,7 @@ export { describeValue, withoutSecrets } from './errors/masking.js';
 export { isRetryable, stackOf } from './errors/thrown.js';
 export { Attempt, type AttemptSettings } from './execution/attempt.js';
 export { progressOf, type ProgressAccount } from './execution/progress.js';
+export { RunningMean } from './execution/running-mean.js';
 export { Stop } from './execution/stop.js';
 export { followLedger } from './orchestration/follow-ledger.js';
 export {
@@ -34,6 +35,7 @@ export {
   type ParsedRunChange,
 } from './run/request.js';
 export { RunIdentity } from './run/run.js';
+export { Purpose } from './simulation/random-stream.js';
 export { parseValue } from './simulation/value.js';
 export { AggregateAndStoreValue } from './steps/aggregate-and-store-value.js';
 export { RecordFailure } from './steps/record-failure.js';

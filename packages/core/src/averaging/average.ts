@@ -91,20 +91,22 @@ export function averageOf(values: Iterable<number>): Average {
   return averageOfBatches(() => [kept]);
 }
 
+/** Unlike other iterables it gives its values as often as it is asked. */
+type Batch = Float64Array | readonly number[];
+
 /**
  * The same of values that come in batches.
  * @param batches begins a pass: answers with all of the batches, in ascending iteration order
  * @throws InvalidInputError when there is no value
  * @throws AverageOverflowError as {@link averageOf} does
  */
-export function averageOfBatches(batches: () => Iterable<ArrayLike<number>>): Average {
+export function averageOfBatches(batches: () => Iterable<Batch>): Average {
   let count = 0;
   let sum = 0;
   let minimum = Infinity;
   let maximum = -Infinity;
   for (const batch of batches()) {
-    for (let index = 0; index < batch.length; index += 1) {
-      const value = batch[index]!;
+    for (const value of batch) {
       count += 1;
       sum += value;
       if (value < minimum) minimum = value;
@@ -115,10 +117,7 @@ export function averageOfBatches(batches: () => Iterable<ArrayLike<number>>): Av
   const mean = sum / count;
   let squaredDeviations = 0;
   for (const batch of batches()) {
-    for (let index = 0; index < batch.length; index += 1) {
-      const deviation = batch[index]! - mean;
-      squaredDeviations += deviation * deviation;
-    }
+    for (const value of batch) squaredDeviations += (value - mean) * (value - mean);
   }
   return averageOfSums({ count, sum, squaredDeviations, minimum, maximum });
 }

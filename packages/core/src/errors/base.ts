@@ -8,7 +8,7 @@ const brand = Symbol.for('@stepcompute/core/StepComputeError');
 export abstract class StepComputeError extends Error {
   declare readonly name: string;
   /** Stable, machine-readable, in capitals. */
-  abstract readonly code: string;
+  declare readonly code: string;
 
   static {
     Object.defineProperty(this.prototype, brand, { value: true });
@@ -20,11 +20,16 @@ export function isStepComputeError(error: unknown): error is StepComputeError {
   return looked(() => typeof error === 'object' && error !== null && brand in error, false);
 }
 
-/** What a class of errors extends: see {@link errorClass}. */
+/** The base that {@link errorClass} makes. */
 export type ErrorClass<Name extends string, Code extends string> = new (
   message: string,
   options?: ErrorOptions,
-) => StepComputeError & { readonly name: Name; readonly code: Code };
+) => NamedError<Name, Code>;
+
+interface NamedError<Name extends string, Code extends string> extends StepComputeError {
+  readonly name: Name;
+  readonly code: Code;
+}
 
 /**
  * The base of a class of errors, with its name and its code.
@@ -35,17 +40,17 @@ export function errorClass<Name extends string, Code extends string>(
   name: Name,
   code: Code,
 ): ErrorClass<Name, Code> {
-  class NamedError extends StepComputeError {
+  class Named extends StepComputeError {
     declare readonly name: Name;
-    readonly code = code;
+    override readonly code = code;
   }
   // On the prototype so that stack traces show it, and by hand so that minifiers can't change it.
-  Object.defineProperty(NamedError.prototype, 'name', {
+  Object.defineProperty(Named.prototype, 'name', {
     value: name,
     writable: true,
     configurable: true,
   });
-  return NamedError;
+  return Named;
 }
 
 /** The answer of a look; `otherwise` when what is looked at throws, as a proxy or a getter may. */

@@ -68,25 +68,21 @@ export class Attempt {
 
   #within(timeoutMs: number, drawn: Promise<number>, clock: Clock): Promise<number> {
     const timer = this.stop.open();
-    return new Promise((resolve, reject) => {
+    const timeUp = new Promise<never>((_, reject) => {
       clock.sleep(timeoutMs, timer.signal).then(
         () => {
           this.#late = new IterationTimeoutError(timeoutMs);
+          // First, so that it counts whatever the generator answers to being aborted.
           reject(this.#late);
           this.#controller?.abort(this.#late);
         },
-        // Stopped or settled: then this time-out says nothing.
+        // Stopped, or settled: then this time-out says nothing.
         () => undefined,
       );
-      const settle = (end: () => void): void => {
-        timer.abort();
-        this.stop.close(timer);
-        end();
-      };
-      Promise.resolve(drawn).then(
-        (value) => settle(() => resolve(value)),
-        (thrown: unknown) => settle(() => reject(thrown as Error)),
-      );
+    });
+    return Promise.race([drawn, timeUp]).finally(() => {
+      timer.abort();
+      this.stop.close(timer);
     });
   }
 }

@@ -42,7 +42,7 @@ export function warningOf(ledger: Ledger, average: Average): string | undefined 
 }
 
 export function reportOf(run: Run, ledger: Ledger, average: Average | undefined): RunReport {
-  // Every field of a run that is not left out here, or renamed, is in the report.
+  // Every field of a run that is not left out or renamed here is in the report.
   const { id, generatorName, idempotencyKey, startedAt, finishedAt, ...fields } = run;
   return {
     runId: id,

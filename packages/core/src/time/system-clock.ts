@@ -10,12 +10,14 @@ interface Timers {
   readonly performance: { readonly now: () => number };
 }
 
-declare const globalThis: Timers;
-
 /** Taken once, so that fake timers which a test installs later leave a run alone. */
-const { setTimeout, clearTimeout, performance } = globalThis;
-const { setImmediate = (callback) => setTimeout(callback, 0), clearImmediate = clearTimeout } =
-  globalThis;
+const {
+  setTimeout,
+  clearTimeout,
+  setImmediate = (callback: () => void) => setTimeout(callback, 0),
+  clearImmediate = clearTimeout,
+  performance,
+} = globalThis as unknown as Timers;
 
 /** The longest that one timer can run: 2^31 − 1 ms, almost 25 days. */
 const longestTimerMs = 2_147_483_647;
