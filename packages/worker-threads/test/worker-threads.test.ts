@@ -68,6 +68,27 @@ describe('a simulation in worker threads', () => {
     expect((await run()).run.generatorName).toBe(draws);
   });
 
+  it('keeps runs of several stores apart, which give the same run ids', async () => {
+    const threads = new WorkerThreads({ module: draws, exportName: 'waiting', workers: 2 });
+    try {
+      const results = await Promise.all(
+        [1, 2].map((seed) => simulate(threads.generate, { repetitions, seed })),
+      );
+      for (const [index, { run, values }] of results.entries()) {
+        expect(run.id).toBe(1);
+        const alone = await simulate(uniformInteger, { repetitions, seed: index + 1 });
+        expect(values).toEqual(alone.values);
+      }
+    } finally {
+      await threads.close();
+    }
+  });
+
+  it('may be given more time than one timer of the platform can run', async () => {
+    const { average } = await run({ exportName: 'waiting', timeoutMs: 31_536_000_000 });
+    expect(average).toEqual((await inProcess()).average);
+  });
+
   it('runs in several runs at the same time', async () => {
     const threads = new WorkerThreads({ module: draws, workers: 2 });
     try {
