@@ -12,7 +12,7 @@ export { describeValue, withoutSecrets } from './errors/masking.js';
 export { isRetryable, stackOf } from './errors/thrown.js';
 export { Attempt, type AttemptSettings } from './execution/attempt.js';
 export { progressOf, type ProgressAccount } from './execution/progress.js';
-export { RunningMean } from './execution/running-mean.js';
+export { RunningMean } from './execution/progress.js';
 export { Stop } from './execution/stop.js';
 export { followLedger } from './orchestration/follow-ledger.js';
 export {

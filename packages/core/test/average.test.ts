@@ -5,7 +5,7 @@ import {
   averageOfSums,
   completeAverage,
 } from '../src/averaging/average.js';
-import { RunningMean } from '../src/execution/running-mean.js';
+import { RunningMean } from '../src/execution/progress.js';
 import { IterationId, Seed } from '../src/run/numbers.js';
 import { RandomStream } from '../src/simulation/random-stream.js';
 

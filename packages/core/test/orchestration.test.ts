@@ -2,7 +2,7 @@ import { followLedger } from '../src/orchestration/follow-ledger.js';
 import { Orchestration } from '../src/orchestration/orchestration.js';
 import type { Executor, Progress } from '../src/ports/orchestrator.js';
 import { IterationId, Repetitions, RunId } from '../src/run/numbers.js';
-import { iterationsOf, type IterationRange } from '../src/run/range.js';
+import { iterationsOf } from '../src/run/range.js';
 import { parseRunRequest } from '../src/run/request.js';
 import { CancelledError, PersistenceError, StepFailedError } from '../src/run/run-errors.js';
 import { FakeStores } from './fakes.js';
@@ -150,12 +150,7 @@ describe('a ledger that is followed', () => {
 
   it('adds up at each look, and looks only where something was missing before', async () => {
     await stores.runs.allocate(parseRunRequest({ repetitions: 10 }));
-    const asked: (readonly IterationRange[] | undefined)[] = [];
-    const { missing } = stores.values;
-    stores.values.missing = (id, within) => {
-      asked.push(within);
-      return missing(id, within);
-    };
+    const missing = jest.spyOn(stores.values, 'missing');
     const looks = followLedger(stores, run);
     const look = async (): Promise<unknown> => (await looks.next()).value;
     expect(await look()).toEqual({ requested: 10, completed: 0, failed: 0, missing: 10 });
@@ -164,7 +159,7 @@ describe('a ledger that is followed', () => {
     expect(await look()).toEqual({ requested: 10, completed: 5, failed: 1, missing: 4 });
     await store([3, 4, 7, 8, 9]);
     expect(await look()).toEqual({ requested: 10, completed: 10, failed: 0, missing: 0 });
-    const ids = asked.map((within) => [...iterationsOf(within ?? [])]);
+    const ids = missing.mock.calls.map(([, within]) => [...iterationsOf(within ?? [])]);
     expect(ids[2]).toEqual([3, 4, 7, 8, 9]);
   });
 });

@@ -201,11 +201,13 @@ describe('a run request', () => {
     ['generator name', 'a text of 1 to 4096 characters', { generatorName: '' }],
     ['generator name', 'a text of 1 to 4096 characters', { generatorName: 'g'.repeat(4097) }],
     ['generator name', 'a text of 1 to 4096 characters', { generatorName: 7 }],
-    ['generator name', 'a text without NUL characters', { generatorName: 'a\0b' }],
+    ['generator name', 'well-formed text without NUL characters', { generatorName: 'a\0b' }],
+    ['generator name', 'well-formed text without NUL characters', { generatorName: 'a\ud800' }],
     ['idempotency key', 'a text of 1 to 256 characters', { idempotencyKey: '' }],
     ['idempotency key', 'a text of 1 to 256 characters', { idempotencyKey: 'k'.repeat(257) }],
     ['idempotency key', 'a text of 1 to 256 characters', { idempotencyKey: null }],
-    ['idempotency key', 'a text without NUL characters', { idempotencyKey: '\0' }],
+    ['idempotency key', 'well-formed text without NUL characters', { idempotencyKey: '\0' }],
+    ['idempotency key', 'well-formed text without NUL characters', { idempotencyKey: '\udc00k' }],
   ])('is refused with its %s unless that is %s', (field, expected, wrong) => {
     const request = { repetitions: 1, ...wrong } as unknown as RunRequest;
     expectRefusal(() => parseRunRequest(request), field, expected, Object.values(wrong)[0]);

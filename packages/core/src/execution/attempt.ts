@@ -1,5 +1,5 @@
-import { IterationTimeoutError } from '../run/run-errors.js';
 import type { IterationId } from '../run/numbers.js';
+import { IterationTimeoutError } from '../run/run-errors.js';
 import type { RunIdentity } from '../run/run.js';
 import { SeededIteration, type ValueGenerator } from '../simulation/generator.js';
 import type { Clock } from '../time/clock.js';
@@ -7,30 +7,32 @@ import type { Stop } from './stop.js';
 
 /** How an attempt is made. */
 export interface AttemptSettings {
-  /** The longest that an asynchronous generator may take, in milliseconds; undefined: as long as it likes. */
+  /** The longest that an asynchronous generator may take, in milliseconds; undefined: no limit. */
   readonly timeoutMs: number | undefined;
   readonly clock: Clock;
 }
 
 /**
  * One call of a generator for one iteration, from its start to its close. Its signal is made when it
- * is first asked for, and knows what happened before: nearly no generator asks, and a signal costs
- * more than a value.
+ * is first asked for, and knows what happened before: few generators ask, and a signal costs more
+ * than a value.
  */
 export class Attempt {
   #controller: AbortController | undefined;
   /** The time-out, once it has passed. */
   #late: IterationTimeoutError | undefined;
-  #isClosed = false;
+  /** Undefined when the attempt is closed. */
+  #stop: Stop | undefined;
 
-  /** @param stop what ends the attempt from outside */
-  constructor(private readonly stop: Stop) {}
+  /** @param stop ends the attempt from outside */
+  constructor(stop: Stop) {
+    this.#stop = stop;
+  }
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
-      this.#controller = this.stop.open();
+      this.#controller = this.#stop?.open() ?? new AbortController();
       if (this.#late !== undefined) this.#controller.abort(this.#late);
-      if (this.#isClosed) this.close();
     }
     return this.#controller.signal;
   }
@@ -40,7 +42,8 @@ export class Attempt {
    * failure of the iteration, since it may be how it obeys.
    */
   get wasStopped(): boolean {
-    return this.stop.isStopped && this.#controller !== undefined && this.#late === undefined;
+    const isStopped = this.#stop?.isStopped === true;
+    return isStopped && this.#controller !== undefined && this.#late === undefined;
   }
 
   /**
@@ -55,35 +58,28 @@ export class Attempt {
     { timeoutMs, clock }: AttemptSettings,
   ): number | Promise<number> {
     const drawn = generator(new SeededIteration(identity, iterationId, this));
-    return timeoutMs !== undefined && isPromiseLike(drawn)
-      ? this.#within(timeoutMs, drawn, clock)
-      : drawn;
+    if (timeoutMs === undefined || !isPromiseLike(drawn)) return drawn;
+    const stop = this.#stop;
+    const timer = stop?.open() ?? new AbortController();
+    const timeUp = new Promise<never>((_, reject) => {
+      const overrun = (): void => {
+        this.#late = new IterationTimeoutError(timeoutMs);
+        // First, so that it counts whatever the generator answers to being aborted.
+        reject(this.#late);
+        this.#controller?.abort(this.#late);
+      };
+      clock.sleep(timeoutMs, timer.signal).then(overrun, () => undefined);
+    });
+    return Promise.race([drawn, timeUp]).finally(() => {
+      timer.abort();
+      stop?.close(timer);
+    });
   }
 
   /** Ends the attempt: a stop that comes later does not concern it. */
   close(): void {
-    this.#isClosed = true;
-    if (this.#controller !== undefined) this.stop.close(this.#controller);
-  }
-
-  #within(timeoutMs: number, drawn: Promise<number>, clock: Clock): Promise<number> {
-    const timer = this.stop.open();
-    const timeUp = new Promise<never>((_, reject) => {
-      clock.sleep(timeoutMs, timer.signal).then(
-        () => {
-          this.#late = new IterationTimeoutError(timeoutMs);
-          // First, so that it counts whatever the generator answers to being aborted.
-          reject(this.#late);
-          this.#controller?.abort(this.#late);
-        },
-        // Stopped, or settled: then this time-out says nothing.
-        () => undefined,
-      );
-    });
-    return Promise.race([drawn, timeUp]).finally(() => {
-      timer.abort();
-      this.stop.close(timer);
-    });
+    if (this.#controller !== undefined) this.#stop?.close(this.#controller);
+    this.#stop = undefined;
   }
 }
 

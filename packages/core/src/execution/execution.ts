@@ -1,4 +1,4 @@
-import { messageOf, isRetryable, nameOf } from '../errors/thrown.js';
+import { isRetryable, messageOf, nameOf } from '../errors/thrown.js';
 import type { RunOptions } from '../ports/orchestrator.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
 import type { IterationId } from '../run/numbers.js';
@@ -27,12 +27,6 @@ export interface ExecutionSettings extends AttemptSettings {
   readonly retries: Retries;
 }
 
-/** An iteration that failed, with what it threw. */
-interface Failed {
-  readonly iterationId: IterationId;
-  readonly thrown: unknown;
-}
-
 /**
  * One execution of step 2 over a plan. Running → stopped (too many failures, the store's error, or the
  * caller's signal) → closed: from then on nothing that a late generator does is listened to.
@@ -46,11 +40,12 @@ export class Execution {
   readonly #recording: Recording;
   readonly #startedAt: number;
   #failed = 0;
-  #lowest: Failed | undefined;
+  /** The lowest iteration that failed, with what it threw. */
+  #lowest: { readonly iterationId: IterationId; readonly thrown: unknown } | undefined;
   #isCancelled = false;
   /** The store's error, or the listener's, after which nothing more can be done. */
   #broken: { readonly thrown: unknown } | undefined;
-  #closed = false;
+  #isClosed = false;
 
   constructor(
     private readonly plan: RunPlan,
@@ -65,11 +60,13 @@ export class Execution {
     this.#outstanding = countOf(missing);
     this.#iterations = iterationsOf(missing);
     this.#startedAt = settings.clock.now();
-    this.#recording = new Recording(plan, stores, settings.clock, {
-      onRecorded: () => this.#recorded(),
-      onBroken: (thrown, what) =>
-        this.#breakOff(what === 'values' ? thrown : this.#unrecorded(thrown)),
-    });
+    this.#recording = new Recording(
+      plan,
+      stores,
+      settings.clock,
+      () => this.#recorded(),
+      (thrown, batch) => this.#breakOff(batch === 'values' ? thrown : this.#unrecorded(thrown)),
+    );
   }
 
   async toTheEnd(): Promise<void> {
@@ -90,15 +87,15 @@ export class Execution {
       // Those that heed their signal get one turn to end, so that failures of the same moment are all on record.
       if (this.#stop.isStopped) await this.settings.clock.sleep(0);
     } finally {
-      this.#closed = true;
+      this.#isClosed = true;
       this.#stop.stop(undefined);
       signal?.removeEventListener('abort', cancel);
-      await this.#recording.flush();
+      await Promise.all([this.#recording.values.flush(), this.#recording.failures.flush()]);
     }
     await this.#conclude();
   }
 
-  /** Takes one iteration after the other until there are none left or the work is stopped. Never rejects. */
+  /** Takes one iteration after the other until there are none left or the work is stopped. */
   async #lane(): Promise<void> {
     const { delayMs } = this.plan.run;
     while (!this.#stop.isStopped) {
@@ -114,11 +111,11 @@ export class Execution {
           const drawn = attempt.draw(this.generator, this.#identity, iterationId, this.settings);
           value = parseValue(typeof drawn === 'number' ? drawn : await drawn);
         } catch (thrown) {
-          if (this.#closed || attempt.wasStopped) return;
+          if (this.#isClosed || attempt.wasStopped) return;
           waits ??= new RandomStream(this.#identity.seed, iterationId, Purpose.backoff);
           const backoffMs = this.settings.retries.backoff(attempts, thrown, waits);
           if (backoffMs === undefined) {
-            room = this.#fail({ iterationId, thrown }, attempts);
+            room = this.#fail(iterationId, thrown, attempts);
             break;
           }
           // One that would be tried again, were the work not stopped, has not failed.
@@ -128,8 +125,8 @@ export class Execution {
           attempt.close();
         }
         if (delayMs > 0 && !(await this.#sleep(delayMs))) return;
-        if (this.#closed) return;
-        room = this.#recording.add({ iterationId, value });
+        if (this.#isClosed) return;
+        room = this.#recording.values.add({ iterationId, value });
         break;
       }
       if (room !== undefined) await room;
@@ -150,13 +147,13 @@ export class Execution {
     }
   }
 
-  #fail({ iterationId, thrown }: Failed, attempts: number): Promise<void> | undefined {
+  #fail(iterationId: IterationId, thrown: unknown, attempts: number): Promise<void> | undefined {
     this.#failed += 1;
     if (this.#lowest === undefined || iterationId < this.#lowest.iterationId) {
       this.#lowest = { iterationId, thrown };
     }
     if (this.#failed > this.#tolerated) this.#stop.stop(new StoppedError(thrown));
-    return this.#recording.fail(describeFailure(iterationId, thrown, attempts));
+    return this.#recording.failures.add(describeFailure(iterationId, thrown, attempts));
   }
 
   #recorded(): void {
@@ -171,19 +168,13 @@ export class Execution {
     if (onProgress === undefined) return;
     const { run } = this.plan;
     const { stored, mean } = this.#recording;
-    const answer = onProgress(
-      progressOf({
-        run,
-        ledger: {
-          completed: run.repetitions - this.#outstanding + stored,
-          failed: this.#failed,
-          missing: this.#outstanding - stored - this.#failed,
-        },
-        stored,
-        elapsedMs: this.settings.clock.now() - this.#startedAt,
-        mean,
-      }),
-    );
+    const ledger = {
+      completed: run.repetitions - this.#outstanding + stored,
+      failed: this.#failed,
+      missing: this.#outstanding - stored - this.#failed,
+    };
+    const elapsedMs = this.settings.clock.now() - this.#startedAt;
+    const answer = onProgress(progressOf({ run, ledger, stored, elapsedMs, mean }));
     if (isPromiseLike(answer)) answer.then(undefined, (thrown: unknown) => this.#breakOff(thrown));
   }
 
@@ -196,18 +187,16 @@ export class Execution {
   async #conclude(): Promise<void> {
     if (this.#broken !== undefined) throw this.#broken.thrown;
     const { id } = this.plan.run;
-    const isDone = this.#recording.stored + this.#failed === this.#outstanding;
-    if (this.#isCancelled && !isDone) {
+    const { stored, standing } = this.#recording;
+    if (this.#isCancelled && stored + this.#failed < this.#outstanding) {
       const ledger = await this.stores.failures.ledger(id);
       throw new CancelledError(id, ledger, { cause: this.options.signal?.reason });
     }
-    const failed = Math.max(this.#failed, this.#recording.standing);
+    const failed = Math.max(this.#failed, standing);
     const cause = this.#lowestError();
-    if (cause !== undefined && failed > this.#tolerated) {
-      throw this.#tolerated === 0
-        ? cause
-        : new ToleranceExceededError(id, failed, this.#tolerated, { cause });
-    }
+    if (cause === undefined || failed <= this.#tolerated) return;
+    if (this.#tolerated === 0) throw cause;
+    throw new ToleranceExceededError(id, failed, this.#tolerated, { cause });
   }
 
   #lowestError(): IterationFailedError | undefined {
@@ -219,10 +208,8 @@ export class Execution {
   /** A failure that could not be recorded is told together with its own reason. */
   #unrecorded(cause: unknown): PersistenceError {
     const lowest = this.#lowestError()?.message ?? '';
-    return new PersistenceError(`${lowest}; and that could not be recorded: ${messageOf(cause)}`, {
-      cause,
-      retryable: isRetryable(cause),
-    });
+    const message = `${lowest}; and that could not be recorded: ${messageOf(cause)}`;
+    return new PersistenceError(message, { cause, retryable: isRetryable(cause) });
   }
 }
 
@@ -235,10 +222,6 @@ export function describeFailure(
   thrown: unknown,
   attempts: number,
 ): IterationFailure {
-  return {
-    iterationId,
-    errorName: nameOf(thrown).slice(0, longestName),
-    message: messageOf(thrown).slice(0, longestMessage),
-    attempts,
-  };
+  const errorName = nameOf(thrown).slice(0, longestName);
+  return { iterationId, errorName, message: messageOf(thrown).slice(0, longestMessage), attempts };
 }

@@ -25,23 +25,15 @@ export interface RunRequest {
   readonly idempotencyKey?: string | undefined;
 }
 
-/** A run about to be allocated: validated, its defaults filled in. */
-export interface NewRun {
-  readonly repetitions: Repetitions;
-  readonly seed: Seed;
-  readonly delayMs: Milliseconds;
-  readonly generatorName: string;
-  readonly tolerance: Tolerance;
-  readonly idempotencyKey: string | undefined;
-}
-
 /** One field of a request. */
-interface RequestField<Value> {
+interface RequestField {
   /** Validates the field, or gives its default when it is undefined. */
-  readonly parse: (value: unknown) => Value;
+  readonly parse: (value: unknown) => unknown;
   /** When a request that repeats a key must say the same as the first one did. */
   readonly compared: 'always' | 'when given' | 'never';
 }
+
+const noDelay = 0 as Milliseconds;
 
 /**
  * The one list of what is asked of a run: parsing and comparing are derived from it, and so are the
@@ -53,24 +45,23 @@ const requestFields = {
   delayMs: {
     parse: optional(
       (value) => Milliseconds.parse(value, 'delay'),
-      () => 0 as Milliseconds,
+      () => noDelay,
     ),
     compared: 'always',
   },
-  generatorName: {
-    parse: (value) => parseText(value, 'generator name', 4096),
-    compared: 'always',
-  },
+  generatorName: { parse: textOf('generator name', 4096), compared: 'always' },
   tolerance: { parse: optional(Tolerance.parse, () => Tolerance.none), compared: 'always' },
   idempotencyKey: {
-    parse: optional(
-      (value) => parseText(value, 'idempotency key', 256),
-      () => undefined,
-    ),
+    parse: optional(textOf('idempotency key', 256), () => undefined),
     compared: 'never',
   },
-} satisfies { readonly [Field in keyof Required<RunRequest>]: RequestField<NewRun[Field]> } & {
-  readonly [Field in keyof NewRun]: unknown;
+} satisfies Record<keyof RunRequest, RequestField>;
+
+const fieldNames = Object.keys(requestFields) as (keyof RunRequest)[];
+
+/** A run about to be allocated: a request that was validated, its defaults filled in. */
+export type NewRun = {
+  readonly [Field in keyof RunRequest]-?: ReturnType<(typeof requestFields)[Field]['parse']>;
 };
 
 function optional<Value, Default>(
@@ -79,8 +70,6 @@ function optional<Value, Default>(
 ): (value: unknown) => Value | Default {
   return (value) => (value === undefined ? otherwise() : parse(value));
 }
-
-const fieldNames = Object.keys(requestFields) as (keyof NewRun)[];
 
 /**
  * Validates a request and fills in its defaults.
@@ -121,47 +110,39 @@ export function refuseOtherRequest(
   }
 }
 
-/** What may be changed of a run that is resumed; what is left out stays. */
-export interface RunChange {
-  /** At least as many as the run has: the values that it has are kept, and its seed goes on. */
-  readonly repetitions?: number | undefined;
-  /** In milliseconds. */
-  readonly delayMs?: number | undefined;
-  readonly tolerance?: number | string | undefined;
-}
+const changeableFields = ['repetitions', 'delayMs', 'tolerance'] as const;
+
+/**
+ * The changes to a run that is resumed; what is left out stays. It never has fewer repetitions than
+ * before: the values that it has are kept, and its seed goes on.
+ */
+export type RunChange = {
+  readonly [Field in (typeof changeableFields)[number]]?: RunRequest[Field] | undefined;
+};
 
 /** A {@link RunChange} with its fields validated; those that were left out are not there. */
 export type ParsedRunChange = Partial<Pick<NewRun, keyof RunChange>>;
-
-const changeableFields = {
-  repetitions: true,
-  delayMs: true,
-  tolerance: true,
-} satisfies Record<keyof RunChange, true>;
 
 /** @throws InvalidInputError naming the first field that is wrong */
 export function parseRunChange(change: RunChange): ParsedRunChange {
   if (typeof change !== 'object' || (change as unknown) === null) {
     throw new InvalidInputError('change', 'an object', change);
   }
-  const names = Object.keys(changeableFields) as (keyof RunChange)[];
+  const given = changeableFields.filter((field) => change[field] !== undefined);
   return Object.fromEntries(
-    names
-      .filter((field) => change[field] !== undefined)
-      .map((field) => [field, requestFields[field].parse(change[field])]),
+    given.map((field) => [field, requestFields[field].parse(change[field])]),
   );
 }
 
-function parseText(value: unknown, field: string, maximum: number): string {
-  if (typeof value !== 'string' || value.length < 1 || value.length > maximum) {
-    throw new InvalidInputError(field, `a text of 1 to ${maximum} characters`, value);
-  }
-  if (value.includes('\0')) {
-    throw new InvalidInputError(field, 'a text without NUL characters', value);
-  }
-  // No store keeps half of a surrogate pair: PostgreSQL's text is UTF-8, which has none.
-  if (/\p{Surrogate}/u.test(value)) {
-    throw new InvalidInputError(field, 'well-formed text, without half a surrogate pair', value);
-  }
-  return value;
+/** Parses a text that every store can keep: PostgreSQL's is UTF-8 without NUL. */
+function textOf(field: string, maximum: number): (value: unknown) => string {
+  return (value) => {
+    if (typeof value !== 'string' || value.length < 1 || value.length > maximum) {
+      throw new InvalidInputError(field, `a text of 1 to ${maximum} characters`, value);
+    }
+    if (/\0|\p{Surrogate}/u.test(value)) {
+      throw new InvalidInputError(field, 'well-formed text without NUL characters', value);
+    }
+    return value;
+  };
 }

@@ -1,4 +1,4 @@
-import type { RunId, Seed } from './numbers.js';
+import type { RunId } from './numbers.js';
 import type { NewRun } from './request.js';
 
 /**
@@ -16,16 +16,12 @@ export interface Run extends NewRun {
   readonly finishedAt: Date | undefined;
 }
 
-/** Everything that an iteration's value depends on beside its own id. It travels whole to whoever generates. */
-export interface RunIdentity {
-  readonly runId: RunId;
-  readonly seed: Seed;
-}
+const identityFields = ['runId', 'seed'] as const;
 
-const identityFields = Object.keys({
-  runId: true,
-  seed: true,
-} satisfies Record<keyof RunIdentity, true>) as (keyof RunIdentity)[];
+/** Everything that an iteration's value depends on beside its own id. It travels whole to whoever generates. */
+export type RunIdentity = Readonly<
+  Pick<Run & { readonly runId: RunId }, (typeof identityFields)[number]>
+>;
 
 export const RunIdentity = {
   of: ({ id, ...run }: Run): RunIdentity => RunIdentity.pick({ runId: id, ...run }),

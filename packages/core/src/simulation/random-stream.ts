@@ -65,8 +65,8 @@ export function philox4x32(words: Int32Array, key0: number, key1: number): void 
 }
 
 /**
- * For what a stream is: the top byte of its counter's last word, so that no two uses share a number.
- * The low 24 bits of that word belong to the iteration id.
+ * Each use of random numbers has streams of its own: the purpose is the upper half of the counter's
+ * last word. The lower half belongs to the iteration id, which stays below 2^48.
  */
 export const Purpose = {
   /** An iteration's own numbers, its generator's. */
@@ -91,8 +91,9 @@ const block = new Int32Array(4);
 export class RandomStream {
   readonly #key0: number;
   readonly #key1: number;
-  readonly #iterationLow: number;
-  readonly #iterationHigh: number;
+  /** The counter's last two words, as signed 32-bit integers. */
+  readonly #word2OfCounter: number;
+  readonly #word3OfCounter: number;
   #nextBlock = 0;
   /** The current block's words as signed 32-bit integers, the cheapest numbers an object can hold. */
   #word0 = 0;
@@ -104,8 +105,8 @@ export class RandomStream {
   constructor(seed: Seed, iterationId: IterationId, purpose: Purpose = Purpose.generator) {
     this.#key0 = lowWord(seed);
     this.#key1 = highWord(seed);
-    this.#iterationLow = lowWord(iterationId);
-    this.#iterationHigh = highWord(iterationId) | (purpose << 24);
+    this.#word2OfCounter = lowWord(iterationId);
+    this.#word3OfCounter = highWord(iterationId) | (purpose << 16);
   }
 
   /** The stream's next 32 bits, as an unsigned integer. */
@@ -127,8 +128,8 @@ export class RandomStream {
   #drawBlock(): void {
     block[0] = lowWord(this.#nextBlock);
     block[1] = highWord(this.#nextBlock);
-    block[2] = this.#iterationLow;
-    block[3] = this.#iterationHigh;
+    block[2] = this.#word2OfCounter;
+    block[3] = this.#word3OfCounter;
     philox4x32(block, this.#key0, this.#key1);
     this.#nextBlock += 1;
     this.#word0 = block[0];
