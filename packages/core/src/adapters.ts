@@ -28,13 +28,15 @@ export { ledgerOf } from './run/ledger.js';
 export { blockSizeFor, blocksOf, type RunPlan } from './run/plan.js';
 export { countOf, hullOf, IterationRange, iterationsOf, without } from './run/range.js';
 export {
+  changeableFields,
   parseRunChange,
   parseRunRequest,
   refuseOtherRequest,
+  requestFields,
   type NewRun,
   type ParsedRunChange,
 } from './run/request.js';
-export { RunIdentity } from './run/run.js';
+export { identityFields, RunIdentity } from './run/run.js';
 export { Purpose } from './simulation/random-stream.js';
 export { parseValue } from './simulation/value.js';
 export { AggregateAndStoreValue } from './steps/aggregate-and-store-value.js';

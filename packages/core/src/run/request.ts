@@ -39,7 +39,7 @@ const noDelay = 0 as Milliseconds;
  * The one list of what is asked of a run: parsing and comparing are derived from it, and so are the
  * columns of a table and what travels to a state machine.
  */
-const requestFields = {
+export const requestFields = {
   repetitions: { parse: Repetitions.parse, compared: 'always' },
   seed: { parse: optional(Seed.parse, Seed.random), compared: 'when given' },
   delayMs: {
@@ -110,7 +110,7 @@ export function refuseOtherRequest(
   }
 }
 
-const changeableFields = ['repetitions', 'delayMs', 'tolerance'] as const;
+export const changeableFields = ['repetitions', 'delayMs', 'tolerance'] as const;
 
 /**
  * The changes to a run that is resumed; what is left out stays. It never has fewer repetitions than

@@ -16,7 +16,7 @@ export interface Run extends NewRun {
   readonly finishedAt: Date | undefined;
 }
 
-const identityFields = ['runId', 'seed'] as const;
+export const identityFields = ['runId', 'seed'] as const;
 
 /** Everything that an iteration's value depends on beside its own id. It travels whole to whoever generates. */
 export type RunIdentity = Readonly<

@@ -43,8 +43,8 @@ export class SystemClock implements Clock {
           timer = setTimeout(() => wait(left - longestTimerMs), longestTimerMs);
         else timer = setTimeout(() => end(resolve), left);
       };
-      if (signal?.aborted === true) return cancel();
-      if (ms > 0) wait(ms);
+      if (signal?.aborted === true) cancel();
+      else if (ms > 0) wait(ms);
       else timer = setImmediate(() => end(resolve));
       signal?.addEventListener('abort', cancel, { once: true });
     });
