@@ -22,7 +22,8 @@ const mostLives = 12;
  * Takes a run of the oracle's simulation through its schedule to its end, resumes it after each kill
  * and each injected error, and examines it.
  * @param life the number of this one: above 0 in a process that goes on where another was killed
- * @returns the faults injected, and each finding; a wrong value, sum or error is a finding, no rejection
+ * @returns how the run ended: a wrong value or an unexpected error is among its findings, and rejects nothing
+ * @throws InvalidInputError when `life` is not an integer of 0 or more
  */
 export async function endure(
   schedule: ChaosSchedule,
