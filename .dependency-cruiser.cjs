@@ -33,6 +33,10 @@ const places = {
     // The deployed simulation is imported by its public name, for which a bundler puts the user's.
     allowed: [...awsAdapter, ...inversify, '^packages/aws-adapter/dist/simulation'],
   },
+  // The kit comes with every install; its programs load what a target needs when it is chosen.
+  'chaos/src/': { builtins: false, allowed: [workspace('core')] },
+  'chaos/src/postgres-cluster.ts': { allowed: [] },
+  'chaos/src/programs/': { allowed: ['.'] },
   'infra/src/': { allowed: [npm('aws-cdk-lib'), npm('constructs'), npm('cdk-nag')] },
   'infra/src/bundle-function.ts': { allowed: [npm('esbuild')] },
 };

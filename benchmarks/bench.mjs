@@ -12,23 +12,23 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { arch, cpus, platform, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { PostgresCluster } from '@stepcompute/chaos/postgres';
+import { Repetitions } from '@stepcompute/core';
 import { Command, InvalidArgumentError } from 'commander';
 import pg from 'pg';
 import { costsTitle, measureCosts, reportCosts } from './costs.mjs';
 import { reportGroup } from './report.mjs';
 
-const { createCluster } = createRequire(import.meta.url)('../testing/postgres/cluster.js');
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 const count = (/** @type {string} */ text) => {
-  if (!/^[1-9]\d{0,8}$/.test(text))
-    throw new InvalidArgumentError('A whole number of 1 or more is needed.');
-  return Number(text);
+  const number = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (number >= 1 && number <= Repetitions.maximum) return number;
+  throw new InvalidArgumentError(`A whole number from 1 to ${Repetitions.maximum} is needed.`);
 };
 const options = new Command('bench')
   .description('Measures StepCompute beside its peers, and writes RESULTS.md.')
@@ -113,7 +113,7 @@ const groups = [
 ];
 
 const work = mkdtempSync(join(tmpdir(), 'stepcompute-bench-'));
-const cluster = createCluster({ durable: true });
+const cluster = PostgresCluster.create({ durable: true });
 const redis = join(work, 'redis.sock');
 const redisServer = startRedis();
 try {

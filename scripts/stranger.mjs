@@ -58,6 +58,18 @@ test('averages a hundred values from worker threads', async () => {
   expect(String(average.mean)).toBe('${expected}');
 });
 `,
+  'jest/chaos.test.ts': `
+import { testChaos } from '@stepcompute/chaos';
+import { InProcessOrchestrator } from '@stepcompute/core';
+import { inMemoryStores, VirtualClock } from '@stepcompute/inmemory-adapter';
+const stores = inMemoryStores();
+testChaos({ describe, it }, {
+  name: 'in process',
+  open: () => stores,
+  orchestrator: (parts) => new InProcessOrchestrator(parts),
+  clock: () => new VirtualClock(),
+});
+`,
   'esm/package.json': { type: 'module' },
   'esm/tsconfig.json': {
     compilerOptions: {
@@ -101,7 +113,7 @@ function install() {
   mkdirSync(folder, { recursive: true });
   const npm = (cwd, ...args) => execFileSync('npm', args, { cwd, encoding: 'utf8' });
   const dependencies = { ...tools };
-  for (const name of ['core', 'inmemory-adapter', 'worker-threads']) {
+  for (const name of ['core', 'inmemory-adapter', 'worker-threads', 'chaos']) {
     const packed = npm(
       root,
       'pack',

@@ -3,13 +3,13 @@
  * STEPCOMPUTE_TEST_POSTGRES_URL names, or else a cluster of its own. Where there is neither, those
  * suites are skipped with a word, or fail when STEPCOMPUTE_REQUIRE_POSTGRES is set.
  */
-const { createCluster } = require('./cluster.js');
+const { PostgresCluster } = require('@stepcompute/chaos/postgres');
 
 const urlVariable = 'STEPCOMPUTE_TEST_POSTGRES_URL';
 
 module.exports = async function startPostgres() {
   if (process.env[urlVariable]) return;
-  const cluster = createCluster();
+  const cluster = PostgresCluster.create();
   if (cluster === undefined) {
     const message =
       'No PostgreSQL at hand (no initdb, or none but root to run it): ' +
@@ -18,6 +18,6 @@ module.exports = async function startPostgres() {
     console.warn(message);
     return;
   }
-  globalThis.stopPostgres = cluster.remove;
+  globalThis.stopPostgres = () => cluster.remove();
   process.env[urlVariable] = cluster.url;
 };

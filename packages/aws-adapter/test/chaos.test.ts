@@ -1,5 +1,5 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
-import { testChaos } from '@stepcompute/core/testing';
+import { testChaos } from '@stepcompute/chaos';
 import { InProcessOrchestrator, SystemClock, VirtualClock } from '@stepcompute/inmemory-adapter';
 import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
 import { deploy, type Deployment } from './deployment.js';

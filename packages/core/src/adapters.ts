@@ -25,6 +25,7 @@ export {
 export { type Executor } from './ports/orchestrator.js';
 export { refuseFewerRepetitions, refuseIncomplete, refuseOutside } from './ports/refusals.js';
 export { ledgerOf } from './run/ledger.js';
+export { parseInteger } from './run/numbers.js';
 export { blockSizeFor, blocksOf, type RunPlan } from './run/plan.js';
 export { countOf, hullOf, IterationRange, iterationsOf, without } from './run/range.js';
 export {

@@ -1,10 +1,6 @@
+import { testChaos } from '@stepcompute/chaos';
 import { InProcessOrchestrator, VirtualClock } from '@stepcompute/inmemory-adapter';
-import {
-  contractSimulations,
-  testChaos,
-  testOrchestrator,
-  testStores,
-} from '@stepcompute/core/testing';
+import { contractSimulations, testOrchestrator, testStores } from '@stepcompute/core/testing';
 import type { Stores } from '@stepcompute/core';
 import type { DataSource } from 'typeorm';
 import { openPglite } from '../src/pglite.js';

@@ -1,1 +1,1 @@
-export { oracleValue as default } from '@stepcompute/core/testing';
+export { oracleValue as default } from '@stepcompute/chaos';

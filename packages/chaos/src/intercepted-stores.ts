@@ -1,8 +1,9 @@
-import type { Stores } from '../ports/stores.js';
+import type { Stores } from '@stepcompute/core';
 
 /**
- * Stores of which every call goes through `around`; a read does so once, before its first batch.
- * @param around calls, or doesn't; `isWrite` says whether the call writes something that stays
+ * The same stores with `around` about every call; a read passes through it once, before its first batch.
+ * @param around makes the call, or doesn't; `isWrite` is true when the call writes what stays (a value,
+ *   a failure, an average, the run's end), so that a second delivery of it changes nothing
  */
 export function interceptedStores(
   { runs, values, failures, averages }: Stores,

@@ -1,46 +1,65 @@
-/** What schedules have come to, counted. */
+import type { Check, Finding } from '../oracle.js';
+
+/** A finding, and the number of the schedule in which it was made. */
+export interface ScheduleFinding extends Finding {
+  readonly schedule: number;
+}
+
+/** The sums of one target's schedules. */
+export interface Report {
+  readonly target: string;
+  readonly schedules: number;
+  readonly values: number;
+  readonly processesKilled: number;
+  readonly faultsInjected: number;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly wrongAverages: number;
+  readonly otherFindings: number;
+  readonly seconds: number;
+  readonly findings: readonly ScheduleFinding[];
+}
+
+/** Counts the outcomes of one target's schedules. */
 export class Tally {
   schedules = 0;
   values = 0;
   /** Processes that were really killed. */
   kills = 0;
-  /** @type {Map<string, number>} */
-  faults = new Map();
-  /** @type {{ schedule: number, check: string, detail: string }[]} */
-  findings = [];
-  #startedAt = performance.now();
+  readonly faults = new Map<string, number>();
+  readonly findings: ScheduleFinding[] = [];
+  readonly #startedAt = performance.now();
   #saidAt = performance.now();
 
   /**
-   * @param {string} name heads its row
-   * @param {number} total how many schedules there are to be
+   * @param name heads its row
+   * @param total how many schedules there are to be
    */
-  constructor(name, total) {
-    this.name = name;
-    this.total = total;
-  }
+  constructor(
+    readonly name: string,
+    readonly total: number,
+  ) {}
 
-  /** @param {Iterable<[string, number]>} faults */
-  inject(faults) {
+  inject(faults: Iterable<readonly [string, number]>): void {
     for (const [fault, count] of faults) {
       this.faults.set(fault, (this.faults.get(fault) ?? 0) + count);
     }
   }
 
   /**
-   * @param {number} schedule
-   * @param {readonly { check: string, detail: string }[]} findings
-   * @param {number} values how many the run has
+   * Counts a schedule that has ended.
+   * @param values how many values its run has
    */
-  end(schedule, findings, values) {
+  end(schedule: number, findings: readonly Finding[], values: number): void {
     this.schedules += 1;
     this.values += values;
     for (const finding of findings) this.findings.push({ schedule, ...finding });
     this.#say();
   }
 
-  /** A line now and then: how far it is, how fast, and how long it will take. */
-  #say() {
+  /** Writes a line at most every five seconds: the part that is done, the rate, the time left. */
+  #say(): void {
     const now = performance.now();
     if (now - this.#saidAt < 5000 || this.schedules >= this.total) return;
     this.#saidAt = now;
@@ -52,8 +71,8 @@ export class Tally {
     );
   }
 
-  get report() {
-    const count = (/** @type {string[]} */ ...checks) =>
+  get report(): Report {
+    const count = (...checks: readonly Check[]): number =>
       this.findings.filter(({ check }) => checks.includes(check)).length;
     const lost = count('lost value');
     const doubled = count('doubled value');

@@ -1,9 +1,5 @@
-import { averageOf, type Average } from '../averaging/average.js';
-import { isError, messageOf } from '../errors/thrown.js';
-import type { Stores } from '../ports/stores.js';
-import type { RunId } from '../run/numbers.js';
-import type { IterationContext } from '../simulation/generator.js';
-import type { IterationValue } from '../simulation/value.js';
+import { averageOf, isError, messageOf } from '@stepcompute/core';
+import type { Average, IterationContext, IterationValue, RunId, Stores } from '@stepcompute/core';
 
 /**
  * The oracle's simulation: iteration i yields 2i + 1, known in advance. Of N repetitions the values add
@@ -13,11 +9,11 @@ export function oracleValue({ iterationId }: Pick<IterationContext, 'iterationId
   return 2 * iterationId + 1;
 }
 
-/** What the oracle looks at; a finding is named after it. */
+/** The oracle's checks; a finding carries the name of its check. */
 export type Check =
   /** No two runs have the same id. */
   | 'run ids'
-  /** Each of the keys 0 … N−1 is stored, and none is said to be missing. */
+  /** Each of the keys 0 … N−1 is stored, and the store reports none as missing. */
   | 'lost value'
   /** Each is stored once, and no other key. */
   | 'doubled value'
@@ -27,20 +23,20 @@ export type Check =
   | 'ledger'
   /** A second, different value of an iteration is refused, and the first one stays. */
   | 'second value'
-  /** There is no average of an incomplete run. */
+  /** An incomplete run has no average. */
   | 'early average'
-  /** The stored average is that of a fresh scan, to the bit. */
+  /** The stored average equals that of a fresh scan, to the bit. */
   | 'average'
-  /** The run ends, and with no error but those that were injected. */
+  /** The run ends, with no error beside the injected ones. */
   | 'end';
 
-/** Something that is not as it must be. */
+/** A check that failed. */
 export interface Finding {
   readonly check: Check;
   readonly detail: string;
 }
 
-/** Examines a run of {@link oracleValue} that has come to its end, when nobody works on it any more. */
+/** Examines a run of {@link oracleValue} that has ended and on which no process works any more. */
 export async function examine(
   stores: Stores,
   id: RunId,
@@ -96,8 +92,8 @@ function examineSums(values: readonly IterationValue[], repetitions: number): Fi
 }
 
 /**
- * Whether a run's account adds up; also of one that has not ended.
- * @param stored how many values a scan found; not compared when it is not given
+ * Examines a run's ledger; the run need not have ended.
+ * @param stored how many values a scan found; left out, the ledger is compared with itself alone
  */
 export async function examineLedger(
   { failures }: Pick<Stores, 'failures'>,
@@ -120,7 +116,7 @@ async function examineSecondValue({ values }: Stores, id: RunId): Promise<Findin
     const other = { ...first, value: first.value + 0.5 };
     const error = await errorOf(values.write(id, [other]));
     if (!isError(error) || error.name !== 'ConflictingValueError') {
-      const detail = `${other.value} was offered instead of ${first.value}: ${describe(error)}`;
+      const detail = `${other.value} was offered instead of ${first.value}: ${textOf(error)}`;
       return [{ check: 'second value', detail }];
     }
     for await (const [after] of values.read(id)) {
@@ -157,7 +153,7 @@ async function examineAverage(
   return findings;
 }
 
-/** What the promise rejects with; undefined when it does not. */
+/** The reason for which the promise rejects; undefined when it fulfils. */
 export async function errorOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;
@@ -167,7 +163,8 @@ export async function errorOf(promise: Promise<unknown>): Promise<unknown> {
   }
 }
 
-export function describe(error: unknown): string {
+/** The error as a finding tells it; undefined stands for a call that succeeded. */
+export function textOf(error: unknown): string {
   if (error === undefined) return 'accepted';
   return isError(error) ? `${error.name}: ${error.message}` : messageOf(error);
 }

@@ -1,28 +1,25 @@
-import { averageOf, type Average } from '../averaging/average.js';
-import type { Stores } from '../ports/stores.js';
-import type { IterationId, RunId } from '../run/numbers.js';
-import type { Run } from '../run/run.js';
-import type { IterationValue } from '../simulation/value.js';
+import { averageOf } from '@stepcompute/core';
+import type { Average, IterationId, IterationValue, Run, RunId, Stores } from '@stepcompute/core';
 import { interceptedStores } from './intercepted-stores.js';
 import type { Check } from './oracle.js';
 
-/** A fault in an adapter that the kit must find. */
+/** A bug of an adapter, for the kit to find. */
 export interface PlantedBug {
   readonly name: string;
   /** The check that finds it. */
   readonly foundBy: Check;
-  /** Right stores with the bug planted in them, which believe in it themselves. */
+  /** Gives correct stores the bug. Their answers agree with each other, so that none gives it away. */
   readonly plant: (stores: Stores) => Stores;
 }
 
-/** The bugs with which the kit is tested: one that finds none of them would prove nothing. */
+/** The bugs that test the kit: a kit that missed one of them would prove nothing by finding nothing. */
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'drops a value',
     foundBy: 'lost value',
     plant: (stores) => {
       const isDropped = (iterationId: number): boolean => iterationId % 17 === 5;
-      return believing(stores, (values) =>
+      return showing(stores, (values) =>
         values.filter(({ iterationId }) => !isDropped(iterationId)),
       );
     },
@@ -31,7 +28,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'counts a value twice',
     foundBy: 'doubled value',
     plant: (stores) =>
-      believing(stores, (values) =>
+      showing(stores, (values) =>
         values.flatMap((value) => (value.iterationId % 17 === 5 ? [value, value] : [value])),
       ),
   },
@@ -73,7 +70,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     plant: (stores) => {
       const missing: Stores['values']['missing'] = async (id, within) => {
         const ranges = await stores.values.missing(id, within);
-        // Not where nothing was done yet: that it would not do anything at all would not be subtle.
+        // A run with no value yet keeps its range: a bug that leaves every run empty is too easy to find.
         return ranges.at(-1)?.first === 0 ? ranges : ranges.slice(0, -1);
       };
       return {
@@ -156,8 +153,8 @@ function plain(stores: Stores): Stores {
   return interceptedStores(stores, (call) => call());
 }
 
-/** Stores that take `seen` of the values for all there is. */
-function believing(
+/** Stores that read and average `seen` of the values instead of the values. */
+function showing(
   stores: Stores,
   seen: (values: readonly IterationValue[]) => readonly IterationValue[],
 ): Stores {
@@ -169,7 +166,7 @@ function believing(
         for await (const batch of stores.values.read(id, from)) yield seen(batch);
       },
       average: async (id: RunId) => {
-        // Refuses as it should while the run is incomplete.
+        // An incomplete run is refused, as by correct stores.
         await stores.values.average(id);
         return averageOfStored(seen(await collect(stores, id)));
       },

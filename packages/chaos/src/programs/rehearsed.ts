@@ -1,24 +1,19 @@
-/** Runs schedules on a rehearsed deployment, which has faults of its own, and functions that die. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { RDSDataClient } from '@aws-sdk/client-rds-data';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { openDataApi, StepFunctionsOrchestrator } from '@stepcompute/aws-adapter';
-import { ChaosSchedule, endure } from '@stepcompute/core/testing';
-import { SystemClock } from '@stepcompute/inmemory-adapter';
+import { SystemClock } from '@stepcompute/core';
 import { Rehearsal } from '@stepcompute/rehearsal';
 import { typeOrmStores } from '@stepcompute/sql-store';
+import type { ChaosSubject } from '../chaos-subject.js';
+import { endureAll, type Task } from './task.js';
 
-/**
- * @param {'inline' | 'distributed'} mode
- * @param {number} seed
- * @param {readonly number[]} schedules
- * @param {import('./tally.mjs').Tally} tally
- */
-export async function runRehearsed(mode, seed, schedules, tally) {
+/** Runs schedules on a rehearsed deployment that has faults of its own and functions that die. */
+export async function runRehearsed(mode: 'inline' | 'distributed', task: Task): Promise<void> {
+  const { seed, tally } = task;
   const assembly = mkdtempSync(join(tmpdir(), 'stepcompute-chaos-'));
   try {
     synthesize(assembly, mode);
@@ -29,13 +24,7 @@ export async function runRehearsed(mode, seed, schedules, tally) {
       faults: { rate: 0.05, crashes: 0.01, seed },
     });
     try {
-      const subject = await subjectOf(rehearsal);
-      for (const number of schedules) {
-        const schedule = new ChaosSchedule(seed, number);
-        const { injected, findings } = await endure(schedule, subject);
-        tally.inject(injected);
-        tally.end(number, findings, schedule.repetitions);
-      }
+      await endureAll(await subjectOf(rehearsal), task);
       const { faults } = rehearsal.account();
       tally.inject(Object.entries(faults));
       tally.kills += faults.crash ?? 0;
@@ -47,34 +36,33 @@ export async function runRehearsed(mode, seed, schedules, tally) {
   }
 }
 
-/** @param {string} folder @param {string} mode */
-function synthesize(folder, mode) {
-  const generator = fileURLToPath(new URL('simulation.mjs', import.meta.url));
-  const context = { mode, generator, rangeSize: '20' };
-  execFileSync(process.execPath, [fileURLToPath(import.meta.resolve('@stepcompute/infra/app'))], {
+function synthesize(folder: string, mode: string): void {
+  const context = { mode, generator: join(__dirname, 'simulation.js'), rangeSize: '20' };
+  execFileSync(process.execPath, [require.resolve('@stepcompute/infra/app')], {
     env: { ...process.env, CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
 }
 
-/**
- * What is killed here is the process that follows an execution; the execution goes on without it.
- * @param {Rehearsal} rehearsal
- * @returns {Promise<import('@stepcompute/core/testing').ChaosSubject>}
- */
-async function subjectOf({ endpoint, clusters: [cluster], stateMachines }) {
+/** A kill ends the process that follows an execution; the execution goes on without it. */
+async function subjectOf(rehearsal: Rehearsal): Promise<ChaosSubject> {
+  const { endpoint, clusters, stateMachines } = rehearsal;
   const config = {
     endpoint,
     region: 'us-east-1',
     credentials: { accessKeyId: 'rehearsal', secretAccessKey: 'rehearsal' },
   };
+  const [cluster] = clusters;
+  const [stateMachineArn] = Object.values(stateMachines);
+  if (cluster === undefined || stateMachineArn === undefined) {
+    throw new Error('the deployment has no database or no state machine');
+  }
   const dataSource = await openDataApi({
     client: new RDSDataClient(config),
     resourceArn: cluster.arn,
     secretArn: cluster.secretArn,
     database: cluster.database ?? '',
   });
-  const [stateMachineArn = ''] = Object.values(stateMachines);
   return {
     name: 'rehearsal',
     open: () => typeOrmStores(dataSource),

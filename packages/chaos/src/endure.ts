@@ -1,47 +1,12 @@
-import { isError } from '../errors/thrown.js';
-import type { Orchestrator, RunResult } from '../ports/orchestrator.js';
-import type { Stores } from '../ports/stores.js';
-import type { RunId } from '../run/numbers.js';
-import { parseRunRequest, type RunRequest } from '../run/request.js';
-import type { Run } from '../run/run.js';
-import type { ValueGenerator } from '../simulation/generator.js';
-import type { Clock } from '../time/clock.js';
-import { AggregateAndStoreValue } from '../steps/aggregate-and-store-value.js';
+import { isError, type Orchestrator, type Run, type RunId } from '@stepcompute/core';
+import type { RunRequest, RunResult, Stores, ValueGenerator } from '@stepcompute/core';
+import { AggregateAndStoreValue, parseRunRequest } from '@stepcompute/core/adapters';
 import type { ChaosSchedule, Fault } from './chaos-schedule.js';
-import {
-  faultyStores,
-  injectedMark,
-  JumpingClock,
-  Life,
-  type ChaosHooks,
-} from './faulty-stores.js';
-import { describe, errorOf, examine, examineLedger, oracleValue, type Finding } from './oracle.js';
+import type { ChaosSubject } from './chaos-subject.js';
+import { injectedMark, Life } from './life.js';
+import { errorOf, examine, examineLedger, oracleValue, textOf, type Finding } from './oracle.js';
 
-/** What an orchestrator is made of for one life. */
-export interface ChaosParts {
-  readonly stores: Stores;
-  readonly clock: Clock;
-  readonly concurrency: number;
-  readonly generator: ValueGenerator;
-}
-
-/** The stores, and the orchestrator over them, that are to endure. */
-export interface ChaosSubject {
-  /** Heads the report. */
-  readonly name: string;
-  /** Opens the stores as a new process does: what was acknowledged before must be there. */
-  readonly open: () => Stores | Promise<Stores>;
-  readonly orchestrator: (parts: ChaosParts) => Orchestrator;
-  /** The clock of one life. */
-  readonly clock: () => Clock;
-  /** The run that was asked for, if there is one. Default: what its idempotency key leads to. */
-  readonly find?: ((stores: Stores, request: RunRequest) => Promise<Run | undefined>) | undefined;
-  /** Whether an error is one that the subject's own surroundings have injected. Default: none is. */
-  readonly isExpected?: ((error: Error) => boolean) | undefined;
-  readonly hooks?: ChaosHooks | undefined;
-}
-
-/** How a run has endured its schedule. */
+/** The end of a run that was taken through its schedule. */
 export interface ChaosOutcome {
   /** How many processes it took. */
   readonly lives: number;
@@ -50,13 +15,15 @@ export interface ChaosOutcome {
   readonly findings: readonly Finding[];
 }
 
-/** A run that did not come to its end after so many lives never will: the last ones are calm. */
+/** The last of these lives are calm: a run that has not come to its end after them never will. */
 const mostLives = 12;
 
 /**
- * Takes a run of the oracle's simulation to its end through all that its schedule has in store,
- * taking it up again after each kill and each injected error, and examines it.
- * @param life which one this is: not 0 in a process that goes on where another was killed
+ * Takes a run of the oracle's simulation through its schedule to its end, resumes it after each kill
+ * and each injected error, and examines it.
+ * @param life the number of this one: above 0 in a process that goes on where another was killed
+ * @returns how the run ended: a wrong value or an unexpected error is among its findings, and rejects nothing
+ * @throws InvalidInputError when `life` is not an integer of 0 or more
  */
 export async function endure(
   schedule: ChaosSchedule,
@@ -85,7 +52,7 @@ class Endurance {
   async toTheEnd(first: number): Promise<ChaosOutcome> {
     let life = first;
     while (life < mostLives && !(await this.#live(life)) && this.#findings.length === 0) life += 1;
-    if (life === mostLives) this.#note('end', `not after ${mostLives} lives`);
+    if (life >= mostLives) this.#note('end', `not after ${mostLives} lives`);
     if (this.#findings.length === 0) await this.#examine();
     return { lives: life + 1, injected: this.schedule.injected, findings: this.#findings };
   }
@@ -98,10 +65,10 @@ class Endurance {
     const run = number === 0 ? undefined : await this.#find(stores);
     if (run !== undefined) await this.#examineUnfinished(stores, run);
     const life = new Life(this.schedule, this.subject.hooks ?? {});
-    const works = [this.#work(faultyStores(stores, life), run)];
+    const works = [this.#work(life, stores, run)];
     if (this.schedule.isJoined()) {
       this.schedule.note('second process');
-      works.push(this.#work(faultyStores(stores, life), run));
+      works.push(this.#work(life, stores, run));
     }
     const ended = await Promise.race([Promise.all(works), life.killed.then(() => [false])]);
     this.#late.push(...life.late);
@@ -115,11 +82,11 @@ class Endurance {
   }
 
   /** False when an injected fault got in the way. */
-  async #work(stores: Stores, run: Run | undefined): Promise<boolean> {
+  async #work(life: Life, stores: Stores, run: Run | undefined): Promise<boolean> {
     const { schedule, subject } = this;
     const orchestrator = subject.orchestrator({
-      stores,
-      clock: new JumpingClock(subject.clock(), schedule),
+      stores: life.stores(stores),
+      clock: life.clock(subject.clock()),
       concurrency: schedule.concurrency,
       generator: this.#generator(),
     });
@@ -129,7 +96,7 @@ class Endurance {
       await orchestrator.resume(begun.id, { repetitions: schedule.repetitions });
       return true;
     } catch (error) {
-      if (!this.#isExpected(error)) this.#note('end', describe(error));
+      if (!this.#isExpected(error)) this.#note('end', textOf(error));
       return false;
     }
   }
@@ -138,13 +105,13 @@ class Endurance {
     if (!isError(error)) return false;
     if (error.message.includes(injectedMark) || this.subject.isExpected?.(error) === true)
       return true;
-    // Whoever averages a run that another process extends meanwhile finds it incomplete.
+    // A process that averages a run while another extends it finds it incomplete.
     const { repetitions, repetitionsAtFirst } = this.schedule;
     return error.name === 'IncompleteRunError' && repetitions !== repetitionsAtFirst;
   }
 
   #begin(orchestrator: Orchestrator, run: Run | undefined): Promise<RunResult> {
-    // One that was extended is no longer what was asked for under its key.
+    // A run that was extended differs from the request under its key.
     const isAsAsked = run === undefined || run.repetitions === this.#request.repetitions;
     if (isAsAsked && (run === undefined || this.schedule.asksAgain())) {
       return orchestrator.run(this.#request);
@@ -152,7 +119,7 @@ class Endurance {
     return orchestrator.resume(run.id);
   }
 
-  /** The oracle's simulation, half of it asynchronous, which fails now and then. */
+  /** The oracle's simulation. It fails now and then, and every other value comes asynchronously. */
   #generator(): ValueGenerator {
     return (context) => {
       if (this.schedule.generatorFails()) {
@@ -164,7 +131,7 @@ class Endurance {
     };
   }
 
-  /** Runs that are begun side by side are different ones. */
+  /** Runs that begin at the same moment have different ids. */
   async #examineIds({ runs }: Stores): Promise<void> {
     const { idempotencyKey } = this.schedule;
     const begun = await Promise.all(
@@ -177,15 +144,15 @@ class Endurance {
     if (new Set(ids).size < 3) this.#note('run ids', `three runs got ${ids.join(', ')}`);
   }
 
-  /** A run that has not ended adds up, and has no average that pretends it has. */
+  /** The ledger of an unfinished run adds up, and its average is refused. */
   async #examineUnfinished(stores: Stores, run: Run): Promise<void> {
     this.#findings.push(...(await examineLedger(stores, run.id)));
     if (await isDone(stores, run)) return;
     const error = await errorOf(new AggregateAndStoreValue(stores).execute(run.id));
     if (isError(error) && error.name === 'IncompleteRunError') return;
-    // Where work goes on without its process, the run may have come to its end just now.
+    // Work that goes on without its process may have completed the run just now.
     if (error === undefined && (await isDone(stores, run))) return;
-    this.#note('early average', `asked for before the end: ${describe(error)}`);
+    this.#note('early average', `asked for before the end: ${textOf(error)}`);
   }
 
   async #examine(): Promise<void> {
@@ -203,12 +170,12 @@ class Endurance {
     this.#findings.push(...(await examine(stores, id, this.schedule.repetitions)));
   }
 
-  /** What comes after the average was taken changes nothing. */
+  /** A delivery that comes after the average was stored changes nothing. */
   async #deliverLate(stores: Stores, id: RunId): Promise<void> {
     const again = (): Promise<unknown> => new AggregateAndStoreValue(stores).execute(id);
     for (const call of [...this.#late, again]) {
       const error = await errorOf(call());
-      if (error !== undefined) this.#note('end', `a late delivery: ${describe(error)}`);
+      if (error !== undefined) this.#note('end', `a late delivery: ${textOf(error)}`);
     }
   }
 

@@ -1,13 +1,13 @@
-import { IterationId, Seed } from '../run/numbers.js';
-import { RandomStream } from '../simulation/random-stream.js';
+import { IterationId, RandomStream, Seed } from '@stepcompute/core';
+import { parseInteger } from '@stepcompute/core/adapters';
 
-/** What may befall a call of a store. */
+/** A fault at a call of a store. */
 export type StoreFault =
   /** The process is gone before the call has had any effect. */
   | 'kill before'
   /** The process is gone when the call is done, and before anyone knows. */
   | 'kill after'
-  /** The call is done, but what comes back is an error. */
+  /** The call is done, but its caller gets an error. */
   | 'lost acknowledgement'
   /** The call is refused, and may be repeated. */
   | 'throttling'
@@ -28,7 +28,7 @@ const storeFaults: readonly StoreFault[] = [
   'database restart',
 ];
 
-/** Everything that is injected. */
+/** Everything that a schedule injects. */
 export type Fault =
   | StoreFault
   /** The generator throws. */
@@ -38,34 +38,49 @@ export type Fault =
   /** Another process works on the same run at the same time. */
   | 'second process';
 
-/** So many faults befall one process; then it is left in peace. */
+/** A life meets at most this many faults; after them it is left in peace. */
 const mostFaults = 5;
 
+/** Lives from this one on meet no fault, so that every run comes to its end. */
+const firstCalmLife = 6;
+
 /**
- * What befalls a run, all of it drawn from a seed and a number: the same two give the same schedule,
- * call by call. A run that is taken up again after a kill meets the faults of its next life.
+ * A schedule draws from this many random streams: one for its run, one for each of its lives. They
+ * are those of iterations 100 × number to 100 × number + 99, so that no two schedules share any.
+ */
+const streamsPerSchedule = 100;
+
+/**
+ * The faults that one run meets. They are drawn from a seed and a number: the same two give the same
+ * schedule, call by call. A run that is resumed after a kill meets the faults of its next life.
  */
 export class ChaosSchedule {
+  /** The highest number, 9,999,999: its streams are those of the last iterations that a run can have. */
+  static readonly maximumNumber = Math.floor((IterationId.maximum + 1) / streamsPerSchedule) - 1;
+
   readonly repetitions: number;
-  /** With how many it begins; the rest comes by extending it. */
+  /** The run begins with this many; it is extended by the others. */
   readonly repetitionsAtFirst: number;
   readonly concurrency: number;
   /** How often each fault was injected. */
   readonly injected = new Map<Fault, number>();
-  /** Which life it is, from 0: how often the run was taken up again. */
+  /** The life that goes on, from 0. */
   life = 0;
   #draws: RandomStream;
   #left = mostFaults;
 
   /**
-   * @param seed of all schedules
-   * @param number of this one, from 0
+   * @param seed from which all schedules are drawn, and the run's own: 0 to {@link Seed.maximum}
+   * @param number of this one: 0 to {@link ChaosSchedule.maximumNumber}
+   * @throws InvalidInputError when one of them is no such integer
    */
   constructor(
     readonly seed: number,
     readonly number: number,
   ) {
-    const draws = this.#drawsOf(0);
+    Seed.parse(seed);
+    parseInteger(number, 'schedule number', 0, ChaosSchedule.maximumNumber);
+    const draws = this.#stream(0);
     this.repetitions = draws.integer(1, 300);
     this.repetitionsAtFirst = this.#chance(draws, 0.3)
       ? draws.integer(1, this.repetitions)
@@ -74,7 +89,7 @@ export class ChaosSchedule {
     this.#draws = draws;
   }
 
-  /** What the run is asked for under. */
+  /** The run's key. */
   get idempotencyKey(): string {
     return `chaos-${this.seed}-${this.number}`;
   }
@@ -82,17 +97,17 @@ export class ChaosSchedule {
   /**
    * Begins another life.
    * @param life its number, from 0
+   * @throws InvalidInputError when `life` is not an integer from 0 to 98
    */
   begin(life: number): void {
-    this.life = life;
-    this.#draws = this.#drawsOf(life + 1);
-    // The lives after the first few are calm, so that every run comes to its end.
-    this.#left = life < 6 ? mostFaults : 0;
+    this.life = parseInteger(life, 'life', 0, streamsPerSchedule - 2);
+    this.#draws = this.#stream(life + 1);
+    this.#left = life < firstCalmLife ? mostFaults : 0;
   }
 
   /**
-   * What befalls the next call of a store.
-   * @param isPossible which faults can befall it
+   * The fault at the next call of a store, if it meets one.
+   * @param isPossible tells which faults that call can meet
    */
   storeFault(isPossible: (fault: StoreFault) => boolean): StoreFault | undefined {
     if (this.#left === 0 || !this.#chance(this.#draws, 0.2)) return undefined;
@@ -100,36 +115,36 @@ export class ChaosSchedule {
     return possible[this.#draws.integer(0, possible.length - 1)];
   }
 
-  /** Whether the generator's next call fails. */
+  /** True when the generator's next call is to fail. */
   generatorFails(): boolean {
     return this.#left > 0 && this.#chance(this.#draws, 0.004);
   }
 
-  /** By how much the clock jumps before it is read, in milliseconds. */
+  /** The jump of the clock before it is read, in milliseconds, if it jumps. */
   clockJump(): number | undefined {
     if (this.#left === 0 || !this.#chance(this.#draws, 0.01)) return undefined;
     return this.#chance(this.#draws, 0.5) ? 3_600_000 : -3_600_000;
   }
 
-  /** Whether a second process joins in this life. */
+  /** True when a second process is to join in this life. */
   isJoined(): boolean {
     return this.#chance(this.#draws, 0.2);
   }
 
-  /** Whether a run whose id is known is asked for again under its key instead of resumed. */
+  /** True when a run whose id is known is to be asked for again under its key instead of resumed. */
   asksAgain(): boolean {
     return this.#chance(this.#draws, 0.5);
   }
 
-  /** Notes that a fault was injected. */
+  /** Counts a fault that was injected. */
   note(fault: Fault): void {
     this.#left = Math.max(0, this.#left - 1);
     this.injected.set(fault, (this.injected.get(fault) ?? 0) + 1);
   }
 
-  #drawsOf(part: number): RandomStream {
-    // A hundred parts for each schedule: no two share their random numbers.
-    return new RandomStream(Seed.parse(this.seed), IterationId.parse(this.number * 100 + part));
+  #stream(part: number): RandomStream {
+    const id = this.number * streamsPerSchedule + part;
+    return new RandomStream(Seed.parse(this.seed), IterationId.parse(id));
   }
 
   #chance(draws: RandomStream, likelihood: number): boolean {

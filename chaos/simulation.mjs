@@ -1,1 +1,0 @@
-export { oracleValue as default } from '@stepcompute/core/testing';

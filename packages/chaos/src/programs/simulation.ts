@@ -1,0 +1,1 @@
+export { oracleValue as default } from '../oracle.js';
