@@ -22,28 +22,17 @@ export interface Average {
 }
 
 /** The independent figures of an {@link Average}, which its store keeps; the others follow from them. */
-export type AverageFigures = Pick<
-  Average,
-  'count' | 'mean' | 'standardDeviation' | 'minimum' | 'maximum'
->;
+export type AverageFigures = Omit<Average, 'standardError' | 'confidenceInterval'>;
 
 /** Completes an average from its independent figures. */
 export function completeAverage(figures: AverageFigures): Average {
-  const { count, mean, standardDeviation, minimum, maximum } = figures;
+  const { count, mean, standardDeviation } = figures;
   if (standardDeviation === null) {
     return { ...figures, standardError: null, confidenceInterval: null };
   }
   const standardError = standardDeviation / Math.sqrt(count);
   const margin = studentT975(count - 1) * standardError;
-  return {
-    count,
-    mean,
-    standardDeviation,
-    standardError,
-    confidenceInterval: [mean - margin, mean + margin],
-    minimum,
-    maximum,
-  };
+  return { ...figures, standardError, confidenceInterval: [mean - margin, mean + margin] };
 }
 
 /** The sums of two passes over a run's values. */
@@ -57,10 +46,7 @@ export interface Sums {
   readonly maximum: number;
 }
 
-/**
- * The average from its sums.
- * @throws AverageOverflowError when a sum is not finite
- */
+/** @throws AverageOverflowError when a sum is not finite */
 export function averageOfSums(sums: Sums): Average {
   const { count, sum, squaredDeviations, minimum, maximum } = sums;
   if (!Number.isFinite(sum) || !Number.isFinite(squaredDeviations)) {

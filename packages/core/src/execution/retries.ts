@@ -5,26 +5,17 @@ import type { RandomStream } from '../simulation/random-stream.js';
 
 /** Whether, and when, an iteration whose generator failed is tried again. */
 export interface RetryPolicy {
-  /**
-   * The most calls of the generator for one iteration, 1 … 1,000. Each gets the same random numbers.
-   * @default 1
-   */
+  /** The most calls of the generator for one iteration, 1 … 1,000, each with the same random numbers. Default: 1. */
   readonly attempts?: number | undefined;
   /**
    * The longest wait before the second attempt, in milliseconds; before each further one it doubles.
-   * The wait itself is a random part of it, so that those which failed together do not come back together.
-   * @default 100
+   * The wait itself is a random part of it, so that those which failed together do not come back
+   * together. Default: 100.
    */
   readonly backoffMs?: number | undefined;
-  /**
-   * What the doubling stops at, in milliseconds.
-   * @default 30000
-   */
+  /** The doubling stops here, in milliseconds. Default: 30,000. */
   readonly maximumBackoffMs?: number | undefined;
-  /**
-   * The `name`s of the errors to try again after. `IterationTimeoutError` is a time-out's.
-   * @default every error
-   */
+  /** The `name`s of the errors to try again after; `IterationTimeoutError` is a time-out's. Default: all. */
   readonly errors?: readonly string[] | undefined;
 }
 

@@ -156,11 +156,9 @@ export class RandomStream {
       !Number.isSafeInteger(highest) ||
       !(span >= 0 && span <= Number.MAX_SAFE_INTEGER)
     ) {
-      throw new InvalidInputError(
-        'integer(lowest, highest)',
-        'two safe integers in ascending order, at most 2^53 − 1 apart',
-        `${String(lowest)}, ${String(highest)}`,
-      );
+      const expected = 'two safe integers in ascending order, at most 2^53 − 1 apart';
+      const received = `${String(lowest)}, ${String(highest)}`;
+      throw new InvalidInputError('integer(lowest, highest)', expected, received);
     }
     return lowest + floor(this.uniform() * (span + 1));
   }
@@ -173,11 +171,8 @@ export class RandomStream {
   normal(mean = 0, standardDeviation = 1): number {
     if (!Number.isFinite(mean)) throw new InvalidInputError('mean', 'a finite number', mean);
     if (!(standardDeviation >= 0 && standardDeviation < Infinity)) {
-      throw new InvalidInputError(
-        'standard deviation',
-        'a finite number of 0 or more',
-        standardDeviation,
-      );
+      const expected = 'a finite number of 0 or more';
+      throw new InvalidInputError('standard deviation', expected, standardDeviation);
     }
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
     return mean + standardDeviation * radius * Math.cos(2 * Math.PI * this.uniform());

@@ -16,20 +16,15 @@ const defaultConcurrency = 1000;
 export interface WriteToDbSettings {
   /**
    * The most iterations in flight at a time, generating or waiting. They overlap while they wait;
-   * computation itself stays on one thread.
-   * @default 1000
+   * computation itself stays on one thread. Default: 1,000.
    */
   readonly concurrency?: number | undefined;
   /**
    * The longest that one call of an asynchronous generator may take, in milliseconds; the delay does
-   * not count.
-   * @default none
+   * not count. Default: none.
    */
   readonly timeoutMs?: number | undefined;
-  /**
-   * Whether an iteration that failed is tried again.
-   * @default one attempt
-   */
+  /** Whether an iteration that failed is tried again. Default: one attempt. */
   readonly retry?: RetryPolicy | undefined;
 }
 
