@@ -4,7 +4,7 @@ import type { Clock } from '../time/clock.js';
 const longestTurnMs = 10;
 
 /**
- * Gathers what iterations have come to, and writes it in one statement. While one batch is being
+ * Gathers values, or failures, and writes them in one statement. While one batch is being
  * written the next one gathers, so batches grow with the store's latency and a lone one is written at
  * once: no timer, no minimum. Further writers help out while there is a full batch for them. A slow
  * store holds its producers back, so memory stays bounded.
@@ -55,7 +55,7 @@ export class GroupCommit<T> {
     await this.#idle.promise;
   }
 
-  /** Never rejects. Whether to go on and to have ended are decided in one go: no value comes between. */
+  /** Never rejects. No value can arrive between the last look for one and the writer's end: they are one turn. */
   async #writeAll(): Promise<void> {
     this.#writers += 1;
     try {
