@@ -36,7 +36,7 @@ export async function runRehearsed(mode, seed, schedules, tally) {
         tally.inject(injected);
         tally.end(number, findings, schedule.repetitions);
       }
-      const { faults } = rehearsal.account();
+      const { faults } = rehearsal.costs();
       tally.inject(Object.entries(faults));
       tally.kills += faults.crash ?? 0;
     } finally {
@@ -50,7 +50,7 @@ export async function runRehearsed(mode, seed, schedules, tally) {
 /** @param {string} folder @param {string} mode */
 function synthesize(folder, mode) {
   const generator = fileURLToPath(new URL('simulation.mjs', import.meta.url));
-  const context = { mode, generator, rangeSize: '20' };
+  const context = { mode, generator, blockSize: '20' };
   execFileSync(process.execPath, [fileURLToPath(import.meta.resolve('@stepcompute/infra/app'))], {
     env: { ...process.env, CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -1,5 +1,5 @@
 /** What a rehearsal has recorded, as AWS would have billed and limited it. */
-export interface Account {
+export interface Costs {
   /** States entered and retried, and children started, in all executions. */
   readonly stateTransitions: number;
   readonly executions: number;
@@ -30,15 +30,15 @@ const prices = {
 
 /** What these come to in us-east-1, on arm64, database apart. */
 export function dollarsOf(
-  account: Pick<
-    Account,
+  costs: Pick<
+    Costs,
     'stateTransitions' | 'lambdaRequests' | 'lambdaGigabyteSeconds' | 'dataApiCalls'
   >,
 ): number {
   return (
-    account.stateTransitions * prices.stateTransition +
-    account.lambdaRequests * prices.lambdaRequest +
-    account.lambdaGigabyteSeconds * prices.gigabyteSecond +
-    account.dataApiCalls * prices.dataApiCall
+    costs.stateTransitions * prices.stateTransition +
+    costs.lambdaRequests * prices.lambdaRequest +
+    costs.lambdaGigabyteSeconds * prices.gigabyteSecond +
+    costs.dataApiCalls * prices.dataApiCall
   );
 }
