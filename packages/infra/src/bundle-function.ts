@@ -3,6 +3,7 @@
  * Most of what a function does when it starts is to load TypeORM, so that is made smaller.
  */
 import { basename } from 'node:path';
+import { simulationModule } from '@stepcompute/aws-adapter/wire';
 import { build, type Plugin } from 'esbuild';
 
 /** Where the functions' driver and those that it builds upon are. TypeORM imports all of them. */
@@ -60,7 +61,7 @@ build({
   logLevel: 'error',
   // The SDK's ES modules, of which esbuild leaves out what nothing uses.
   mainFields: ['module', 'main'],
-  alias: simulation === undefined ? {} : { '@stepcompute/aws-adapter/simulation': simulation },
+  alias: simulation === undefined ? {} : { [simulationModule]: simulation },
   plugins: [withoutOtherDrivers, later],
 }).catch(() => {
   // It has said why.

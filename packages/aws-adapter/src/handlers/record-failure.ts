@@ -1,7 +1,7 @@
 import { RecordFailure } from '@stepcompute/core/adapters';
+import { parseLostAssignment } from '../wire/index.js';
 import { functionContainer } from './container.js';
 import { lambdaHandler } from './lambda-handler.js';
-import { parseLostAssignment } from './messages.js';
 
 /** What becomes of an assignment whose function was lost: what is missing of it is on record as failed. */
 export const handler = lambdaHandler('record-failure', async (event, _, log) => {

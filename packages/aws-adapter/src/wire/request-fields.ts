@@ -1,0 +1,86 @@
+import type { RunChange, RunRequest } from '@stepcompute/core';
+
+/**
+ * How each field of a request gets to step 1: in the execution's input; by the deployment, so that a
+ * request has no say in it; or as the execution itself.
+ */
+const requestFields = {
+  repetitions: 'input',
+  seed: 'input',
+  delayMs: 'deployment',
+  generatorName: 'deployment',
+  tolerance: 'input',
+  idempotencyKey: 'execution',
+} as const satisfies Record<keyof RunRequest, 'input' | 'deployment' | 'execution'>;
+
+/** The same for the fields that may be changed of a run. */
+const changeFields = {
+  repetitions: 'input',
+  delayMs: 'deployment',
+  tolerance: 'input',
+} as const satisfies { [Field in keyof Required<RunChange>]: (typeof requestFields)[Field] };
+
+type FieldsBy<Table, Way> = {
+  [Field in keyof Table]: Table[Field] extends Way ? Field : never;
+}[keyof Table];
+
+type InputField = FieldsBy<typeof requestFields, 'input'>;
+type ChangeField = FieldsBy<typeof changeFields, 'input'>;
+type DeployedField = FieldsBy<typeof requestFields, 'deployment'>;
+
+/** What of a request is an execution's input. */
+export type RequestInput = Pick<RunRequest, InputField>;
+
+/** What of a run's change is an execution's input, beside the run's id. */
+export type ChangeInput = Pick<RunChange, ChangeField>;
+
+/** What the deployment says, as far as it is known; undefined where it is not. */
+export type Deployed = { readonly [Field in DeployedField]: RunRequest[Field] };
+
+/** What step 1 has to find elsewhere than in its input. */
+export type BesideInput = {
+  readonly [Field in Exclude<keyof RunRequest, InputField>]: RunRequest[Field];
+};
+
+function fieldsBy<Table extends object, const Way>(
+  table: Table,
+  way: Way,
+): readonly FieldsBy<Table, Way>[] {
+  return Object.entries(table)
+    .filter(([, each]) => each === way)
+    .map(([field]) => field) as never;
+}
+
+export const requestInputFields: readonly InputField[] = fieldsBy(requestFields, 'input');
+export const changeInputFields: readonly ChangeField[] = fieldsBy(changeFields, 'input');
+/** The fields that a request has no say in. */
+export const deployedFields: readonly DeployedField[] = fieldsBy(requestFields, 'deployment');
+
+/** What of a request travels as an execution's input. */
+export function requestInputOf<Request extends RequestInput>(
+  request: Request,
+): Pick<Request, InputField> {
+  return pick(request, requestInputFields);
+}
+
+/** What of a change travels as an execution's input. */
+export function changeInputOf<Change extends ChangeInput>(
+  change: Change,
+): Pick<Change, ChangeField> {
+  return pick(change, changeInputFields);
+}
+
+/** These fields of an object, but for those that are undefined. */
+function pick<T extends object, Field extends keyof T>(
+  from: T,
+  fields: readonly Field[],
+): Pick<T, Field> {
+  return Object.fromEntries(
+    fields.filter((field) => from[field] !== undefined).map((field) => [field, from[field]]),
+  ) as Pick<T, Field>;
+}
+
+/** The whole request again, as step 1 is asked it. */
+export function requestOf(input: RequestInput, beside: BesideInput): RunRequest {
+  return { ...input, ...beside };
+}
