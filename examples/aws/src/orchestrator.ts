@@ -2,7 +2,6 @@ import { RDSDataClient } from '@aws-sdk/client-rds-data';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { openDataApi, StepFunctionsOrchestrator } from '@stepcompute/aws-adapter';
 import type { Orchestrator } from '@stepcompute/core';
-import { SystemClock } from '@stepcompute/inmemory-adapter';
 import { typeOrmStores } from '@stepcompute/sql-store';
 
 /** What the stack's outputs say of a deployment. */
@@ -28,6 +27,5 @@ export async function deployedOrchestrator(
     client: clients.sfn,
     stateMachineArn,
     stores: typeOrmStores(dataSource),
-    clock: new SystemClock(),
   });
 }

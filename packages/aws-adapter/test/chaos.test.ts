@@ -1,6 +1,7 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
+import { InProcessOrchestrator, SystemClock } from '@stepcompute/core';
 import { testChaos } from '@stepcompute/core/testing';
-import { InProcessOrchestrator, SystemClock, VirtualClock } from '@stepcompute/inmemory-adapter';
+import { VirtualClock } from '@stepcompute/inmemory-adapter';
 import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
 import { deploy, type Deployment } from './deployment.js';
 
@@ -10,7 +11,7 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
     deployment = await deploy({
       mode,
       simulation: 'oracle',
-      context: { rangeSize: '20' },
+      context: { blockSize: '20' },
       faults: { rate: 0.05, crashes: 0.005, seed: 1 },
     });
   });
