@@ -4,7 +4,7 @@ import { openDataApi, StepFunctionsOrchestrator } from '@stepcompute/aws-adapter
 import type { Orchestrator } from '@stepcompute/core';
 import { typeOrmStores } from '@stepcompute/sql-store';
 
-/** What the stack's outputs say of a deployment. */
+/** A deployment, as the stack's outputs tell of it. */
 export interface DeploymentOutputs {
   readonly stateMachineArn: string;
   readonly clusterArn: string;

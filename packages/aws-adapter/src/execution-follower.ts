@@ -30,7 +30,7 @@ export interface ExecutionFollowerProps {
 export class ExecutionFollower {
   readonly #startedAt: number;
   #isStopped = false;
-  /** What the listener to the progress has thrown. */
+  /** The listener to the progress has thrown. */
   #broken: { readonly thrown: unknown } | undefined;
   #run: Run | undefined;
   #ledgers: AsyncGenerator<Ledger, never> | undefined;
@@ -151,7 +151,7 @@ export class ExecutionFollower {
     return failed;
   }
 
-  /** What the lowest failure that stands has come of. */
+  /** The lowest failure that stands, as the error that it was. */
   async #lowestFailure(id: RunId): Promise<IterationFailedError | undefined> {
     for await (const [lowest] of this.props.stores.failures.read(id)) {
       if (lowest === undefined) continue;

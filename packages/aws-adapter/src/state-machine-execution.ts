@@ -51,7 +51,7 @@ export class StateMachineExecution {
     await ask('StopExecution', () => this.client.send(command));
   }
 
-  /** What its failure was in the end: that of the first child to fail where a Map gathers them. */
+  /** Its failure, which is that of the first child to fail where a Map gathers them. */
   async failure(): Promise<ExecutionFailure> {
     const child = await this.#failedChild();
     const { error, cause, status } = await this.#describe(child ?? this.arn);

@@ -45,7 +45,7 @@ const defaultPollMs = 2000;
 /** The source document's delay, which the CDK constructs deploy unless told otherwise. */
 const documentDelayMs = 600_000;
 
-/** What a refusal calls the fields that are deployed. */
+/** The fields that are deployed, as a refusal calls them. */
 const deployedNames = {
   delayMs: 'delay',
   generatorName: 'generator name',
@@ -103,7 +103,7 @@ export class StepFunctionsOrchestrator implements Orchestrator {
         return stored;
       }
     }
-    // What the first step would refuse is refused here, as the error that it is.
+    // The first step would refuse it too, but its error would come as a failed execution's.
     refuseFewerRepetitions(run, input.repetitions);
     const execution = this.#executionNamed(randomUUID());
     await this.#tryStart(execution, { runId, ...input });
@@ -160,7 +160,7 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     }
   }
 
-  /** What is deployed, and what the execution is by itself, is not compared. */
+  /** Compares the input alone: the rest is the deployment's, or the execution itself. */
   async #refuseOtherInput(id: RunId, request: RunRequest): Promise<void> {
     const asked = requestInputOf(parseRunRequest(request));
     refuseOtherRequest(await this.#stores.runs.get(id), asked, request);

@@ -17,7 +17,7 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
   });
   afterAll(() => deployment.close());
 
-  // What is killed is the process that follows the execution, which goes on without it: whoever
+  // The process that follows the execution is killed, and the execution goes on without it: whoever
   // resumes the run meets an earlier execution at work.
   testChaos(
     { describe, it },

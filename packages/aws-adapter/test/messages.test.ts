@@ -11,7 +11,7 @@ import {
   refuseTooManyPairs,
 } from '../src/wire/index.js';
 
-/** What the largest payload may be by our own rule; AWS's limit is 256 KiB. */
+/** The largest payload by our own rule; AWS's limit is 256 KiB. */
 const headroomBytes = 200 * 1024;
 
 function runOf(repetitions: number, id = 1): Run {

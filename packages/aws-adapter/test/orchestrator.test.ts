@@ -100,7 +100,7 @@ it('a complete run is resumed without an execution, from what is stored', async 
   expect(result).toMatchObject({ average, ledger: { completed: repetitions, missing: 0 } });
   expect(reports).toMatchObject([{ completed: repetitions, remainingMs: 0 }]);
   expect(client.sent).toEqual([]);
-  // What is to be changed is the first step's to say.
+  // A change is the first step's to make.
   await orchestratorOf(client, stores).resume(id, { tolerance: 1 });
   expect(client.countOf('StartExecutionCommand')).toBe(1);
 });

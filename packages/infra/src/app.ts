@@ -15,7 +15,7 @@ Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 const context = (name: string): string | undefined => {
   const value: unknown = app.node.tryGetContext(name);
   if (value === undefined || typeof value === 'string') return value;
-  // What a file of context holds is JSON.
+  // A file of context holds JSON.
   return JSON.stringify(value);
 };
 

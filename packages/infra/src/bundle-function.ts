@@ -27,7 +27,7 @@ const withoutOtherDrivers: Plugin = {
   },
 };
 
-/** What TypeORM loads at once and needs to colour what it logs, and to find entities by patterns. */
+/** TypeORM loads these at once, and needs them to colour its log and to find entities by patterns. */
 const neededLater = /^(@sqltools\/formatter|ansis|debug|sql-highlight|tinyglobby)$/;
 const inTypeOrm = /[\\/]node_modules[\\/]typeorm[\\/]/;
 

@@ -22,7 +22,7 @@ export interface StepComputeDatabaseProps {
   readonly minCapacity?: number | undefined;
   /** In Aurora capacity units. Default: 8. */
   readonly maxCapacity?: number | undefined;
-  /** What becomes of the data when the stack is destroyed. Default: a last snapshot is kept. */
+  /** The fate of the data when the stack is destroyed. Default: a last snapshot is kept. */
   readonly removalPolicy?: RemovalPolicy | undefined;
 }
 
@@ -68,7 +68,7 @@ export class StepComputeDatabase extends Construct {
     );
   }
 
-  /** What a function needs to know of it. */
+  /** A function needs these to call it. */
   get names(): DatabaseNames {
     return {
       resourceArn: this.cluster.clusterArn,

@@ -44,7 +44,7 @@ export interface StepComputeStateMachineProps {
   readonly aggregateAndStoreValue: IFunction;
   /** For the run's record. */
   readonly delay: Duration;
-  /** Whether the state machine waits the delay, once before each assignment, instead of the function. */
+  /** True when the state machine waits the delay, once before each assignment, instead of the function. */
   readonly waitsDelay: boolean;
   readonly concurrency: number;
   /** Of distributed mode alone. */

@@ -22,7 +22,7 @@ export interface StepComputeFunctionProps {
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** The file that takes the place of the built-in simulation in the bundle. */
   readonly simulation?: string | undefined;
-  /** Whether its statements run in transactions, which need rights of their own. Default: false. */
+  /** True when its statements run in transactions, which need rights of their own. Default: false. */
   readonly usesTransactions?: boolean | undefined;
 }
 
@@ -38,7 +38,7 @@ export class StepComputeFunction extends NodejsFunction {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     });
     super(scope, id, {
-      // What is deployed is what was tested: nothing is left to the SDK that the runtime happens to have.
+      // Nothing is left to the SDK that the runtime happens to have: the code was tested with its own.
       code: functionCode(require.resolve(handlerModule(handler)), simulation),
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,

@@ -15,7 +15,7 @@ export interface IterationRetry {
   readonly attempts: number;
   /** The longest wait before the second attempt; then it doubles. Default: 100 ms. */
   readonly backoff?: Duration | undefined;
-  /** What the doubling stops at. Default: 30 s. */
+  /** The doubling stops there. Default: 30 s. */
   readonly maximumBackoff?: Duration | undefined;
   /** The names of the errors to try again after. Default: any. */
   readonly errors?: readonly string[] | undefined;
@@ -43,12 +43,12 @@ export interface StepComputeProps {
   /** The least iterations in a block, in distributed mode. Large runs have larger blocks. Default: 1,000. */
   readonly blockSize?: number | undefined;
   /**
-   * Whether throttled invocations are retried for half an hour, with jitter, before the source
+   * True to retry throttled invocations for half an hour, with jitter, before the source
    * document's retry has its turn.
    * @default false
    */
   readonly retryThrottles?: boolean | undefined;
-  /** Whether an iteration whose generator failed is tried again, within its function. Default: one attempt. */
+  /** How an iteration whose generator failed is tried again, within its function. Default: one attempt. */
   readonly retry?: IterationRetry | undefined;
   /** The longest that one call of an asynchronous generator may take. Default: as long as its function. */
   readonly iterationTimeout?: Duration | undefined;

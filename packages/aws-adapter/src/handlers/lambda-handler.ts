@@ -3,7 +3,7 @@ import { isError, isStepComputeError, messageOf, nameOf } from '@stepcompute/cor
 import type { Context } from 'aws-lambda';
 import type { HandlerName } from '../wire/index.js';
 
-/** What the log is to say of an event: ids and counts, never the payload itself. */
+/** Goes into the log's line for an event: ids and counts, never the payload itself. */
 type LogKeys = Readonly<Record<string, number | string | undefined>>;
 
 /**

@@ -10,7 +10,7 @@ export interface Variables<Value, Given = Value> {
   readonly fromEnvironment: (environment: Environment) => Value;
 }
 
-/** Which database, as the Data API asks for it. */
+/** A database, as the Data API asks for it. */
 export interface DatabaseNames {
   readonly resourceArn: string;
   readonly secretArn: string;

@@ -1,4 +1,4 @@
-// What the constructs that deploy the functions, the functions, and whoever calls them agree on.
+// The functions, the constructs that deploy them and whoever calls them agree on these names and shapes.
 export { variables, type DatabaseNames, type Variables } from './environment.js';
 export { handlerModule, handlerNames, simulationModule, type HandlerName } from './handlers.js';
 export {

@@ -27,7 +27,7 @@ export interface Block extends IterationRange {
 }
 
 /**
- * What step 1 hands to the Map, and the Pass state to step 3. The list has pairs in inline mode and
+ * Step 1 hands this to the Map, and the Pass state to step 3. The list has pairs in inline mode and
  * blocks in distributed mode; it is empty when the run is complete already.
  */
 export interface Assignments {
@@ -39,9 +39,9 @@ export interface Assignments {
 
 /** The most history events that an execution is planned with; AWS ends it at 25,000. */
 const historyEvents = 20_000;
-/** What each pair adds to the history of an inline Map without a retry. */
+/** Each pair adds as many to the history of an inline Map, without a retry. */
 const eventsPerPair = 7;
-/** What the rest of the state machine adds. */
+/** The rest of the state machine adds as many. */
 const eventsAround = 20;
 /** The most pairs that an inline Map is given. */
 export const mostPairs = Math.floor((historyEvents - 1 - eventsAround) / eventsPerPair);
@@ -52,7 +52,7 @@ const mostBlocks = 3_000;
 /** A new run, or one to be resumed with what is to be changed of it. The step itself validates the numbers. */
 export type RetrieveRunIdInput = RequestInput | ({ readonly runId: RunId } & ChangeInput);
 
-/** What step 1 is asked: by the state machine, or by hand with the input alone. */
+/** Asks step 1: the state machine does, or somebody by hand with the input alone. */
 export interface RetrieveRunIdEvent {
   readonly input: RetrieveRunIdInput;
   /** The execution's ARN. */

@@ -28,16 +28,16 @@ type InputField = FieldsBy<typeof requestFields, 'input'>;
 type ChangeField = FieldsBy<typeof changeFields, 'input'>;
 type DeployedField = FieldsBy<typeof requestFields, 'deployment'>;
 
-/** What of a request is an execution's input. */
+/** The part of a request that is an execution's input. */
 export type RequestInput = Pick<RunRequest, InputField>;
 
-/** What of a run's change is an execution's input, beside the run's id. */
+/** The part of a run's change that is an execution's input, beside the run's id. */
 export type ChangeInput = Pick<RunChange, ChangeField>;
 
-/** What the deployment says, as far as it is known; undefined where it is not. */
+/** The deployment's own fields: undefined where they are not known. */
 export type Deployed = { readonly [Field in DeployedField]: RunRequest[Field] };
 
-/** What step 1 has to find elsewhere than in its input. */
+/** The fields that step 1 has to find elsewhere than in its input. */
 export type BesideInput = {
   readonly [Field in Exclude<keyof RunRequest, InputField>]: RunRequest[Field];
 };
@@ -56,14 +56,14 @@ export const changeInputFields: readonly ChangeField[] = fieldsBy(changeFields, 
 /** The fields that a request has no say in. */
 export const deployedFields: readonly DeployedField[] = fieldsBy(requestFields, 'deployment');
 
-/** What of a request travels as an execution's input. */
+/** The execution's input for a new run. */
 export function requestInputOf<Request extends RequestInput>(
   request: Request,
 ): Pick<Request, InputField> {
   return pick(request, requestInputFields);
 }
 
-/** What of a change travels as an execution's input. */
+/** The execution's input for a run that is resumed, beside its id. */
 export function changeInputOf<Change extends ChangeInput>(
   change: Change,
 ): Pick<Change, ChangeField> {

@@ -3,7 +3,7 @@ import { interpretedRule } from './choice-rules.js';
 import { mostNameCharacters, type Definition, type Retrier, type State } from './definition.js';
 import type { Fields } from './fields.js';
 
-/** What the interpreter takes for a Map: a task that is given its items and runs them. */
+/** The interpreter takes a Map for a task that is given its items and runs them. */
 const mapResource = 'arn:aws:lambda:us-east-1:123456789012:function:map';
 
 /** The interpreter sets one timer for each wait, time-out and interval. */
@@ -83,7 +83,7 @@ function inParts(name: string, state: State): [string, State][] {
   ];
 }
 
-/** What a Map has that a task has not. */
+/** A Map has these, and a task has not. */
 const mapFields = ['ItemProcessor', 'ItemsPath', 'ItemSelector', 'MaxConcurrency', 'Label'];
 
 /** `$`, all of it, is what results replace anyway; the interpreter would make a member of that name. */
