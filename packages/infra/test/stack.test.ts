@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import aslValidator from 'asl-validator';
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template as SynthesizedTemplate } from 'aws-cdk-lib/assertions';
-import { toldErrors } from '@stepcompute/aws-adapter/wire';
+import { mostPairs, toldErrors } from '@stepcompute/aws-adapter/wire';
 import { StepCompute } from '@stepcompute/infra';
 import { readCloudAssembly } from '@stepcompute/rehearsal';
 import { synthesize, type TestAssembly } from '../../../testing/assembly.js';
@@ -311,6 +311,14 @@ it('is not synthesized with a finding of cdk-nag that nobody has acknowledged', 
   }
   rmSync(folder, { recursive: true, force: true });
 });
+
+it.each(['README.md', 'src/state-machine.ts'])(
+  'the limit of the inline mode in %s is the one held',
+  (file) => {
+    const text = readFileSync(join(__dirname, '..', file), 'utf8');
+    expect(text).toContain(`up to ${mostPairs.toLocaleString('en-US')} repetitions`);
+  },
+);
 
 describe('the construct’s properties', () => {
   const inStack = (props: ConstructorParameters<typeof StepCompute>[2]): StepCompute =>

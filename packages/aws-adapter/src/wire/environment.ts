@@ -1,6 +1,7 @@
 import { InvalidInputError, Milliseconds, WriteToDbSettings } from '@stepcompute/core';
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** A process's variables. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Environment variables of a function: written where it is deployed, read where it runs. */
 export interface Variables<Value, Given = Value> {

@@ -4,7 +4,7 @@ import type { RunChange, RunRequest } from '@stepcompute/core';
  * How each field of a request gets to step 1: in the execution's input; by the deployment, so that a
  * request has no say in it; or as the execution itself.
  */
-const requestFields = {
+export const requestFields = {
   repetitions: 'input',
   seed: 'input',
   delayMs: 'deployment',
@@ -14,32 +14,31 @@ const requestFields = {
 } as const satisfies Record<keyof RunRequest, 'input' | 'deployment' | 'execution'>;
 
 /** The same for the fields that may be changed of a run. */
-const changeFields = {
+export const changeFields = {
   repetitions: 'input',
   delayMs: 'deployment',
   tolerance: 'input',
 } as const satisfies { [Field in keyof Required<RunChange>]: (typeof requestFields)[Field] };
 
-type FieldsBy<Table, Way> = {
+/** The fields of a table that come this way. */
+export type FieldsBy<Table, Way> = {
   [Field in keyof Table]: Table[Field] extends Way ? Field : never;
 }[keyof Table];
 
-type InputField = FieldsBy<typeof requestFields, 'input'>;
-type ChangeField = FieldsBy<typeof changeFields, 'input'>;
-type DeployedField = FieldsBy<typeof requestFields, 'deployment'>;
-
 /** The part of a request that is an execution's input. */
-export type RequestInput = Pick<RunRequest, InputField>;
+export type RequestInput = Pick<RunRequest, FieldsBy<typeof requestFields, 'input'>>;
 
 /** The part of a run's change that is an execution's input, beside the run's id. */
-export type ChangeInput = Pick<RunChange, ChangeField>;
+export type ChangeInput = Pick<RunChange, FieldsBy<typeof changeFields, 'input'>>;
 
 /** The deployment's own fields: undefined where they are not known. */
-export type Deployed = { readonly [Field in DeployedField]: RunRequest[Field] };
+export type Deployed = {
+  readonly [Field in FieldsBy<typeof requestFields, 'deployment'>]: RunRequest[Field];
+};
 
 /** The fields that step 1 has to find elsewhere than in its input. */
 export type BesideInput = {
-  readonly [Field in Exclude<keyof RunRequest, InputField>]: RunRequest[Field];
+  readonly [Field in Exclude<keyof RunRequest, keyof RequestInput>]: RunRequest[Field];
 };
 
 function fieldsBy<Table extends object, const Way>(
@@ -51,22 +50,22 @@ function fieldsBy<Table extends object, const Way>(
     .map(([field]) => field) as never;
 }
 
-export const requestInputFields: readonly InputField[] = fieldsBy(requestFields, 'input');
-export const changeInputFields: readonly ChangeField[] = fieldsBy(changeFields, 'input');
+export const requestInputFields: readonly (keyof RequestInput)[] = fieldsBy(requestFields, 'input');
+export const changeInputFields: readonly (keyof ChangeInput)[] = fieldsBy(changeFields, 'input');
 /** The fields that a request has no say in. */
-export const deployedFields: readonly DeployedField[] = fieldsBy(requestFields, 'deployment');
+export const deployedFields: readonly (keyof Deployed)[] = fieldsBy(requestFields, 'deployment');
 
 /** The execution's input for a new run. */
 export function requestInputOf<Request extends RequestInput>(
   request: Request,
-): Pick<Request, InputField> {
+): Pick<Request, keyof RequestInput> {
   return pick(request, requestInputFields);
 }
 
 /** The execution's input for a run that is resumed, beside its id. */
 export function changeInputOf<Change extends ChangeInput>(
   change: Change,
-): Pick<Change, ChangeField> {
+): Pick<Change, keyof ChangeInput> {
   return pick(change, changeInputFields);
 }
 
