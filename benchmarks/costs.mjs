@@ -45,7 +45,7 @@ const rehearsed = [
   {
     name: 'StepCompute, distributed, blocks of 10,000',
     repetitions: [1_000_000],
-    context: { mode: 'distributed', rangeSize: '10000' },
+    context: { mode: 'distributed', blockSize: '10000' },
   },
 ];
 
@@ -107,13 +107,13 @@ async function rehearse(n, context) {
     });
     try {
       await execute(rehearsal, n);
-      const account = rehearsal.account();
+      const costs = rehearsal.costs();
       return {
-        stateTransitions: account.stateTransitions,
-        lambdaRequests: account.lambdaRequests,
-        lambdaGigabyteSeconds: account.lambdaGigabyteSeconds,
-        dataApiCalls: account.dataApiCalls,
-        dollars: account.dollars,
+        stateTransitions: costs.stateTransitions,
+        lambdaRequests: costs.lambdaRequests,
+        lambdaGigabyteSeconds: costs.lambdaGigabyteSeconds,
+        dataApiCalls: costs.dataApiCalls,
+        dollars: costs.dollars,
         rehearsalSeconds: (performance.now() - startedAt) / 1000,
       };
     } finally {

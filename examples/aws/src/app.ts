@@ -8,5 +8,5 @@ new StepComputeStack(app, 'ProjectDuration', {
   mode: 'distributed',
   generator: { entry: join(__dirname, '../src/project-duration.ts') },
   delay: Duration.minutes(10),
-  rangeSize: 50,
+  blockSize: 50,
 });

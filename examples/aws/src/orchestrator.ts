@@ -2,10 +2,9 @@ import { RDSDataClient } from '@aws-sdk/client-rds-data';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { openDataApi, StepFunctionsOrchestrator } from '@stepcompute/aws-adapter';
 import type { Orchestrator } from '@stepcompute/core';
-import { SystemClock } from '@stepcompute/inmemory-adapter';
 import { typeOrmStores } from '@stepcompute/sql-store';
 
-/** What the stack's outputs say of a deployment. */
+/** A deployment, as the stack's outputs tell of it. */
 export interface DeploymentOutputs {
   readonly stateMachineArn: string;
   readonly clusterArn: string;
@@ -28,6 +27,5 @@ export async function deployedOrchestrator(
     client: clients.sfn,
     stateMachineArn,
     stores: typeOrmStores(dataSource),
-    clock: new SystemClock(),
   });
 }

@@ -44,7 +44,7 @@ it('comes to the same average on AWS as in process, to the last bit', async () =
     const { run, average } = await orchestrator.run(request);
     expect(run.delayMs).toBe(600_000);
     expect(average).toEqual((await simulate(projectDuration, request)).average);
-    expect(rehearsal.account().childExecutions).toBe(8);
+    expect(rehearsal.costs().childExecutions).toBe(8);
   } finally {
     await rehearsal.close();
     rmSync(assembly, { recursive: true, force: true });

@@ -1,10 +1,10 @@
 import { isError, messageOf, PersistenceError, nameOf } from '@stepcompute/core';
 import { backOff } from 'exponential-backoff';
 
-/** What AWS answers when it has not begun the work: the cluster is waking up, or there are too many calls. */
+/** AWS has not begun the work: the cluster is waking up, or there are too many calls. */
 const notBegun: readonly string[] = ['DatabaseResumingException', 'ThrottlingException'];
 
-/** What AWS answers when the work may be done or not. */
+/** The work may be done or not. */
 const ambiguous: readonly string[] = [
   'DatabaseUnavailableException',
   'InternalServerErrorException',
@@ -22,7 +22,7 @@ function sqlStateOf(error: unknown): string | undefined {
   return /SQLState: (\w{5})/.exec(messageOf(error))?.[1];
 }
 
-/** Whether the statement, never begun or idempotent as all of ours are, may be sent again. */
+/** True when the statement, never begun or idempotent as all of ours are, may be sent again. */
 function mayPass(error: unknown, inTransaction: boolean): boolean {
   if (!isError(error)) return false;
   if (notBegun.includes(error.name)) return true;

@@ -8,7 +8,7 @@ import {
 import { send } from './data-api-errors.js';
 import { toParameter, toRow } from './data-api-values.js';
 
-/** Which database, and as whom. */
+/** A database, and who asks it. */
 export interface DataApiTarget {
   readonly client: RDSDataClient;
   readonly resourceArn: string;
@@ -23,7 +23,7 @@ export type SessionResult = Record<string, unknown>[] & {
   readonly numberOfRecordsUpdated: number;
 };
 
-/** What TypeORM's aurora-postgres driver talks to: one for each query runner, with at most one transaction. */
+/** TypeORM's aurora-postgres driver talks to it: one for each query runner, with at most one transaction. */
 export class DataApiSession {
   #transactionId: string | undefined;
 

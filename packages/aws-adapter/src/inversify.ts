@@ -13,19 +13,19 @@ import {
   type StepFunctionsOrchestratorProps,
 } from './step-functions-orchestrator.js';
 
-/** What of the orchestrator's properties the container does not hold. */
+/** The orchestrator's properties that the container does not hold. */
 export type StepFunctionsModuleProps = Omit<StepFunctionsOrchestratorProps, 'stores' | 'clock'>;
 
 /**
- * Binds the {@link Orchestrator} to a state machine on AWS, over the stores and the {@link Clock} that
- * the container has: the stores must be those that the state machine's functions write to.
+ * Binds the {@link Orchestrator} to a state machine on AWS, over the container's stores, which must be
+ * those that the state machine's functions write to, and its {@link Clock} if it has one.
  */
 export function stepFunctionsModule(props: StepFunctionsModuleProps): ContainerModule {
   return new ContainerModule(({ bind }) => {
     bind(Orchestrator)
       .toResolvedValue(
         (
-          clock: Clock,
+          clock: Clock | undefined,
           runs: RunStore,
           values: ValueStore,
           failures: FailureStore,
@@ -36,7 +36,13 @@ export function stepFunctionsModule(props: StepFunctionsModuleProps): ContainerM
             clock,
             stores: { runs, values, failures, averages },
           }),
-        [Clock, RunStore, ValueStore, FailureStore, AverageStore],
+        [
+          { serviceIdentifier: Clock, optional: true },
+          RunStore,
+          ValueStore,
+          FailureStore,
+          AverageStore,
+        ],
       )
       .inSingletonScope();
   });

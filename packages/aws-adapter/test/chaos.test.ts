@@ -1,6 +1,7 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { testChaos } from '@stepcompute/chaos';
-import { InProcessOrchestrator, SystemClock, VirtualClock } from '@stepcompute/inmemory-adapter';
+import { InProcessOrchestrator, SystemClock } from '@stepcompute/core';
+import { VirtualClock } from '@stepcompute/inmemory-adapter';
 import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
 import { deploy, type Deployment } from './deployment.js';
 
@@ -10,13 +11,13 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
     deployment = await deploy({
       mode,
       simulation: 'oracle',
-      context: { rangeSize: '20' },
+      context: { blockSize: '20' },
       faults: { rate: 0.05, crashes: 0.005, seed: 1 },
     });
   });
   afterAll(() => deployment.close());
 
-  // What is killed is the process that follows the execution, which goes on without it: whoever
+  // The process that follows the execution is killed, and the execution goes on without it: whoever
   // resumes the run meets an earlier execution at work.
   testChaos(
     { describe, it },

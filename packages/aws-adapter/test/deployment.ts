@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { RDSDataClient } from '@aws-sdk/client-rds-data';
 import type { Stores } from '@stepcompute/core';
-import { SystemClock } from '@stepcompute/inmemory-adapter';
 import { Rehearsal, type ClusterDefinition, type FaultProps } from '@stepcompute/rehearsal';
 import { typeOrmStores } from '@stepcompute/sql-store';
 import type { DataSource } from 'typeorm';
 import { synthesize } from '../../../testing/assembly.js';
 import { openDataApi } from '../src/open-data-api.js';
 import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
+import { variables } from '../src/wire/index.js';
 
 export interface DeploymentProps {
   readonly mode: 'inline' | 'distributed';
@@ -50,7 +50,7 @@ export async function deploy({
   const rehearsal = await Rehearsal.start({
     assembly: assembly.folder,
     timeScale: 60_000,
-    scaledVariables: ['STEPCOMPUTE_DELAY_MS'],
+    scaledVariables: [variables.delay.name],
     faults,
     onLog,
   });
@@ -73,7 +73,6 @@ export async function deploy({
     client: sfn,
     stateMachineArn,
     stores,
-    clock: new SystemClock(),
     pollMs: 20,
   });
   return {

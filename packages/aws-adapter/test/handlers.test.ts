@@ -2,11 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeExecutionCommand, RedriveExecutionCommand } from '@aws-sdk/client-sfn';
-import { averageOf, IterationId, RunId, Clock, Orchestrator } from '@stepcompute/core';
+import { averageOf, Clock, IterationId, Orchestrator, RunId, SystemClock } from '@stepcompute/core';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
 import fc from 'fast-check';
 import { Container } from 'inversify';
-import { SystemClock } from '@stepcompute/inmemory-adapter';
 import { typeOrmStores } from '@stepcompute/sql-store';
 import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
 import { stepFunctionsModule } from '../src/inversify.js';
@@ -64,7 +63,7 @@ describe('retrieve run id', () => {
   });
 
   it('lists blocks for a billion repetitions within a payload', async () => {
-    const event = { executionId: 'arn:3', input: { repetitions: 1e9, seed: 1 }, rangeSize: 1000 };
+    const event = { executionId: 'arn:3', input: { repetitions: 1e9, seed: 1 }, blockSize: 1000 };
     const { answer } = await call('RetrieveRunId', event);
     expect(JSON.stringify(answer).length).toBeLessThan(200 * 1024);
   });
@@ -219,10 +218,13 @@ it.each([
 });
 
 describe('the orchestrator', () => {
-  it('comes out of a container by one binding', async () => {
+  it.each([
+    ['with a clock', new SystemClock()],
+    ['without a clock', undefined],
+  ])('comes out of a container by one binding, %s', async (_, clock) => {
     const { dataSource, sfn, stateMachineArn } = deployment;
     const container = new Container();
-    container.bind(Clock).toConstantValue(new SystemClock());
+    if (clock !== undefined) container.bind(Clock).toConstantValue(clock);
     container.loadSync(
       sqlStoresModule(dataSource),
       stepFunctionsModule({ client: sfn, stateMachineArn, pollMs: 20 }),
@@ -290,7 +292,6 @@ describe('the orchestrator', () => {
       client: sfn,
       stateMachineArn: `${stateMachineArn}x`,
       stores,
-      clock: new SystemClock(),
     });
     await expect(orchestrator.run({ repetitions: 1 })).rejects.toMatchObject({
       name: 'StepFailedError',
@@ -310,7 +311,7 @@ describe('whatever a function is called with', () => {
           executionId: fc.oneof(fc.string(), fc.jsonValue()),
           input: fc.record({ repetitions: fc.constant(2), tolerance: fc.jsonValue() }),
           delayMs: fc.jsonValue(),
-          rangeSize: fc.jsonValue(),
+          blockSize: fc.jsonValue(),
         }),
         fc.record({
           runId: fc.nat({ max: 3 }),
@@ -335,7 +336,7 @@ describe.each(['inline', 'distributed'] as const)('a run that failed, %s', (mode
     const flaky = await deploy({
       mode,
       simulation: 'flaky',
-      context: { concurrency: '1', rangeSize: '2' },
+      context: { concurrency: '1', blockSize: '2' },
     });
     try {
       const request = { repetitions: 10, seed: 42, idempotencyKey: 'k' };
@@ -357,7 +358,7 @@ describe.each(['inline', 'distributed'] as const)('an execution that failed, %s'
     const flaky = await deploy({
       mode,
       simulation: 'flaky',
-      context: { concurrency: '1', rangeSize: '2' },
+      context: { concurrency: '1', blockSize: '2' },
     });
     try {
       const request = { repetitions: 10, seed: 42, idempotencyKey: 'redriven' };
@@ -394,13 +395,13 @@ describe('with the faults of AWS', () => {
     const faulty = await deploy({
       mode,
       faults: { rate: 0.2, seed: 3 },
-      context: { rangeSize: '20' },
+      context: { blockSize: '20' },
     });
     try {
       const { ledger, average } = await faulty.orchestrator.run({ repetitions: 200, seed: 42 });
       expect(average).toEqual(expectedAverage(42, 200));
       expect(ledger.completed).toBe(200);
-      expect(Object.keys(faulty.rehearsal.account().faults).length).toBeGreaterThan(3);
+      expect(Object.keys(faulty.rehearsal.costs().faults).length).toBeGreaterThan(3);
       expect(faulty.rehearsal.openTransactions).toBe(0);
       const rows = await faulty.dataSource.query<object[]>(
         'SELECT count(*)::integer AS n FROM stepcompute_average',
@@ -449,7 +450,7 @@ describe.each(['inline', 'distributed'] as const)(
   (mode) => {
     let deadly: Deployment;
     beforeAll(async () => {
-      deadly = await deploy({ mode, simulation: 'deadly', context: { rangeSize: '5' } });
+      deadly = await deploy({ mode, simulation: 'deadly', context: { blockSize: '5' } });
     });
     afterAll(() => deadly.close());
 

@@ -9,9 +9,9 @@ import {
   parseProcessed,
   parseRetrieveRunIdEvent,
   refuseTooManyPairs,
-} from '../src/handlers/messages.js';
+} from '../src/wire/index.js';
 
-/** What the largest payload may be by our own rule; AWS's limit is 256 KiB. */
+/** The largest payload by our own rule; AWS's limit is 256 KiB. */
 const headroomBytes = 200 * 1024;
 
 function runOf(repetitions: number, id = 1): Run {
@@ -50,11 +50,11 @@ describe('assignments', () => {
       fc.property(
         fc.integer({ min: 1, max: Repetitions.maximum }),
         fc.integer({ min: 1, max: 1_000_000 }),
-        (repetitions, rangeSize) => {
+        (repetitions, blockSize) => {
           const run = runOf(repetitions, RunId.maximum);
-          const assignments = assignmentsOf({ run, missing: whole(run) }, rangeSize);
+          const assignments = assignmentsOf({ run, missing: whole(run) }, blockSize);
           expect(JSON.stringify(assignments).length).toBeLessThan(headroomBytes);
-          const covered = (assignments.ranges ?? []).reduce((sum, { count }) => sum + count, 0);
+          const covered = (assignments.blocks ?? []).reduce((sum, { count }) => sum + count, 0);
           expect(covered).toBe(repetitions);
         },
       ),
@@ -70,17 +70,17 @@ describe('assignments', () => {
       fc.property(
         fc.uniqueArray(fc.nat({ max: 199 })),
         fc.integer({ min: 1, max: 60 }),
-        (lost, rangeSize) => {
+        (lost, blockSize) => {
           const run = runOf(200);
           const missing = lost
             .sort((a, b) => a - b)
             .map((first) => ({ first, count: 1 }) as IterationRange);
-          const { ranges = [] } = assignmentsOf({ run, missing }, rangeSize);
-          const handedOut = new Set([...iterationsOf(ranges)]);
+          const { blocks = [] } = assignmentsOf({ run, missing }, blockSize);
+          const handedOut = new Set([...iterationsOf(blocks)]);
           for (const iteration of lost) expect(handedOut).toContain(iteration);
-          for (const { first, count } of ranges) {
-            expect(first % rangeSize).toBe(0);
-            expect(count).toBe(Math.min(rangeSize, 200 - first));
+          for (const { first, count } of blocks) {
+            expect(first % blockSize).toBe(0);
+            expect(count).toBe(Math.min(blockSize, 200 - first));
             expect(lost.some((one) => one >= first && one < first + count)).toBe(true);
           }
         },
@@ -93,7 +93,7 @@ describe('events', () => {
   it('of step 1 are its input, alone or in the state machine’s envelope', () => {
     const input = { repetitions: 5, seed: 1 };
     expect(parseRetrieveRunIdEvent(input)).toMatchObject({ input, executionId: undefined });
-    const envelope = { executionId: 'e', input, delayMs: 600_000, rangeSize: 1000 };
+    const envelope = { executionId: 'e', input, delayMs: 600_000, blockSize: 1000 };
     expect(parseRetrieveRunIdEvent(envelope)).toEqual(envelope);
     for (const resumed of [{ runId: 3 }, { runId: 3, repetitions: 10, tolerance: '1%' }]) {
       expect(parseRetrieveRunIdEvent({ executionId: 'e', input: resumed })).toMatchObject({
@@ -183,7 +183,7 @@ describe('events', () => {
     ];
     expect(parseProcessed(pairs)).toBe(7);
     expect(parseProcessed({ runId: 7, seed: 1, pairs })).toBe(7);
-    expect(parseProcessed({ runId: 7, seed: 1, ranges: [{ runId: 7, first: 0, count: 2 }] })).toBe(
+    expect(parseProcessed({ runId: 7, seed: 1, blocks: [{ runId: 7, first: 0, count: 2 }] })).toBe(
       7,
     );
     expect(parseProcessed({ runId: 7, seed: 1, pairs: [] })).toBe(7);
@@ -227,7 +227,7 @@ describe('whatever comes as an event', () => {
         first: fc.oneof(fc.integer(), fc.anything()),
         count: fc.oneof(fc.integer(), fc.anything()),
         pairs: fc.anything(),
-        ranges: fc.anything(),
+        blocks: fc.anything(),
         input: fc.oneof(fc.record({ repetitions: fc.anything() }), fc.anything()),
         executionId: fc.anything(),
         error: fc.oneof(fc.record({ Error: fc.string(), Cause: fc.anything() }), fc.anything()),

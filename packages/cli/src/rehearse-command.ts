@@ -16,7 +16,7 @@ import {
   type RunRequest,
 } from '@stepcompute/core';
 import { parseRunRequest } from '@stepcompute/core/adapters';
-import type { Account, FaultProps } from '@stepcompute/rehearsal';
+import type { Costs, FaultProps } from '@stepcompute/rehearsal';
 import { describeError, ExitCode, exitCodeOf } from './exit-codes.js';
 import { averageRows, formatCount, formatDuration, formatTable } from './format.js';
 import { loadGenerator } from './generators.js';
@@ -47,7 +47,7 @@ interface Outcome {
   readonly ledger: Ledger | undefined;
   readonly average: Average | undefined;
   readonly error: unknown;
-  readonly account: Account;
+  readonly account: Costs;
 }
 
 /** Ten minutes become ten milliseconds. */
@@ -191,11 +191,11 @@ async function perform(
     });
     try {
       const result = await interruption.wait(running, 'the rehearsal never ends');
-      return { ...result, error: undefined, account: rehearsal.account() };
+      return { ...result, error: undefined, account: rehearsal.costs() };
     } catch (error) {
       const run = known && (await stores.runs.get(known.id));
       const ledger = run && (await stores.failures.ledger(run.id));
-      return { run, ledger, average: undefined, error, account: rehearsal.account() };
+      return { run, ledger, average: undefined, error, account: rehearsal.costs() };
     }
   } finally {
     display.stop();

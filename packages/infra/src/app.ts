@@ -4,7 +4,7 @@ import { StepComputeStack } from './stack.js';
 
 /**
  * The app that `npm run synth` and `npm run deploy` run. Its context: `mode` (inline or distributed),
- * `generator` (a file), `delaySeconds`, `delayIn` (function or state), `concurrency`, `rangeSize`,
+ * `generator` (a file), `delaySeconds`, `delayIn` (function or state), `concurrency`, `blockSize`,
  * `retryThrottles` (true or false), `stackName`.
  */
 const app = new App();
@@ -15,7 +15,7 @@ Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 const context = (name: string): string | undefined => {
   const value: unknown = app.node.tryGetContext(name);
   if (value === undefined || typeof value === 'string') return value;
-  // What a file of context holds is JSON.
+  // A file of context holds JSON.
   return JSON.stringify(value);
 };
 
@@ -43,6 +43,6 @@ new StepComputeStack(app, context('stackName') ?? 'StepCompute', {
   delay: delaySeconds === undefined ? undefined : Duration.seconds(delaySeconds),
   delayIn: oneOf('delayIn', 'function', 'state'),
   concurrency: wholeNumber('concurrency', 1),
-  rangeSize: wholeNumber('rangeSize', 1),
+  blockSize: wholeNumber('blockSize', 1),
   retryThrottles: oneOf('retryThrottles', 'true', 'false') === 'true',
 });

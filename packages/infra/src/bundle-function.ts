@@ -3,6 +3,7 @@
  * Most of what a function does when it starts is to load TypeORM, so that is made smaller.
  */
 import { basename } from 'node:path';
+import { simulationModule } from '@stepcompute/aws-adapter/wire';
 import { build, type Plugin } from 'esbuild';
 
 /** Where the functions' driver and those that it builds upon are. TypeORM imports all of them. */
@@ -26,7 +27,7 @@ const withoutOtherDrivers: Plugin = {
   },
 };
 
-/** What TypeORM loads at once and needs to colour what it logs, and to find entities by patterns. */
+/** TypeORM loads these at once, and needs them to colour its log and to find entities by patterns. */
 const neededLater = /^(@sqltools\/formatter|ansis|debug|sql-highlight|tinyglobby)$/;
 const inTypeOrm = /[\\/]node_modules[\\/]typeorm[\\/]/;
 
@@ -60,7 +61,7 @@ build({
   logLevel: 'error',
   // The SDK's ES modules, of which esbuild leaves out what nothing uses.
   mainFields: ['module', 'main'],
-  alias: simulation === undefined ? {} : { '@stepcompute/aws-adapter/simulation': simulation },
+  alias: simulation === undefined ? {} : { [simulationModule]: simulation },
   plugins: [withoutOtherDrivers, later],
 }).catch(() => {
   // It has said why.

@@ -1,3 +1,4 @@
+import type { DatabaseNames } from '@stepcompute/aws-adapter/wire';
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { SubnetType, Vpc, type IVpc } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement, type IRole } from 'aws-cdk-lib/aws-iam';
@@ -21,7 +22,7 @@ export interface StepComputeDatabaseProps {
   readonly minCapacity?: number | undefined;
   /** In Aurora capacity units. Default: 8. */
   readonly maxCapacity?: number | undefined;
-  /** What becomes of the data when the stack is destroyed. Default: a last snapshot is kept. */
+  /** The fate of the data when the stack is destroyed. Default: a last snapshot is kept. */
   readonly removalPolicy?: RemovalPolicy | undefined;
 }
 
@@ -67,12 +68,12 @@ export class StepComputeDatabase extends Construct {
     );
   }
 
-  /** What a function needs to know, as environment variables that begin with `prefix`. */
-  environment(prefix: string): Record<string, string> {
+  /** A function needs these to call it. */
+  get names(): DatabaseNames {
     return {
-      [`${prefix}CLUSTER_ARN`]: this.cluster.clusterArn,
-      [`${prefix}SECRET_ARN`]: this.secret.secretArn,
-      [`${prefix}DATABASE`]: this.databaseName,
+      resourceArn: this.cluster.clusterArn,
+      secretArn: this.secret.secretArn,
+      database: this.databaseName,
     };
   }
 

@@ -6,4 +6,4 @@ export {
   type StepComputeStateMachineProps,
 } from './state-machine.js';
 export { StepCompute, type IterationRetry, type StepComputeProps } from './step-compute.js';
-export { StepFunction, type HandlerName, type StepFunctionProps } from './step-function.js';
+export { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';

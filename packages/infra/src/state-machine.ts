@@ -1,3 +1,9 @@
+import {
+  caughtField,
+  toldErrors,
+  type Assignments,
+  type RetrieveRunIdEvent,
+} from '@stepcompute/aws-adapter/wire';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -29,21 +35,20 @@ import { acknowledgeChildren, acknowledgeTracing, acknowledgeVersions } from './
  */
 export type Mode = 'inline' | 'distributed';
 
+/** As {@link StepCompute} derives it from its own properties, which say more of each. */
 export interface StepComputeStateMachineProps {
   readonly mode: Mode;
   readonly retrieveRunId: IFunction;
   readonly writeToDb: IFunction;
   readonly recordFailure: IFunction;
   readonly aggregateAndStoreValue: IFunction;
-  /** The delay of each iteration, for the run's record. */
+  /** For the run's record. */
   readonly delay: Duration;
-  /** Whether the state machine waits the delay, once before each assignment, instead of the function. */
+  /** True when the state machine waits the delay, once before each assignment, instead of the function. */
   readonly waitsDelay: boolean;
-  /** The most assignments worked on at a time. */
   readonly concurrency: number;
-  /** The least iterations in a block; of distributed mode alone. */
-  readonly rangeSize: number;
-  /** Whether throttled invocations are retried longer, and with jitter. */
+  /** Of distributed mode alone. */
+  readonly blockSize: number;
   readonly retryThrottles: boolean;
   readonly timeout: Duration;
   readonly logRetention: RetentionDays;
@@ -72,16 +77,8 @@ const throttleRetry = {
   jitterStrategy: JitterType.FULL,
 };
 
-/** What step 2 says of itself. Any other error means that its function was lost. */
-const toldErrors = [
-  'CancelledError',
-  'ConflictingValueError',
-  'InvalidInputError',
-  'IterationFailedError',
-  'PersistenceError',
-  'RunNotFoundError',
-  'ToleranceExceededError',
-];
+/** Where the state machine's data has what the functions call so. */
+const pathTo = (field: keyof Assignments | typeof caughtField): string => `$.${field}`;
 
 /**
  * RetrieveRunId → Map over WriteToDb → Pass → AggregateAndStoreValue → Success. Where a function of
@@ -123,15 +120,15 @@ class States {
   ) {}
 
   chain(): IChainable {
-    const { retrieveRunId, aggregateAndStoreValue, delay, mode, rangeSize } = this.props;
-    const assignments = {
+    const { retrieveRunId, aggregateAndStoreValue, delay, mode, blockSize } = this.props;
+    const event = {
       // The execution's id makes a repeated allocation answer with the same run.
       executionId: JsonPath.stringAt('$$.Execution.Id'),
       input: JsonPath.objectAt('$'),
       delayMs: delay.toMilliseconds(),
-      ...(mode === 'distributed' && { rangeSize }),
-    };
-    return this.#invoke('RetrieveRunId', retrieveRunId, TaskInput.fromObject(assignments))
+      blockSize: mode === 'distributed' ? blockSize : undefined,
+    } satisfies Record<keyof RetrieveRunIdEvent, unknown>;
+    return this.#invoke('RetrieveRunId', retrieveRunId, TaskInput.fromObject(event))
       .next(mode === 'inline' ? this.#inlineMap() : this.#distributedMap())
       .next(new Pass(this.scope, 'Pass'))
       .next(this.#invoke('AggregateAndStoreValue', aggregateAndStoreValue))
@@ -141,8 +138,8 @@ class States {
   /** Its output, the list of processed pairs, takes the place of the list that it was given. */
   #inlineMap(): InlineMap {
     return new InlineMap(this.scope, 'Map', {
-      itemsPath: '$.pairs',
-      resultPath: '$.pairs',
+      itemsPath: pathTo('pairs'),
+      resultPath: pathTo('pairs'),
       maxConcurrency: this.props.concurrency,
     }).itemProcessor(this.#delayed(this.#write()));
   }
@@ -150,7 +147,7 @@ class States {
   /** Each child retries by itself: a retry of the Map would run every child again. */
   #distributedMap(): DistributedMap {
     return new DistributedMap(this.scope, 'Map', {
-      itemsPath: '$.ranges',
+      itemsPath: pathTo('blocks'),
       resultPath: JsonPath.DISCARD,
       maxConcurrency: this.props.concurrency,
       mapExecutionType: StateMachineType.STANDARD,
@@ -161,13 +158,14 @@ class States {
     const { writeToDb, recordFailure } = this.props;
     const write = this.#invoke('WriteToDb', writeToDb, undefined, outputPath);
     const told = new Fail(this.scope, 'Failed', {
-      errorPath: '$.error.Error',
-      causePath: '$.error.Cause',
+      errorPath: `${pathTo(caughtField)}.Error`,
+      causePath: `${pathTo(caughtField)}.Cause`,
     });
     const record = this.#invoke('RecordFailure', recordFailure, undefined, outputPath);
+    const resultPath = pathTo(caughtField);
     return write
-      .addCatch(told, { errors: toldErrors, resultPath: '$.error' })
-      .addCatch(record, { resultPath: '$.error' });
+      .addCatch(told, { errors: [...toldErrors], resultPath })
+      .addCatch(record, { resultPath });
   }
 
   #delayed(work: TaskStateBase): IChainable {

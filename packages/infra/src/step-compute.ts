@@ -1,3 +1,4 @@
+import { variables, type HandlerName } from '@stepcompute/aws-adapter/wire';
 import { Duration } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -6,7 +7,7 @@ import { Trigger } from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
 import { StepComputeDatabase } from './database.js';
 import { StepComputeStateMachine, type Mode } from './state-machine.js';
-import { StepFunction, type HandlerName, type StepFunctionProps } from './step-function.js';
+import { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';
 
 /** When an iteration that failed is tried again. */
 export interface IterationRetry {
@@ -14,18 +15,14 @@ export interface IterationRetry {
   readonly attempts: number;
   /** The longest wait before the second attempt; then it doubles. Default: 100 ms. */
   readonly backoff?: Duration | undefined;
-  /** What the doubling stops at. Default: 30 s. */
+  /** The doubling stops there. Default: 30 s. */
   readonly maximumBackoff?: Duration | undefined;
   /** The names of the errors to try again after. Default: any. */
   readonly errors?: readonly string[] | undefined;
 }
 
 export interface StepComputeProps {
-  /**
-   * `inline`: the source document's Map, a pair at a time, up to 2,854 repetitions. `distributed`: a
-   * Map of child executions over blocks of iterations, for any number.
-   * @default 'inline'
-   */
+  /** How iterations get to their functions: see {@link Mode}. Default: `inline`. */
   readonly mode?: Mode | undefined;
   /**
    * The simulation: a module whose default export is the generator, `.ts` or `.js`. If it uses TypeORM,
@@ -44,14 +41,14 @@ export interface StepComputeProps {
   /** The most pairs or blocks worked on at a time. Default: 40 inline, where AWS allows no more; 1,000 distributed. */
   readonly concurrency?: number | undefined;
   /** The least iterations in a block, in distributed mode. Large runs have larger blocks. Default: 1,000. */
-  readonly rangeSize?: number | undefined;
+  readonly blockSize?: number | undefined;
   /**
-   * Whether throttled invocations are retried for half an hour, with jitter, before the source
+   * True to retry throttled invocations for half an hour, with jitter, before the source
    * document's retry has its turn.
    * @default false
    */
   readonly retryThrottles?: boolean | undefined;
-  /** Whether an iteration whose generator failed is tried again, within its function. Default: one attempt. */
+  /** How an iteration whose generator failed is tried again, within its function. Default: one attempt. */
   readonly retry?: IterationRetry | undefined;
   /** The longest that one call of an asynchronous generator may take. Default: as long as its function. */
   readonly iterationTimeout?: Duration | undefined;
@@ -86,12 +83,15 @@ export class StepCompute extends Construct {
     const { logRetention = RetentionDays.ONE_MONTH, averagesDatabase } = props;
     const database = props.database ?? new StepComputeDatabase(this, 'Database');
     const inFunction = delayIn === 'function' ? delay : Duration.millis(0);
+    const waitsDelay = delayIn === 'state' && delay.toMilliseconds() > 0;
+    const timeout = props.timeout ?? Duration.days(7);
+    if (waitsDelay) refuseTooLong(delay, timeout);
     const create = (
       name: string,
       handler: HandlerName,
-      own: Pick<StepFunctionProps, 'timeout'> & Partial<StepFunctionProps>,
-    ): StepFunction =>
-      new StepFunction(this, name, {
+      own: Pick<StepComputeFunctionProps, 'timeout'> & Partial<StepComputeFunctionProps>,
+    ): StepComputeFunction =>
+      new StepComputeFunction(this, name, {
         handler,
         database,
         averagesDatabase,
@@ -103,15 +103,15 @@ export class StepCompute extends Construct {
     const brief = Duration.minutes(3);
     const retrieveRunId = create('RetrieveRunId', 'retrieve-run-id', {
       timeout: brief,
-      environment: {
-        STEPCOMPUTE_GENERATOR_NAME: props.generator?.entry ?? 'uniformInteger',
-      },
+      environment: variables.generatorName.toEnvironment(
+        props.generator?.entry ?? 'uniformInteger',
+      ),
     });
     const writeToDb = create('WriteToDb', 'write-to-db', {
       timeout: props.writeTimeout ?? timeoutFor(inFunction),
       environment: {
-        STEPCOMPUTE_DELAY_MS: String(inFunction.toMilliseconds()),
-        STEPCOMPUTE_SETTINGS: JSON.stringify(settingsOf(props)),
+        ...variables.delay.toEnvironment(inFunction.toMilliseconds()),
+        ...settingsVariable(props),
       },
       simulation: props.generator?.entry,
     });
@@ -127,11 +127,11 @@ export class StepCompute extends Construct {
       recordFailure,
       aggregateAndStoreValue,
       delay,
-      waitsDelay: delayIn === 'state' && delay.toMilliseconds() > 0,
+      waitsDelay,
       concurrency: props.concurrency ?? (mode === 'inline' ? 40 : 1000),
-      rangeSize: props.rangeSize ?? 1000,
+      blockSize: props.blockSize ?? 1000,
       retryThrottles: props.retryThrottles ?? false,
-      timeout: props.timeout ?? Duration.days(7),
+      timeout,
       logRetention,
     });
     // Its code holds the migrations: whenever they change, it runs again before anything can be started.
@@ -154,9 +154,8 @@ export class StepCompute extends Construct {
   }
 }
 
-/** As the function's environment has them. */
-function settingsOf({ retry, iterationTimeout }: StepComputeProps): object {
-  return {
+function settingsVariable({ retry, iterationTimeout }: StepComputeProps): Record<string, string> {
+  return variables.settings.toEnvironment({
     timeoutMs: iterationTimeout?.toMilliseconds(),
     retry: retry && {
       attempts: retry.attempts,
@@ -164,7 +163,16 @@ function settingsOf({ retry, iterationTimeout }: StepComputeProps): object {
       maximumBackoffMs: retry.maximumBackoff?.toMilliseconds(),
       errors: retry.errors,
     },
-  };
+  });
+}
+
+/** An execution that waits for as long as it may take would end in the wait. */
+function refuseTooLong(delay: Duration, timeout: Duration): void {
+  if (delay.toMilliseconds() < timeout.toMilliseconds()) return;
+  throw new RangeError(
+    `a delay of ${delay.toHumanString()} does not fit an execution, which may take ` +
+      `${timeout.toHumanString()} in all: give it a longer timeout`,
+  );
 }
 
 function timeoutFor(delay: Duration): Duration {

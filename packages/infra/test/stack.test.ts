@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import aslValidator from 'asl-validator';
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template as SynthesizedTemplate } from 'aws-cdk-lib/assertions';
+import { mostPairs, toldErrors } from '@stepcompute/aws-adapter/wire';
 import { StepCompute } from '@stepcompute/infra';
 import { readCloudAssembly } from '@stepcompute/rehearsal';
 import { synthesize, type TestAssembly } from '../../../testing/assembly.js';
@@ -104,15 +105,14 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
     const { WriteToDb, Failed, RecordFailure } = ItemProcessor.States;
     expect(WriteToDb?.Catch).toEqual([
       {
-        ErrorEquals: expect.arrayContaining(['ToleranceExceededError']) as string[],
+        ErrorEquals: toldErrors,
         ResultPath: '$.error',
         Next: 'Failed',
       },
       { ErrorEquals: ['States.ALL'], ResultPath: '$.error', Next: 'RecordFailure' },
     ]);
     // A name that none of core's errors has would be caught by nobody.
-    const told = (WriteToDb?.Catch as { ErrorEquals: string[] }[])[0]?.ErrorEquals;
-    for (const name of told ?? []) expect(core).toHaveProperty(name);
+    for (const name of toldErrors) expect(core).toHaveProperty(name);
     expect(Failed).toMatchObject({
       Type: 'Fail',
       ErrorPath: '$.error.Error',
@@ -133,6 +133,21 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
     }
     expect(States.Map).not.toHaveProperty('Retry');
     expect(JSON.stringify(made.definition)).not.toMatch(/JSONata|ItemBatcher|EXPRESS|Tolerated/);
+  });
+
+  it('says to step 1 what it needs, and has the Map read what that answers', () => {
+    const { RetrieveRunId, Map } = made.definition.States;
+    const isInline = mode === 'inline';
+    expect(RetrieveRunId?.Parameters).toMatchObject({
+      Payload: {
+        'executionId.$': '$$.Execution.Id',
+        'input.$': '$',
+        delayMs: 600_000,
+        ...(!isInline && { blockSize: 1000 }),
+      },
+    });
+    expect(JSON.stringify(RetrieveRunId).includes('blockSize')).toBe(!isInline);
+    expect(Map).toMatchObject({ ItemsPath: isInline ? '$.pairs' : '$.blocks' });
   });
 
   it('waits the ten minutes in the function inline, in a state distributed', () => {
@@ -297,6 +312,14 @@ it('is not synthesized with a finding of cdk-nag that nobody has acknowledged', 
   rmSync(folder, { recursive: true, force: true });
 });
 
+it.each(['README.md', 'src/state-machine.ts'])(
+  'the limit of the inline mode in %s is the one held',
+  (file) => {
+    const text = readFileSync(join(__dirname, '..', file), 'utf8');
+    expect(text).toContain(`up to ${mostPairs.toLocaleString('en-US')} repetitions`);
+  },
+);
+
 describe('the construct’s properties', () => {
   const inStack = (props: ConstructorParameters<typeof StepCompute>[2]): StepCompute =>
     new StepCompute(
@@ -310,6 +333,21 @@ describe('the construct’s properties', () => {
       /15 minutes in all: use delayIn: 'state'/,
     );
     expect(() => inStack({ delay: Duration.hours(3), delayIn: 'state' })).not.toThrow();
+  });
+
+  it('refuse a delay in a state that no execution outlasts, and name the way out', () => {
+    expect(() => inStack({ delay: Duration.days(7), delayIn: 'state' })).toThrow(
+      /7 days in all: give it a longer timeout/,
+    );
+    const patient = { delay: Duration.days(364), timeout: Duration.days(365) };
+    expect(() => inStack({ ...patient, delayIn: 'state' })).not.toThrow();
+  });
+
+  it.each([
+    [{ retry: { attempts: 0 } }, /retry attempts must be/],
+    [{ iterationTimeout: Duration.days(366) }, /timeout must be/],
+  ])('refuse what step 2 would refuse: %#', (props, refusal) => {
+    expect(() => inStack(props)).toThrow(refusal);
   });
 
   it('tell step 2 how to try iterations again', () => {

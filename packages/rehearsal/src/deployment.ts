@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import type { Account } from './account.js';
 import {
   readCloudAssembly,
   type CloudAssembly,
   type FunctionDefinition,
 } from './cloud-assembly.js';
+import type { Costs } from './costs.js';
 import { Faults } from './faults.js';
 import { createServer } from './http-server.js';
 import { region } from './intrinsics.js';
@@ -85,8 +85,8 @@ export class Deployment {
     this.#isDeployed = true;
   }
 
-  account(): Account {
-    return this.#meter.account(this.#stepFunctions?.executions ?? [], this.#faults.injected);
+  costs(): Costs {
+    return this.#meter.costs(this.#stepFunctions?.executions ?? [], this.#faults.injected);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,3 @@
-export { dollarsOf, type Account } from './account.js';
 export {
   readCloudAssembly,
   type CloudAssembly,
@@ -6,6 +5,7 @@ export {
   type FunctionDefinition,
   type StateMachineResource,
 } from './cloud-assembly.js';
+export { dollarsOf, type Costs } from './costs.js';
 export { type FaultProps } from './faults.js';
 export { Rehearsal } from './rehearsal.js';
 export { type RehearsalProps } from './rehearsal-props.js';

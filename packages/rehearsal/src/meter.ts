@@ -1,4 +1,4 @@
-import { dollarsOf, type Account } from './account.js';
+import { dollarsOf, type Costs } from './costs.js';
 import type { Execution } from './step-functions/execution.js';
 
 /** Counts what is billed, but for what the executions' histories tell. */
@@ -27,7 +27,7 @@ export class Meter {
     if (error !== undefined) this.#dataApiErrors += 1;
   }
 
-  account(executions: readonly Execution[], faults: ReadonlyMap<string, number>): Account {
+  costs(executions: readonly Execution[], faults: ReadonlyMap<string, number>): Costs {
     const children = executions.filter(({ mapRun }) => mapRun !== undefined).length;
     const most = (values: readonly number[]): number =>
       values.reduce((largest, value) => Math.max(largest, value), 0);

@@ -10,7 +10,7 @@ export interface RehearsalProps {
   /**
    * Environment variables in which functions are told how long to wait, in milliseconds, which the
    * time scale divides too; one that is no number is refused. What that takes off is put back in the
-   * account.
+   * costs.
    * @default none
    */
   readonly scaledVariables?: readonly string[] | undefined;

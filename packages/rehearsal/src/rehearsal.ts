@@ -1,5 +1,5 @@
-import type { Account } from './account.js';
 import type { ClusterDefinition } from './cloud-assembly.js';
+import type { Costs } from './costs.js';
 import { Deployment } from './deployment.js';
 import type { RehearsalProps } from './rehearsal-props.js';
 
@@ -45,9 +45,9 @@ export class Rehearsal {
     return this.deployment.environment;
   }
 
-  /** What has been recorded until now. */
-  account(): Account {
-    return this.deployment.account();
+  /** Counted from the end of the deployment until now. */
+  costs(): Costs {
+    return this.deployment.costs();
   }
 
   /** How many transactions of the Data API are open. */

@@ -50,6 +50,7 @@ describe('Lambda', () => {
       functions: {
         Echo: { ...code('Echo') },
         [longestName]: code('Echo'),
+        Patient: { ...code('Echo'), timeoutSeconds: 100 * 86_400 },
         Module: {
           code: `export const handle = async () => 'module';`,
           file: 'index.mjs',
@@ -197,6 +198,10 @@ describe('Lambda', () => {
         /^RequestId: [0-9a-f-]{36} Error: Task timed out after 1\.00 seconds$/,
       ) as unknown,
     });
+  });
+
+  it('gives a function the 100 days that it may take', async () => {
+    expect(await answerOf('Patient', { patient: true })).toEqual({ patient: true });
   });
 
   it('says how a process ended that ended at work', async () => {

@@ -211,11 +211,11 @@ describe('a redrive', () => {
   });
 
   it('is a state transition', async () => {
-    const before = rehearsal.account().stateTransitions;
+    const before = rehearsal.costs().stateTransitions;
     const failed = await execute(client, arn('task'), { key: 'billed', failures: 1 });
-    expect(rehearsal.account().stateTransitions - before).toBe(1);
+    expect(rehearsal.costs().stateTransitions - before).toBe(1);
     await redrive(failed.executionArn);
-    expect(rehearsal.account().stateTransitions - before).toBe(2);
+    expect(rehearsal.costs().stateTransitions - before).toBe(2);
   });
 
   it('gives the retriers their attempts back', async () => {

@@ -461,11 +461,11 @@ describe('a function', () => {
 });
 
 describe('a rehearsal', () => {
-  it('accounts for what it has recorded', async () => {
+  it('counts the costs of what it has recorded', async () => {
     const counted = await Rehearsal.start({ assembly: assembly.folder });
     const { sfn: client } = clientsOf(counted);
     await toTheEnd(await startExecution('Inline', { items: [1, 2] }, client, counted), client);
-    expect(counted.account()).toMatchObject({
+    expect(counted.costs()).toMatchObject({
       // Map, twice Echo, Pass and Succeed
       stateTransitions: 5,
       executions: 1,
@@ -478,7 +478,7 @@ describe('a rehearsal', () => {
     await counted.close();
   });
 
-  it('puts back into the account what the time scale has taken off', async () => {
+  it('puts back into the costs what the time scale has taken off', async () => {
     const counted = await Rehearsal.start({
       assembly: assembly.folder,
       timeScale: 1_000_000,
@@ -487,8 +487,8 @@ describe('a rehearsal', () => {
     const { lambda: client } = clientsOf(counted);
     await client.send(new InvokeCommand({ FunctionName: 'Environment' }));
     // 600 seconds at 128 MiB
-    expect(counted.account().lambdaGigabyteSeconds).toBeGreaterThanOrEqual(75 * (1 - 1e-6));
-    expect(counted.account().lambdaGigabyteSeconds).toBeLessThan(76);
+    expect(counted.costs().lambdaGigabyteSeconds).toBeGreaterThanOrEqual(75 * (1 - 1e-6));
+    expect(counted.costs().lambdaGigabyteSeconds).toBeLessThan(76);
     await counted.close();
   });
 
@@ -517,7 +517,7 @@ describe('a rehearsal', () => {
         await startExecution('Inline', { items }, client, faulty),
         client,
       );
-      const { faults, lambdaRequests, stateTransitions } = faulty.account();
+      const { faults, lambdaRequests, stateTransitions } = faulty.costs();
       await faulty.close();
       return { status, output, faults, lambdaRequests, stateTransitions };
     };
@@ -535,7 +535,7 @@ describe('a rehearsal', () => {
     const { sfn: client } = clientsOf(crashing);
     const ended = await toTheEnd(await startExecution('HangMachine', {}, client, crashing), client);
     expect(ended).toMatchObject({ status: 'FAILED', error: 'Runtime.ExitError' });
-    expect(crashing.account().faults).toEqual({ crash: 1 });
+    expect(crashing.costs().faults).toEqual({ crash: 1 });
     await crashing.close();
   });
 

@@ -1,8 +1,8 @@
 import { FailureStore, reportOf, RunStore } from '@stepcompute/core';
 import { AggregateAndStoreValue } from '@stepcompute/core/adapters';
+import { parseProcessed } from '../wire/index.js';
 import { functionContainer } from './container.js';
 import { lambdaHandler } from './lambda-handler.js';
-import { parseProcessed } from './messages.js';
 
 /** Step 3: averages the run that the list is of, and answers with its report. */
 export const handler = lambdaHandler('aggregate-and-store-value', async (event, _, log) => {

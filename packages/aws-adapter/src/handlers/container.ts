@@ -17,12 +17,12 @@ import {
 import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
 import { Container } from 'inversify';
 import { openDataApi } from '../open-data-api.js';
-import { averagesDatabaseFrom, databaseFrom, settingsFrom } from './environment.js';
+import { variables } from '../wire/index.js';
 
 /** Binds the steps to the database that the environment names. */
 async function buildContainer(simulation: ValueGenerator | undefined): Promise<Container> {
-  const averages = averagesDatabaseFrom(process.env);
-  const dataSource = await openDataApi(databaseFrom(process.env));
+  const averages = variables.averagesDatabase.fromEnvironment(process.env);
+  const dataSource = await openDataApi(variables.database.fromEnvironment(process.env));
   const container = new Container();
   container.loadSync(
     sqlStoresModule(dataSource, averages && { averages: await openDataApi(averages) }),
@@ -33,14 +33,19 @@ async function buildContainer(simulation: ValueGenerator | undefined): Promise<C
     .bind(RetrieveRunId)
     .toResolvedValue(
       (runs: RunStore, values: ValueStore, failures: FailureStore) =>
-        new RetrieveRunId({ runs, values, failures }, process.env.STEPCOMPUTE_GENERATOR_NAME),
+        new RetrieveRunId({ runs, values, failures }),
       [RunStore, ValueStore, FailureStore],
     );
   container
     .bind(WriteToDb)
     .toResolvedValue(
       (generator: ValueGenerator, values: ValueStore, failures: FailureStore, clock: Clock) =>
-        new WriteToDb(generator, { values, failures }, clock, settingsFrom(process.env)),
+        new WriteToDb(
+          generator,
+          { values, failures },
+          clock,
+          variables.settings.fromEnvironment(process.env),
+        ),
       [ValueGenerator, ValueStore, FailureStore, Clock],
     );
   container

@@ -2,13 +2,14 @@ import { isStepComputeError } from '@stepcompute/core';
 import { migrateSchema } from '@stepcompute/sql-store';
 import { backOff } from 'exponential-backoff';
 import { openDataApi } from '../open-data-api.js';
-import { averagesDatabaseFrom, databaseFrom } from './environment.js';
+import { variables } from '../wire/index.js';
 import { lambdaHandler } from './lambda-handler.js';
 
 /** Brings the schema up to date, in the averages' database too where that is another one. */
 export const handler = lambdaHandler('migrate', async () => {
-  const averages = averagesDatabaseFrom(process.env);
-  for (const names of [databaseFrom(process.env), ...(averages ? [averages] : [])]) {
+  const averages = variables.averagesDatabase.fromEnvironment(process.env);
+  const database = variables.database.fromEnvironment(process.env);
+  for (const names of [database, ...(averages ? [averages] : [])]) {
     const dataSource = await openDataApi(names);
     // A lost answer leaves a transaction in doubt: the whole, which changes nothing twice, is repeated.
     await backOff(() => migrateSchema(dataSource), {

@@ -1,9 +1,9 @@
 import { RecordFailure } from '@stepcompute/core/adapters';
+import { parseLostAssignment } from '../wire/index.js';
 import { functionContainer } from './container.js';
 import { lambdaHandler } from './lambda-handler.js';
-import { parseLostAssignment } from './messages.js';
 
-/** What becomes of an assignment whose function was lost: what is missing of it is on record as failed. */
+/** Takes an assignment whose function was lost, and puts what is missing of it on record as failed. */
 export const handler = lambdaHandler('record-failure', async (event, _, log) => {
   const { assignment, item, error } = parseLostAssignment(event);
   const { runId, first, count } = assignment;

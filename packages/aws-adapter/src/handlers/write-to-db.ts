@@ -1,26 +1,19 @@
-import { InvalidInputError, RunStore, ValueStore, type ValueGenerator } from '@stepcompute/core';
-import { WriteToDb } from '@stepcompute/core/adapters';
+import { RunStore, ValueStore, type ValueGenerator } from '@stepcompute/core';
+import { refuseOutside, WriteToDb } from '@stepcompute/core/adapters';
 import * as deployed from '@stepcompute/aws-adapter/simulation';
+import { parseAssignment, variables } from '../wire/index.js';
 import { functionContainer } from './container.js';
-import { delayFrom } from './environment.js';
 import { lambdaHandler } from './lambda-handler.js';
-import { parseAssignment } from './messages.js';
 
 /** Step 2, for a pair or a block: generates what is missing of it, waits the function's delay, and stores it. */
 export const handler = lambdaHandler('write-to-db', async (event, _, log) => {
   const { runId, first, count } = parseAssignment(event);
   log({ runId, iterationId: first, count });
-  const delayMs = delayFrom(process.env);
+  const delayMs = variables.delay.fromEnvironment(process.env);
   const container = await functionContainer(simulationOf(deployed));
   const step = container.get(WriteToDb);
   const run = await container.get<RunStore>(RunStore).get(runId);
-  if (first + count > run.repetitions) {
-    throw new InvalidInputError(
-      'iteration id',
-      `below run ${runId}'s ${run.repetitions} repetitions`,
-      first + count - 1,
-    );
-  }
+  refuseOutside(run, first + count - 1);
   const missing = await container.get<ValueStore>(ValueStore).missing(runId, [{ first, count }]);
   // The run's own delay may have been waited for by the state machine.
   await step.execute({ run: { ...run, delayMs }, missing });

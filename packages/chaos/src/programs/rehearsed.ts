@@ -25,7 +25,7 @@ export async function runRehearsed(mode: 'inline' | 'distributed', task: Task): 
     });
     try {
       await endureAll(await subjectOf(rehearsal), task);
-      const { faults } = rehearsal.account();
+      const { faults } = rehearsal.costs();
       tally.inject(Object.entries(faults));
       tally.kills += faults.crash ?? 0;
     } finally {
@@ -37,7 +37,7 @@ export async function runRehearsed(mode: 'inline' | 'distributed', task: Task): 
 }
 
 function synthesize(folder: string, mode: string): void {
-  const context = { mode, generator: join(__dirname, 'simulation.js'), rangeSize: '20' };
+  const context = { mode, generator: join(__dirname, 'simulation.js'), blockSize: '20' };
   execFileSync(process.execPath, [require.resolve('@stepcompute/infra/app')], {
     env: { ...process.env, CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import pLimit from 'p-limit';
 import type { FunctionDefinition } from '../cloud-assembly.js';
+import { after } from '../timer.js';
 import { Instance } from './instance.js';
 
 /** How one invocation went. */
@@ -66,13 +67,13 @@ export class FunctionPool {
       killedFor ??= reason;
       instance.kill();
     };
-    const timers = [setTimeout(() => kill('time'), timeoutMs)];
+    const timers = [after(timeoutMs, () => kill('time'))];
     if (crashAt !== undefined) {
-      timers.push(setTimeout(() => kill('crash'), crashAt * this.#latestMs));
+      timers.push(after(crashAt * this.#latestMs, () => kill('crash')));
     }
     const deadline = Date.now() + timeoutMs;
     const answer = await instance.invoke({ requestId, arn, deadline, payload });
-    for (const timer of timers) clearTimeout(timer);
+    for (const callOff of timers) callOff();
     const durationMs = performance.now() - start;
     this.#latestMs = durationMs;
     if ('payload' in answer) {

@@ -69,7 +69,7 @@ const fieldsOf: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Of a state's name. */
-const mostNameCharacters = 80;
+export const mostNameCharacters = 80;
 
 const machineFields = [
   'Comment',

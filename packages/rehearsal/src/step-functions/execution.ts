@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { after } from '../timer.js';
 import type { Definition } from './definition.js';
 import { History, HistoryWriter } from './history.js';
 import { States, type MapItems } from './interpreter.js';
@@ -117,7 +118,7 @@ export class Execution implements Child {
       first,
       this.#progress,
     );
-    const timer = this.#limitTime(attempt);
+    const callOff = this.#limitTime(attempt);
     try {
       const output = await states.run(JSON.parse(this.input));
       if (!history.isOpen) return;
@@ -137,25 +138,22 @@ export class Execution implements Child {
         executionFailedEventDetails: { error, cause },
       });
     } finally {
-      clearTimeout(timer);
+      callOff();
     }
   }
 
   /** Real time, from the start or the redrive: what is rehearsed faster has no need of less. */
-  #limitTime({ history, abort }: Attempt): NodeJS.Timeout | undefined {
+  #limitTime({ history, abort }: Attempt): () => void {
     const { TimeoutSeconds } = this.definition;
-    if (TimeoutSeconds === undefined) return undefined;
-    return setTimeout(
-      () => {
-        if (!history.isOpen) return;
-        this.#end('TIMED_OUT', { error: 'States.Timeout' });
-        history.end(this.history.events.length, 'ExecutionTimedOut', {
-          executionTimedOutEventDetails: { error: 'States.Timeout' },
-        });
-        abort.abort();
-      },
-      Math.min(TimeoutSeconds * 1000, 2_147_483_647),
-    );
+    if (TimeoutSeconds === undefined) return () => undefined;
+    return after(TimeoutSeconds * 1000, () => {
+      if (!history.isOpen) return;
+      this.#end('TIMED_OUT', { error: 'States.Timeout' });
+      history.end(this.history.events.length, 'ExecutionTimedOut', {
+        executionTimedOutEventDetails: { error: 'States.Timeout' },
+      });
+      abort.abort();
+    });
   }
 
   #end(

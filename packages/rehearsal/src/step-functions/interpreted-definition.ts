@@ -1,26 +1,26 @@
+import { longestTimerMs } from '../timer.js';
 import { interpretedRule } from './choice-rules.js';
-import type { Definition, Retrier, State } from './definition.js';
+import { mostNameCharacters, type Definition, type Retrier, type State } from './definition.js';
 import type { Fields } from './fields.js';
 
-/** What the interpreter takes for a Map: a task that is given its items and runs them. */
+/** The interpreter takes a Map for a task that is given its items and runs them. */
 const mapResource = 'arn:aws:lambda:us-east-1:123456789012:function:map';
 
-/** As long as a timer can be, which with more would go off at once; AWS waits for years. */
-const longestSeconds = 2_147_483;
+/** The interpreter sets one timer for each wait, time-out and interval. */
+const longestSeconds = Math.floor(longestTimerMs / 1000);
 
 /**
  * The definition as the interpreter gets it: waits and retry intervals in rehearsed time, and Maps as
  * tasks, since it runs no children of its own and shares one context between a Map's iterations.
  */
 export function toInterpreted(definition: Definition, timeScale: number): Definition {
-  const states = Object.entries(definition.States).map(([name, state]) => [
-    name,
-    interpretedState(state, timeScale),
-  ]);
+  const states = Object.entries(definition.States).flatMap(([name, state]) =>
+    inParts(name, interpretedState(state, timeScale)),
+  );
   // How long an execution may take is kept by the execution itself.
   return {
     StartAt: definition.StartAt,
-    States: Object.fromEntries(states) as Record<string, State>,
+    States: Object.fromEntries(states),
   };
 }
 
@@ -45,9 +45,7 @@ function interpretedState(state: State, timeScale: number): State {
   const timeout = { TimeoutSeconds: Math.min(Number(TimeoutSeconds), longestSeconds) };
   const scaled: State = {
     ...withoutWhole(state),
-    ...(typeof Seconds === 'number' && {
-      Seconds: Math.min(Seconds / timeScale, longestSeconds),
-    }),
+    ...(typeof Seconds === 'number' && { Seconds: Seconds / timeScale }),
     ...(Retry && { Retry: Retry.map((retrier) => scaledRetrier(retrier, timeScale)) }),
     ...(Catch !== undefined && { Catch: (Catch as readonly Fields[]).map(withoutWhole) }),
   };
@@ -67,7 +65,25 @@ function interpretedState(state: State, timeScale: number): State {
   };
 }
 
-/** What a Map has that a task has not. */
+/**
+ * A wait that is longer than a timer, as several of them in a row. The first has the state's name, and
+ * is all of them that goes on record; no state of a definition has a name as long as the others'.
+ */
+function inParts(name: string, state: State): [string, State][] {
+  const { Type, Seconds, Next, End, ...others } = state;
+  if (Type !== 'Wait' || Number(Seconds) <= longestSeconds) return [[name, state]];
+  const rest = `${name.padEnd(mostNameCharacters)}+`;
+  return [
+    [name, { Type, Seconds: longestSeconds, Next: rest, ...others }],
+    ...inParts(rest, {
+      Type,
+      Seconds: Number(Seconds) - longestSeconds,
+      ...(End === undefined ? { Next } : { End }),
+    }),
+  ];
+}
+
+/** A Map has these, and a task has not. */
 const mapFields = ['ItemProcessor', 'ItemsPath', 'ItemSelector', 'MaxConcurrency', 'Label'];
 
 /** `$`, all of it, is what results replace anyway; the interpreter would make a member of that name. */

@@ -1,5 +1,5 @@
-/** What a rehearsal has recorded, as AWS would have billed and limited it. */
-export interface Account {
+/** The counts of a rehearsal, as AWS would have billed and limited them. */
+export interface Costs {
   /** States entered and retried, and children started, in all executions. */
   readonly stateTransitions: number;
   readonly executions: number;
@@ -13,7 +13,7 @@ export interface Account {
   readonly largestPayloadBytes: number;
   /** The most events that one execution came to. */
   readonly longestHistory: number;
-  /** What went wrong by design, by name. */
+  /** How often which fault was brought about. */
   readonly faults: Readonly<Record<string, number>>;
   /** In us-east-1, database apart. */
   readonly dollars: number;
@@ -28,17 +28,17 @@ const prices = {
   dataApiCall: 0.35 / 1_000_000,
 };
 
-/** What these come to in us-east-1, on arm64, database apart. */
+/** The sum of these in us-east-1, on arm64, database apart. */
 export function dollarsOf(
-  account: Pick<
-    Account,
+  costs: Pick<
+    Costs,
     'stateTransitions' | 'lambdaRequests' | 'lambdaGigabyteSeconds' | 'dataApiCalls'
   >,
 ): number {
   return (
-    account.stateTransitions * prices.stateTransition +
-    account.lambdaRequests * prices.lambdaRequest +
-    account.lambdaGigabyteSeconds * prices.gigabyteSecond +
-    account.dataApiCalls * prices.dataApiCall
+    costs.stateTransitions * prices.stateTransition +
+    costs.lambdaRequests * prices.lambdaRequest +
+    costs.lambdaGigabyteSeconds * prices.gigabyteSecond +
+    costs.dataApiCalls * prices.dataApiCall
   );
 }

@@ -1,3 +1,4 @@
+import { handlerModule, variables, type HandlerName } from '@stepcompute/aws-adapter/wire';
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
@@ -8,11 +9,7 @@ import { acknowledgeTracing } from './acknowledged.js';
 import type { StepComputeDatabase } from './database.js';
 import { functionCode } from './function-code.js';
 
-/** The handlers that there are in `@stepcompute/aws-adapter`. */
-export type HandlerName =
-  'retrieve-run-id' | 'write-to-db' | 'record-failure' | 'aggregate-and-store-value' | 'migrate';
-
-export interface StepFunctionProps {
+export interface StepComputeFunctionProps {
   readonly handler: HandlerName;
   readonly database: StepComputeDatabase;
   /** Where the averages go. Default: `database`. */
@@ -25,13 +22,13 @@ export interface StepFunctionProps {
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** The file that takes the place of the built-in simulation in the bundle. */
   readonly simulation?: string | undefined;
-  /** Whether its statements run in transactions, which need rights of their own. Default: false. */
+  /** True when its statements run in transactions, which need rights of their own. Default: false. */
   readonly usesTransactions?: boolean | undefined;
 }
 
 /** One step's Lambda function: bundled, traced, with a log of its own, and rights on nothing but its database. */
-export class StepFunction extends NodejsFunction {
-  constructor(scope: Construct, id: string, props: StepFunctionProps) {
+export class StepComputeFunction extends NodejsFunction {
+  constructor(scope: Construct, id: string, props: StepComputeFunctionProps) {
     const { handler, database, averagesDatabase, simulation } = props;
     const logGroup = new LogGroup(scope, `${id}Log`, {
       retention: props.logRetention ?? RetentionDays.ONE_MONTH,
@@ -41,11 +38,8 @@ export class StepFunction extends NodejsFunction {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     });
     super(scope, id, {
-      // What is deployed is what was tested: nothing is left to the SDK that the runtime happens to have.
-      code: functionCode(
-        require.resolve(`@stepcompute/aws-adapter/handlers/${handler}`),
-        simulation,
-      ),
+      // Nothing is left to the SDK that the runtime happens to have: the code was tested with its own.
+      code: functionCode(require.resolve(handlerModule(handler)), simulation),
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
@@ -55,8 +49,8 @@ export class StepFunction extends NodejsFunction {
       role,
       logGroup,
       environment: {
-        ...database.environment('STEPCOMPUTE_'),
-        ...averagesDatabase?.environment('STEPCOMPUTE_AVERAGES_'),
+        ...variables.database.toEnvironment(database.names),
+        ...variables.averagesDatabase.toEnvironment(averagesDatabase?.names),
         ...props.environment,
       },
     });

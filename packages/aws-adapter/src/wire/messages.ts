@@ -1,10 +1,4 @@
-import {
-  InvalidInputError,
-  IterationId,
-  RunId,
-  type RunChange,
-  type RunRequest,
-} from '@stepcompute/core';
+import { InvalidInputError, IterationId, RunId } from '@stepcompute/core';
 import {
   blockSizeFor,
   blocksOf,
@@ -12,6 +6,14 @@ import {
   iterationsOf,
   type RunPlan,
 } from '@stepcompute/core/adapters';
+import {
+  changeInputFields,
+  changeInputOf,
+  requestInputFields,
+  requestInputOf,
+  type ChangeInput,
+  type RequestInput,
+} from './request-fields.js';
 
 /** One iteration to be done, as the source document has it. */
 export interface Pair {
@@ -25,21 +27,21 @@ export interface Block extends IterationRange {
 }
 
 /**
- * What step 1 hands to the Map, and the Pass state to step 3. The list has pairs in inline mode and
+ * Step 1 hands this to the Map, and the Pass state to step 3. The list has pairs in inline mode and
  * blocks in distributed mode; it is empty when the run is complete already.
  */
 export interface Assignments {
   readonly runId: RunId;
   readonly seed: number;
   readonly pairs?: readonly Pair[];
-  readonly ranges?: readonly Block[];
+  readonly blocks?: readonly Block[];
 }
 
 /** The most history events that an execution is planned with; AWS ends it at 25,000. */
 const historyEvents = 20_000;
-/** What each pair adds to the history of an inline Map without a retry. */
+/** Each pair adds as many to the history of an inline Map, without a retry. */
 const eventsPerPair = 7;
-/** What the rest of the state machine adds. */
+/** The rest of the state machine adds as many. */
 const eventsAround = 20;
 /** The most pairs that an inline Map is given. */
 export const mostPairs = Math.floor((historyEvents - 1 - eventsAround) / eventsPerPair);
@@ -48,14 +50,9 @@ export const mostPairs = Math.floor((historyEvents - 1 - eventsAround) / eventsP
 const mostBlocks = 3_000;
 
 /** A new run, or one to be resumed with what is to be changed of it. The step itself validates the numbers. */
-export type RetrieveRunIdInput =
-  Pick<RunRequest, 'repetitions' | 'seed' | 'tolerance'> | (ResumedRun & RunChange);
+export type RetrieveRunIdInput = RequestInput | ({ readonly runId: RunId } & ChangeInput);
 
-interface ResumedRun {
-  readonly runId: RunId;
-}
-
-/** What step 1 is asked: by the state machine, or by hand with the input alone. */
+/** Asks step 1: the state machine does, or somebody by hand with the input alone. */
 export interface RetrieveRunIdEvent {
   readonly input: RetrieveRunIdInput;
   /** The execution's ARN. */
@@ -63,34 +60,40 @@ export interface RetrieveRunIdEvent {
   /** The delay that the run's iterations will have, wherever it is waited for. */
   readonly delayMs: number | undefined;
   /** The least iterations in a block; pairs when it is not given. */
-  readonly rangeSize: number | undefined;
+  readonly blockSize: number | undefined;
 }
+
+const eventFields = Object.keys({
+  input: true,
+  executionId: true,
+  delayMs: true,
+  blockSize: true,
+} satisfies Record<keyof RetrieveRunIdEvent, true>);
 
 /**
  * @throws InvalidInputError unless it is `{repetitions, seed?, tolerance?}` or `{runId, repetitions?,
- *   tolerance?}`, alone or as the `input` of `{input, executionId, delayMs?, rangeSize?}`
+ *   tolerance?}`, alone or as the `input` of `{input, executionId, delayMs?, blockSize?}`
  */
 export function parseRetrieveRunIdEvent(event: unknown): RetrieveRunIdEvent {
   const outer = objectOf(event, 'event');
   const isEnvelope = 'executionId' in outer || 'input' in outer;
-  if (isEnvelope) refuseOthers(outer, 'event', ['executionId', 'input', 'delayMs', 'rangeSize']);
+  if (isEnvelope) refuseOthers(outer, 'event', eventFields);
   const input = isEnvelope ? objectOf(outer.input, 'input') : outer;
   return {
     input: parseInput(input),
     executionId: isEnvelope ? (outer.executionId as string) : undefined,
     delayMs: outer.delayMs as number | undefined,
-    rangeSize: outer.rangeSize as number | undefined,
+    blockSize: outer.blockSize as number | undefined,
   };
 }
 
 function parseInput(input: Record<string, unknown>): RetrieveRunIdInput {
-  const { repetitions, seed, tolerance } = input as unknown as RunRequest;
   if ('runId' in input) {
-    refuseOthers(input, 'input', ['runId', 'repetitions', 'tolerance']);
-    return { runId: RunId.parse(input.runId), repetitions, tolerance };
+    refuseOthers(input, 'input', ['runId', ...changeInputFields]);
+    return { runId: RunId.parse(input.runId), ...changeInputOf(input as ChangeInput) };
   }
-  refuseOthers(input, 'input', ['repetitions', 'seed', 'tolerance']);
-  return { repetitions, seed, tolerance };
+  refuseOthers(input, 'input', requestInputFields);
+  return requestInputOf(input as unknown as RequestInput);
 }
 
 /** @throws InvalidInputError when there are too many for an inline Map */
@@ -107,16 +110,16 @@ export function refuseTooManyPairs(repetitions: number): void {
 /** The plan as a list for the Map. Blocks are handed out whole while anything of them is missing. */
 export function assignmentsOf(
   { run, missing }: RunPlan,
-  rangeSize: number | undefined,
+  blockSize: number | undefined,
 ): Assignments {
   const { id: runId, seed, repetitions } = run;
-  if (rangeSize === undefined) {
+  if (blockSize === undefined) {
     const pairs = Array.from(iterationsOf(missing), (iterationId) => ({ runId, iterationId }));
     return { runId, seed, pairs };
   }
-  const size = Math.max(rangeSize, blockSizeFor(repetitions, mostBlocks));
+  const size = Math.max(blockSize, blockSizeFor(repetitions, mostBlocks));
   const blocks = Array.from(blocksOf({ run, missing }, size), (block) => ({ runId, ...block }));
-  return { runId, seed, ranges: blocks };
+  return { runId, seed, blocks };
 }
 
 /** @throws InvalidInputError unless it is a pair or a block */
@@ -127,24 +130,29 @@ export function parseAssignment(event: unknown): Block {
     refuseOthers(item, 'pair', ['runId', 'iterationId']);
     return { runId, first: IterationId.parse(item.iterationId), count: 1 };
   }
-  refuseOthers(item, 'range', ['runId', 'first', 'count']);
+  refuseOthers(item, 'block', ['runId', 'first', 'count']);
   return { runId, ...IterationRange.parse(item) };
 }
+
+/** Where a Catch of the state machine puts the error beside the assignment, as `{Error, Cause}`. */
+export const caughtField = 'error';
 
 /** An assignment whose function was lost. */
 export interface LostAssignment {
   readonly assignment: Block;
   /** The pair or the block as it was handed out. */
   readonly item: object;
-  /** As the state machine's Catch puts it beside the assignment. */
+  /** As it was caught. */
   readonly error: Error;
 }
 
 /** @throws InvalidInputError unless it is a pair or a block with `error: {Error, Cause}` */
 export function parseLostAssignment(event: unknown): LostAssignment {
-  const { error: caught, ...item } = objectOf(event, 'event');
-  const { Error: name, Cause: cause } = objectOf(caught, 'error');
-  if (typeof name !== 'string') throw new InvalidInputError('error', '{Error, Cause}', caught);
+  const { [caughtField]: caught, ...item } = objectOf(event, 'event');
+  const { Error: name, Cause: cause } = objectOf(caught, caughtField);
+  if (typeof name !== 'string') {
+    throw new InvalidInputError(caughtField, '{Error, Cause}', caught);
+  }
   const message = typeof cause === 'string' && cause !== '' ? cause : 'no cause was given';
   return {
     assignment: parseAssignment(item),
@@ -161,9 +169,9 @@ export function parseProcessed(event: unknown): RunId {
   if (Array.isArray(event)) return runOf(event);
   const processed = objectOf(event, 'event');
   const runId = RunId.parse(processed.runId);
-  const list = processed.pairs ?? processed.ranges;
+  const list = processed.pairs ?? processed.blocks;
   if (!Array.isArray(list)) {
-    throw new InvalidInputError('event', 'a list of pairs or ranges, with their run id', event);
+    throw new InvalidInputError('event', 'a list of pairs or blocks, with their run id', event);
   }
   if (list.length > 0 && runOf(list) !== runId) {
     throw new InvalidInputError('run id', `that of the list, ${runOf(list)}`, runId);
@@ -175,7 +183,7 @@ function runOf(list: readonly unknown[]): RunId {
   const ids = new Set(list.map((item) => parseAssignment(item).runId));
   const [runId] = ids;
   if (runId === undefined || ids.size > 1) {
-    throw new InvalidInputError('list', 'pairs or ranges of one run', `those of ${ids.size} runs`);
+    throw new InvalidInputError('list', 'pairs or blocks of one run', `those of ${ids.size} runs`);
   }
   return runId;
 }

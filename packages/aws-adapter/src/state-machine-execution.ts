@@ -8,7 +8,7 @@ import {
   type HistoryEvent,
   type SFNClient,
 } from '@aws-sdk/client-sfn';
-import { messageOf, RunId, StepFailedError, nameOf } from '@stepcompute/core';
+import { messageOf, nameOf, RunId, StepFailedError } from '@stepcompute/core';
 
 /** Where and why an execution failed. */
 export interface ExecutionFailure {
@@ -23,13 +23,17 @@ export interface ExecutionFailure {
 const historyPage = 1000;
 
 /** One execution of the state machine, as Step Functions tells of it. */
-export class Execution {
+export class StateMachineExecution {
   #runId: RunId | undefined;
 
   constructor(
     private readonly client: SFNClient,
     readonly arn: string,
   ) {}
+
+  get name(): string {
+    return this.arn.slice(this.arn.lastIndexOf(':') + 1);
+  }
 
   describe(): Promise<DescribeExecutionCommandOutput> {
     return this.#describe(this.arn);
@@ -47,7 +51,7 @@ export class Execution {
     await ask('StopExecution', () => this.client.send(command));
   }
 
-  /** What its failure was in the end: that of the first child to fail where a Map gathers them. */
+  /** Its failure, which is that of the first child to fail where a Map gathers them. */
   async failure(): Promise<ExecutionFailure> {
     const child = await this.#failedChild();
     const { error, cause, status } = await this.#describe(child ?? this.arn);

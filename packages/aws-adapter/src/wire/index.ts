@@ -1,0 +1,33 @@
+// The functions, the constructs that deploy them and whoever calls them agree on these names and shapes.
+export { variables, type DatabaseNames, type Environment, type Variables } from './environment.js';
+export { handlerModule, handlerNames, simulationModule, type HandlerName } from './handlers.js';
+export {
+  assignmentsOf,
+  caughtField,
+  mostPairs,
+  parseAssignment,
+  parseLostAssignment,
+  parseProcessed,
+  parseRetrieveRunIdEvent,
+  refuseTooManyPairs,
+  type Assignments,
+  type Block,
+  type LostAssignment,
+  type Pair,
+  type RetrieveRunIdEvent,
+  type RetrieveRunIdInput,
+} from './messages.js';
+export {
+  changeFields,
+  changeInputOf,
+  deployedFields,
+  requestFields,
+  requestInputOf,
+  requestOf,
+  type BesideInput,
+  type ChangeInput,
+  type Deployed,
+  type FieldsBy,
+  type RequestInput,
+} from './request-fields.js';
+export { toldErrors } from './told-errors.js';

@@ -1,0 +1,182 @@
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { averageOf, IterationId, type Progress, type RunId, type Stores } from '@stepcompute/core';
+import { parseRunRequest } from '@stepcompute/core/adapters';
+import { expectedValues } from '@stepcompute/core/testing';
+import { inMemoryStores, VirtualClock } from '@stepcompute/inmemory-adapter';
+import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
+
+const machineArn = 'arn:aws:states:us-east-1:123456789012:stateMachine:Scripted';
+
+/** One command as the SDK sends it. */
+interface Command {
+  readonly constructor: { readonly name: string };
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
+/** Step Functions with a single execution, which is as it is told to be at each look. */
+class ScriptedClient extends SFNClient {
+  readonly sent: Command[] = [];
+
+  /** @param onDescribe answers how the execution is, and does meanwhile what its functions would have done */
+  constructor(
+    private readonly runId: RunId,
+    private readonly onDescribe: (look: number) => Promise<string> | string,
+  ) {
+    super({ region: 'us-east-1' });
+  }
+
+  override async send(command: unknown): Promise<never> {
+    const sent = command as Command;
+    this.sent.push(sent);
+    switch (sent.constructor.name) {
+      case 'DescribeExecutionCommand':
+        return { status: await this.onDescribe(this.countOf('DescribeExecutionCommand')) } as never;
+      case 'GetExecutionHistoryCommand':
+        return {
+          events: [
+            {
+              id: 1,
+              previousEventId: 0,
+              type: 'TaskStateExited',
+              stateExitedEventDetails: { output: JSON.stringify({ runId: this.runId }) },
+            },
+          ],
+        } as never;
+      default:
+        return {} as never;
+    }
+  }
+
+  countOf(name: string): number {
+    return this.sent.filter(({ constructor }) => constructor.name === name).length;
+  }
+}
+
+const repetitions = 100;
+const values = expectedValues(42, repetitions).map((value, index) => ({
+  iterationId: IterationId.parse(index),
+  value,
+}));
+
+async function newRun(stores: Stores): Promise<RunId> {
+  const { id } = await stores.runs.allocate(parseRunRequest({ repetitions, seed: 42 }));
+  return id;
+}
+
+async function complete({ runs, values: kept, averages }: Stores, id: RunId): Promise<void> {
+  await kept.write(id, values);
+  await averages.save(id, await kept.average(id));
+  await runs.finish(await runs.get(id), 'completed');
+}
+
+function orchestratorOf(
+  client: SFNClient,
+  stores: Stores,
+  pollMs?: number,
+): StepFunctionsOrchestrator {
+  const clock = new VirtualClock();
+  return new StepFunctionsOrchestrator({
+    client,
+    stateMachineArn: machineArn,
+    stores,
+    clock,
+    pollMs,
+  });
+}
+
+const average = averageOf(values.map(({ value }) => value));
+
+it('a complete run is resumed without an execution, from what is stored', async () => {
+  const stores = inMemoryStores();
+  const id = await newRun(stores);
+  await complete(stores, id);
+  const client = new ScriptedClient(id, () => 'SUCCEEDED');
+  const reports: Progress[] = [];
+  const result = await orchestratorOf(client, stores).resume(
+    id,
+    { delayMs: 600_000 },
+    { onProgress: (progress) => reports.push(progress) },
+  );
+  expect(result).toMatchObject({ average, ledger: { completed: repetitions, missing: 0 } });
+  expect(reports).toMatchObject([{ completed: repetitions, remainingMs: 0 }]);
+  expect(client.sent).toEqual([]);
+  // A change is the first step's to make.
+  await orchestratorOf(client, stores).resume(id, { tolerance: 1 });
+  expect(client.countOf('StartExecutionCommand')).toBe(1);
+});
+
+it('each look at a run asks for what has come since the one before, and no more', async () => {
+  const stores = inMemoryStores();
+  const id = await newRun(stores);
+  const asked: number[] = [];
+  const watched: Stores = {
+    ...stores,
+    values: Object.assign(Object.create(stores.values) as Stores['values'], {
+      missing: (...[run, within]: Parameters<Stores['values']['missing']>) => {
+        asked.push((within ?? []).reduce((sum, { count }) => sum + count, 0));
+        return stores.values.missing(run, within);
+      },
+    }),
+  };
+  const client = new ScriptedClient(id, async (look) => {
+    await stores.values.write(id, values.slice(0, 30 * look));
+    if (look < 4) return 'RUNNING';
+    await complete(stores, id);
+    return 'SUCCEEDED';
+  });
+  const completed: number[] = [];
+  const result = await orchestratorOf(client, watched).run(
+    { repetitions, seed: 42 },
+    { onProgress: (progress) => completed.push(progress.completed) },
+  );
+  expect(result.average).toEqual(average);
+  expect(completed).toEqual([30, 60, 90, 100]);
+  expect(asked).toEqual([100, 70, 40]);
+});
+
+it('a look is 30 days after the one before when it is told to be', async () => {
+  const stores = inMemoryStores();
+  const id = await newRun(stores);
+  const client = new ScriptedClient(id, async (look) => {
+    if (look < 13) return 'RUNNING';
+    await complete(stores, id);
+    return 'SUCCEEDED';
+  });
+  const elapsed: number[] = [];
+  await orchestratorOf(client, stores, 30 * 86_400_000).run(
+    { repetitions, seed: 42 },
+    { onProgress: ({ elapsedMs }) => elapsed.push(elapsedMs / 86_400_000) },
+  );
+  expect(elapsed.at(-1)).toBe(360);
+});
+
+it.each([
+  ['cancelled', 'enough', 'CancelledError'],
+  ['failed', undefined, 'StepFailedError'],
+] as const)('records that a run has %s', async (status, reason, name) => {
+  const stores = inMemoryStores();
+  const id = await newRun(stores);
+  const stopping = new AbortController();
+  const client = new ScriptedClient(id, (look) => {
+    if (look === 1) return 'RUNNING';
+    if (look === 2 && reason !== undefined) stopping.abort(reason);
+    return look === 2 ? 'RUNNING' : reason === undefined ? 'TIMED_OUT' : 'ABORTED';
+  });
+  await expect(
+    orchestratorOf(client, stores).run({ repetitions, seed: 42 }, { signal: stopping.signal }),
+  ).rejects.toMatchObject({ name });
+  expect((await stores.runs.get(id)).status).toBe(status);
+  expect(client.countOf('StopExecutionCommand')).toBe(reason === undefined ? 0 : 1);
+});
+
+it.each([{ pollMs: -1 }, { pollMs: NaN }, { delayMs: 1e12 }])('refuses %j', (spans) => {
+  expect(
+    () =>
+      new StepFunctionsOrchestrator({
+        client: new SFNClient({ region: 'us-east-1' }),
+        stateMachineArn: machineArn,
+        stores: inMemoryStores(),
+        ...spans,
+      }),
+  ).toThrow(/milliseconds from 0 to/);
+});
