@@ -2,6 +2,7 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { testChaos } from '@stepcompute/core/testing';
 import { InProcessOrchestrator, SystemClock, VirtualClock } from '@stepcompute/inmemory-adapter';
 import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
+import { times } from '../../../testing/exhaustive.js';
 import { deploy, type Deployment } from './deployment.js';
 
 describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode) => {
@@ -10,7 +11,7 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
     deployment = await deploy({
       mode,
       simulation: 'oracle',
-      context: { rangeSize: '20' },
+      context: { concurrency: '1', rangeSize: '5' },
       faults: { rate: 0.05, crashes: 0.005, seed: 1 },
     });
   });
@@ -42,7 +43,7 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
         ),
       isExpected: ({ message }) => message.includes('Runtime.ExitError'),
     },
-    { schedules: 4 },
+    { schedules: times(1, 4) },
   );
 
   if (mode === 'inline') {
@@ -54,7 +55,7 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
         orchestrator: (parts) => new InProcessOrchestrator(parts),
         clock: () => new VirtualClock(),
       },
-      { schedules: 10, seed: 2 },
+      { schedules: times(2, 10), seed: 2 },
     );
   }
 });
