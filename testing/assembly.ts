@@ -11,22 +11,34 @@ export interface TestAssembly {
 
 const root = resolve(__dirname, '..');
 
+export interface SynthesisOptions {
+  /** A CDK app. Default: the product's own. */
+  readonly app?: string | undefined;
+  /** Whether CDK validates the templates, which takes as long as all the rest. Default: false. */
+  readonly validated?: boolean;
+}
+
 /**
- * The cloud assembly of a CDK app, ours unless told otherwise, with this context, in a folder of its
- * own. Each is synthesized once for all test files, and copied.
+ * The cloud assembly of an app with this context, in a folder of its own. Each is synthesized once for
+ * all test files, and copied.
  */
 export function synthesize(
-  context: Readonly<Record<string, string>> = {},
-  app = join(root, 'packages/infra/dist/app.js'),
+  context: Readonly<Record<string, string>>,
+  { app = join(root, 'packages/infra/dist/app.js'), validated = false }: SynthesisOptions = {},
 ): TestAssembly {
   const { STEPCOMPUTE_TEST_FOLDER: shared = '' } = process.env;
-  const key = createHash('sha256').update(JSON.stringify([app, context])).digest('hex');
-  const original = join(shared, key);
+  const identity = JSON.stringify([app, validated, context]);
+  const original = join(shared, createHash('sha256').update(identity).digest('hex'));
   if (!existsSync(original)) {
     const made = mkdtempSync(join(shared, 'making-'));
     execFileSync(process.execPath, [app], {
       cwd: root,
-      env: { ...process.env, ...unvalidated, CDK_OUTDIR: made, CDK_CONTEXT_JSON: JSON.stringify(context) },
+      env: {
+        ...process.env,
+        ...(!validated && unvalidated),
+        CDK_OUTDIR: made,
+        CDK_CONTEXT_JSON: JSON.stringify(context),
+      },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     try {
@@ -41,5 +53,5 @@ export function synthesize(
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** Leaves CDK's own validation of templates out of a synthesis: the stack's test has it, and it takes half of the time. */
+/** The environment of a synthesis in which CDK does not validate the templates. */
 export const unvalidated = { CDK_VALIDATION: 'false' };

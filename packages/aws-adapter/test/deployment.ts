@@ -48,7 +48,7 @@ export async function deploy({
   const generator = join(__dirname, 'simulations/chosen.ts');
   const assembly = synthesize(
     { mode, ...(simulation !== undefined && { generator }), ...context },
-    app && join(__dirname, 'apps', app),
+    { app: app && join(__dirname, 'apps', app) },
   );
   if (simulation !== undefined) writeFileSync(join(assembly.folder, 'simulation'), simulation);
   // A database on a server is there at once; an embedded one costs seconds of the processor.

@@ -4,6 +4,7 @@ import type { Stores } from '@stepcompute/core';
 import { InProcessOrchestrator } from '../src/in-process-orchestrator.js';
 import { inMemoryStores } from '../src/inmemory-stores.js';
 import { VirtualClock } from '../src/virtual-clock.js';
+import { times } from '../../../testing/exhaustive.js';
 
 /** Processes that come and go around stores in memory, as if that were another machine. */
 function subjectOver(stores: Stores): ChaosSubject {
@@ -15,7 +16,7 @@ function subjectOver(stores: Stores): ChaosSubject {
   };
 }
 
-testChaos({ describe, it }, subjectOver(inMemoryStores()), { schedules: 200 });
+testChaos({ describe, it }, subjectOver(inMemoryStores()), { schedules: times(50, 200) });
 
 describe('the oracle', () => {
   it.each(plantedBugs)('finds stores whose bug $name', async ({ plant, foundBy }) => {
