@@ -11,7 +11,7 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
     deployment = await deploy({
       mode,
       simulation: 'oracle',
-      context: { concurrency: '1', rangeSize: '5' },
+      context: { rangeSize: '5' },
       faults: { rate: 0.05, crashes: 0.005, seed: 1 },
     });
   });

@@ -388,7 +388,7 @@ describe('with the faults of AWS', () => {
       mode,
       faults: { rate: 0.2, seed: 3 },
       simulation: 'uniform',
-      context: { concurrency: '1', rangeSize: '5' },
+      context: { rangeSize: '5' },
     });
     try {
       const { ledger, average } = await faulty.orchestrator.run({ repetitions, seed: 42 });
@@ -443,8 +443,7 @@ describe.each(['inline', 'distributed'] as const)(
   (mode) => {
     let deadly: Deployment;
     beforeAll(async () => {
-      const context = { concurrency: '1', rangeSize: '5' };
-      deadly = await deploy({ mode, simulation: 'deadly', context });
+      deadly = await deploy({ mode, simulation: 'deadly', context: { rangeSize: '5' } });
     });
     afterAll(() => deadly.close());
 
