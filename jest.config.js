@@ -10,7 +10,10 @@ module.exports = {
   },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   testMatch: ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/examples/*/test/**/*.test.ts'],
-  globalSetup: '<rootDir>/testing/postgres/start.js',
-  globalTeardown: '<rootDir>/testing/postgres/stop.js',
-  testTimeout: 60_000,
+  globalSetup: '<rootDir>/testing/start.js',
+  globalTeardown: '<rootDir>/testing/stop.js',
+  // A guard against a test that hangs, never a measure of its speed: machines are busy.
+  testTimeout: 600_000,
+  // The tests wait for processes of their own as much as they compute.
+  maxWorkers: '100%',
 };

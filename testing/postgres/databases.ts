@@ -4,8 +4,10 @@ import pg from 'pg';
 /** The server's URL, or undefined where no PostgreSQL is at hand. */
 const serverUrl = process.env.STEPCOMPUTE_TEST_POSTGRES_URL;
 
+export const hasPostgres = serverUrl !== undefined;
+
 /** `describe` where there is a real PostgreSQL, `describe.skip` where there is none. */
-export const describeOnPostgres = serverUrl === undefined ? describe.skip : describe;
+export const describeOnPostgres = hasPostgres ? describe : describe.skip;
 
 export interface TestDatabase {
   readonly url: string;

@@ -3,6 +3,7 @@ import { testChaos } from '@stepcompute/chaos';
 import { InProcessOrchestrator, SystemClock } from '@stepcompute/core';
 import { VirtualClock } from '@stepcompute/inmemory-adapter';
 import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
+import { times } from '../../../testing/exhaustive.js';
 import { deploy, type Deployment } from './deployment.js';
 
 describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode) => {
@@ -11,7 +12,7 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
     deployment = await deploy({
       mode,
       simulation: 'oracle',
-      context: { blockSize: '20' },
+      context: { blockSize: '5' },
       faults: { rate: 0.05, crashes: 0.005, seed: 1 },
     });
   });
@@ -43,7 +44,7 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
         ),
       isExpected: ({ message }) => message.includes('Runtime.ExitError'),
     },
-    { schedules: 4 },
+    { schedules: times(1, 4) },
   );
 
   if (mode === 'inline') {
@@ -55,7 +56,7 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
         orchestrator: (parts) => new InProcessOrchestrator(parts),
         clock: () => new VirtualClock(),
       },
-      { schedules: 10, seed: 2 },
+      { schedules: times(2, 10), seed: 2 },
     );
   }
 });

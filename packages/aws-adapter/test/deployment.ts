@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { RDSDataClient } from '@aws-sdk/client-rds-data';
@@ -6,14 +7,16 @@ import { Rehearsal, type ClusterDefinition, type FaultProps } from '@stepcompute
 import { typeOrmStores } from '@stepcompute/sql-store';
 import type { DataSource } from 'typeorm';
 import { synthesize } from '../../../testing/assembly.js';
+import { createDatabase, hasPostgres } from '../../../testing/postgres/databases.js';
 import { openDataApi } from '../src/open-data-api.js';
 import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
+import type { SimulationName } from './simulations/chosen.js';
 import { variables } from '../src/wire/index.js';
 
 export interface DeploymentProps {
   readonly mode: 'inline' | 'distributed';
-  /** A module in the folder of simulations. Default: the built-in one. */
-  readonly simulation?: string;
+  /** Default: the built-in one. */
+  readonly simulation?: SimulationName;
   readonly context?: Readonly<Record<string, string>>;
   readonly faults?: FaultProps;
   /** A CDK app in the folder of apps. Default: the product's own. */
@@ -42,13 +45,18 @@ export async function deploy({
   onLog,
   app,
 }: DeploymentProps): Promise<Deployment> {
-  const generator = simulation && join(__dirname, 'simulations', `${simulation}.ts`);
+  const generator = join(__dirname, 'simulations/chosen.ts');
   const assembly = synthesize(
-    { mode, ...(generator !== undefined && { generator }), ...context },
-    app && join(__dirname, 'apps', app),
+    { mode, ...(simulation !== undefined && { generator }), ...context },
+    { app: app && join(__dirname, 'apps', app) },
   );
+  if (simulation !== undefined) writeFileSync(join(assembly.folder, 'simulation'), simulation);
+  // A database on a server is there at once; an embedded one costs seconds of the processor.
+  const database = hasPostgres && app === undefined ? await createDatabase() : undefined;
   const rehearsal = await Rehearsal.start({
     assembly: assembly.folder,
+    database: database && withPassword(database.url),
+    mostInstances: 2,
     timeScale: 60_000,
     scaledVariables: [variables.delay.name],
     faults,
@@ -85,7 +93,15 @@ export async function deploy({
     assembly: assembly.folder,
     close: async () => {
       await rehearsal.close();
+      await database?.drop();
       assembly.remove();
     },
   };
+}
+
+/** The rehearsal keeps the password as a secret, which may not be empty. */
+function withPassword(text: string): string {
+  const url = new URL(text);
+  if (url.password === '') url.password = 'unused';
+  return url.href;
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeExecutionCommand, RedriveExecutionCommand } from '@aws-sdk/client-sfn';
@@ -9,6 +9,7 @@ import { Container } from 'inversify';
 import { typeOrmStores } from '@stepcompute/sql-store';
 import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
 import { stepFunctionsModule } from '../src/inversify.js';
+import { times } from '../../../testing/exhaustive.js';
 import { deploy, type Deployment } from './deployment.js';
 
 type Step = 'RetrieveRunId' | 'WriteToDb' | 'RecordFailure' | 'AggregateAndStoreValue' | 'Migrate';
@@ -203,7 +204,7 @@ it.each([
   ],
 ])('a function without %s says so', async (variable, environment) => {
   const before = { ...process.env };
-  Object.assign(process.env, environment);
+  Object.assign(process.env, environment, { POWERTOOLS_LOG_LEVEL: 'SILENT' });
   try {
     const { handler } = await import('../src/handlers/aggregate-and-store-value.js');
     const context = { awsRequestId: 'r', functionName: 'f' } as never;
@@ -331,50 +332,40 @@ describe('whatever a function is called with', () => {
   );
 });
 
-describe.each(['inline', 'distributed'] as const)('a run that failed, %s', (mode) => {
-  it('is continued under its key by another execution, which does what is missing', async () => {
-    const flaky = await deploy({
-      mode,
-      simulation: 'flaky',
-      context: { concurrency: '1', blockSize: '2' },
-    });
-    try {
-      const request = { repetitions: 10, seed: 42, idempotencyKey: 'k' };
-      const failed = await flaky.orchestrator.run(request).catch((error: unknown) => error);
-      expect(failed).toMatchObject({ name: 'IterationFailedError', iterationId: 5 });
-      writeFileSync(join(flaky.assembly, 'mended'), '');
-      const { run, average } = await flaky.orchestrator.run(request);
-      expect(run.id).toBe((failed as { runId: number }).runId);
-      expect(average).toEqual(expectedAverage(42, 10));
-      expect(await flaky.orchestrator.run(request)).toMatchObject({ run, average });
-    } finally {
-      await flaky.close();
-    }
+describe.each(['inline', 'distributed'] as const)('a simulation that is mended, %s', (mode) => {
+  let flaky: Deployment;
+  let mended: string;
+  beforeAll(async () => {
+    const context = { concurrency: '1', blockSize: '5' };
+    flaky = await deploy({ mode, simulation: 'flaky', context });
+    mended = join(flaky.assembly, 'mended');
   });
-});
+  beforeEach(() => rmSync(mended, { force: true }));
+  afterAll(() => flaky.close());
 
-describe.each(['inline', 'distributed'] as const)('an execution that failed, %s', (mode) => {
-  it('is redriven to its end, with the same bits', async () => {
-    const flaky = await deploy({
-      mode,
-      simulation: 'flaky',
-      context: { concurrency: '1', blockSize: '2' },
-    });
-    try {
-      const request = { repetitions: 10, seed: 42, idempotencyKey: 'redriven' };
-      await expect(flaky.orchestrator.run(request)).rejects.toMatchObject({ iterationId: 5 });
-      writeFileSync(join(flaky.assembly, 'mended'), '');
-      const executionArn = `${flaky.stateMachineArn.replace(':stateMachine:', ':execution:')}:redriven`;
-      await flaky.sfn.send(new RedriveExecutionCommand({ executionArn }));
-      // Whoever asks again meets the execution that has been redriven.
-      const { average, ledger } = await flaky.orchestrator.run(request);
-      expect(average).toEqual(expectedAverage(42, 10));
-      expect(ledger).toEqual({ requested: 10, completed: 10, failed: 0, missing: 0 });
-      const { redriveCount } = await flaky.sfn.send(new DescribeExecutionCommand({ executionArn }));
-      expect(redriveCount).toBe(1);
-    } finally {
-      await flaky.close();
-    }
+  it('has its run continued under its key by another execution, which does what is missing', async () => {
+    const request = { repetitions: 10, seed: 42, idempotencyKey: 'continued' };
+    const failed = await flaky.orchestrator.run(request).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ name: 'IterationFailedError', iterationId: 5 });
+    writeFileSync(mended, '');
+    const { run, average } = await flaky.orchestrator.run(request);
+    expect(run.id).toBe((failed as { runId: number }).runId);
+    expect(average).toEqual(expectedAverage(42, 10));
+    expect(await flaky.orchestrator.run(request)).toMatchObject({ run, average });
+  });
+
+  it('has its execution redriven to its end, with the same bits', async () => {
+    const request = { repetitions: 10, seed: 42, idempotencyKey: 'redriven' };
+    await expect(flaky.orchestrator.run(request)).rejects.toMatchObject({ iterationId: 5 });
+    writeFileSync(mended, '');
+    const executionArn = `${flaky.stateMachineArn.replace(':stateMachine:', ':execution:')}:redriven`;
+    await flaky.sfn.send(new RedriveExecutionCommand({ executionArn }));
+    // Whoever asks again meets the execution that has been redriven.
+    const { average, ledger } = await flaky.orchestrator.run(request);
+    expect(average).toEqual(expectedAverage(42, 10));
+    expect(ledger).toEqual({ requested: 10, completed: 10, failed: 0, missing: 0 });
+    const { redriveCount } = await flaky.sfn.send(new DescribeExecutionCommand({ executionArn }));
+    expect(redriveCount).toBe(1);
   });
 });
 
@@ -392,15 +383,17 @@ it('averages go to another database where the deployment has one', async () => {
 
 describe('with the faults of AWS', () => {
   it.each(['inline', 'distributed'] as const)('a run ends with the same bits, %s', async (mode) => {
+    const repetitions = times(60, 200);
     const faulty = await deploy({
       mode,
       faults: { rate: 0.2, seed: 3 },
-      context: { blockSize: '20' },
+      simulation: 'uniform',
+      context: { blockSize: '5' },
     });
     try {
-      const { ledger, average } = await faulty.orchestrator.run({ repetitions: 200, seed: 42 });
-      expect(average).toEqual(expectedAverage(42, 200));
-      expect(ledger.completed).toBe(200);
+      const { ledger, average } = await faulty.orchestrator.run({ repetitions, seed: 42 });
+      expect(average).toEqual(expectedAverage(42, repetitions));
+      expect(ledger.completed).toBe(repetitions);
       expect(Object.keys(faulty.rehearsal.costs().faults).length).toBeGreaterThan(3);
       expect(faulty.rehearsal.openTransactions).toBe(0);
       const rows = await faulty.dataSource.query<object[]>(

@@ -109,7 +109,8 @@ describe('in a fresh folder', () => {
 
   it('records a run as failed whose generator never settles', async () => {
     writeFileSync(join(folder, 'stuck.mjs'), 'export default () => new Promise(() => {});');
-    const outcome = await run('run', '-n', '5', '--generator', 'stuck.mjs', '--json');
+    const stuck = ['--generator', 'stuck.mjs', '--db', 'memory'];
+    const outcome = await run('run', '-n', '5', ...stuck, '--json');
     expect(outcome.code).toBe(3);
     expect(lastLine(outcome)).toMatchObject({ status: 'failed', completed: 0, missing: 5 });
   });

@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import fc from 'fast-check';
+import { inOneProcess } from './support.js';
 
 const secret = 'hunter2-swordfish';
 
@@ -61,17 +61,7 @@ describe('whatever is typed', () => {
       writeFileSync(join(folder, 'simulation.mjs'), 'export default () => 1;');
       const first = ['run', '-n', '3', '--seed', '1', '--db', 'folder'];
       const lines = [first, ...fc.sample(commandLine, { numRuns: 300, seed: 1 })];
-      const runner = resolve(__dirname, 'arguments-runner.mjs');
-      const output = execFileSync(process.execPath, [runner], {
-        cwd: folder,
-        env: { ...process.env, NODE_OPTIONS: '', STEPCOMPUTE_DB: 'folder' },
-        input: JSON.stringify(lines),
-        maxBuffer: 2 ** 28,
-        timeout: 100_000,
-        killSignal: 'SIGKILL',
-        encoding: 'utf8',
-      });
-      const outcomes = JSON.parse(output) as { args: string[]; code: number; output: string }[];
+      const outcomes = inOneProcess(folder, lines);
       expect(outcomes).toHaveLength(lines.length);
       for (const { args, code, output: said } of outcomes) {
         // 1 would be a bug; 130 an interruption, which there was none of.

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { averageOf } from '@stepcompute/core';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
-import { lastLine, stepcompute, type Outcome } from './support.js';
+import { isExhaustive } from '../../../testing/exhaustive.js';
+import { inOneProcess, lastLine, stepcompute, type Outcome } from './support.js';
 
 let folder: string;
 beforeAll(() => {
@@ -122,7 +123,7 @@ describe('a run with failures', () => {
 
   it('refuses what can not be, and changes nothing', async () => {
     const before = (await run('show', '2', '--json')).stdout;
-    for (const [code, ...args] of [
+    const refused = [
       [2, 'extend', '2', '--to', '499'],
       [2, 'extend', '2', '--to', 'all'],
       [2, 'extend', '2'],
@@ -135,11 +136,13 @@ describe('a run with failures', () => {
       [4, 'failures', '99'],
       [2, 'resume', '2', '--db', 'memory'],
       [5, 'resume', '2', '--db', 'elsewhere'],
-    ] as const) {
-      const outcome = await run(...args);
-      expect([outcome.code, args]).toEqual([code, args]);
-      expect(outcome.stderr).not.toBe('');
-    }
+    ] as const;
+    const endings = inOneProcess(
+      folder,
+      refused.map(([, ...args]) => args),
+    );
+    expect(endings.map(({ code, args }) => [code, ...args])).toEqual(refused);
+    for (const { output } of endings) expect(output).not.toBe('');
     expect((await run('show', '2', '--json')).stdout).toBe(before);
   });
 });
@@ -163,14 +166,14 @@ it('tries iterations again after the errors that are named', async () => {
 });
 
 it('resumes a run whose process was killed, as often as that happens, to the same bits', async () => {
-  // Kills its own process when it is called for the 700th time, until it has done so three times.
+  // Kills its own process when it is called for the 700th time, until it has done so twice.
   writeFileSync(
     join(folder, 'deadly.mjs'),
     `import { existsSync, writeFileSync } from 'node:fs';
      let calls = 0;
      export default ({ random }) => {
        calls += 1;
-       const marker = ['killed-1', 'killed-2', 'killed-3'].find((file) => !existsSync(file));
+       const marker = ['killed-1', 'killed-2'].find((file) => !existsSync(file));
        if (calls === 700 && marker !== undefined) {
          writeFileSync(marker, '');
          process.kill(process.pid, 'SIGKILL');
@@ -183,7 +186,7 @@ it('resumes a run whose process was killed, as often as that happens, to the sam
   const killed = await run(...begin, '--generator', 'deadly.mjs', ...args);
   expect(killed.code).toBeNull();
   let before = 0;
-  for (const code of [null, null, 0]) {
+  for (const code of [null, 0]) {
     const ledger = lastLine(await run('show', '1', '--json', '--db', 'killed'));
     const { completed, failed, missing } = ledger as Record<
       'completed' | 'failed' | 'missing',
@@ -205,18 +208,20 @@ it('resumes a run whose process was killed, as often as that happens, to the sam
   }
 });
 
-it('says that the disk takes no more, keeps what is stored, and goes on when it does', async () => {
-  const args = ['-n', '500000', '--seed', '42', '--db', 'full', '--json'];
-  // No file may grow beyond this: the table of values needs more. A disk that is full looks alike.
-  const full = await stepcompute(folder, ['run', ...args], { fileLimitKilobytes: 17_000 });
-  expect(full.code).toBe(5);
-  expect(lastLine(full)).toMatchObject({ error: { code: 'PERSISTENCE' } });
-  const shown = await run('show', '1', '--json', '--db', 'full');
-  const { completed, failed, missing } = lastLine(shown) as Record<string, number>;
-  expect((completed ?? NaN) + (failed ?? NaN) + (missing ?? NaN)).toBe(500_000);
-  const resumed = await run('resume', '1', '--json', '--db', 'full');
-  expect(lastLine(resumed)).toMatchObject({
-    completed: 500_000,
-    average: expectedAverage(42, 500_000).mean,
+if (isExhaustive) {
+  it('says that the disk takes no more, keeps what is stored, and goes on when it does', async () => {
+    const args = ['-n', '500000', '--seed', '42', '--db', 'full', '--json'];
+    // No file may grow beyond this: the table of values needs more. A disk that is full looks alike.
+    const full = await stepcompute(folder, ['run', ...args], { fileLimitKilobytes: 17_000 });
+    expect(full.code).toBe(5);
+    expect(lastLine(full)).toMatchObject({ error: { code: 'PERSISTENCE' } });
+    const shown = await run('show', '1', '--json', '--db', 'full');
+    const { completed, failed, missing } = lastLine(shown) as Record<string, number>;
+    expect((completed ?? NaN) + (failed ?? NaN) + (missing ?? NaN)).toBe(500_000);
+    const resumed = await run('resume', '1', '--json', '--db', 'full');
+    expect(lastLine(resumed)).toMatchObject({
+      completed: 500_000,
+      average: expectedAverage(42, 500_000).mean,
+    });
   });
-});
+}

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 
@@ -51,6 +51,25 @@ export function stepcompute(
     child.once('error', fail);
     child.once('close', (code) => done({ code, stdout, stderr }));
   });
+}
+
+/** How a command line went; `output` is what it wrote to both of its streams. */
+export interface Ending {
+  readonly args: readonly string[];
+  readonly code: number;
+  readonly output: string;
+}
+
+/** Runs command lines one after the other in one process, which starts once. */
+export function inOneProcess(folder: string, lines: readonly (readonly string[])[]): Ending[] {
+  const answer = execFileSync(process.execPath, [resolve(__dirname, 'arguments-runner.mjs')], {
+    cwd: folder,
+    env: { ...process.env, NODE_OPTIONS: '', STEPCOMPUTE_DB: '.stepcompute' },
+    input: JSON.stringify(lines),
+    maxBuffer: 2 ** 28,
+    encoding: 'utf8',
+  });
+  return JSON.parse(answer) as Ending[];
 }
 
 /** The JSON object on the last line. */

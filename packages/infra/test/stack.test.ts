@@ -9,7 +9,7 @@ import { Template as SynthesizedTemplate } from 'aws-cdk-lib/assertions';
 import { mostPairs, toldErrors } from '@stepcompute/aws-adapter/wire';
 import { StepCompute } from '@stepcompute/infra';
 import { readCloudAssembly } from '@stepcompute/rehearsal';
-import { synthesize, type TestAssembly } from '../../../testing/assembly.js';
+import { synthesize, type SynthesisOptions, type TestAssembly } from '../../../testing/assembly.js';
 
 interface Template {
   readonly Resources: Readonly<
@@ -31,12 +31,15 @@ afterAll(() => {
   for (const { remove } of assemblies) remove();
 });
 
-function synthesized(context: Readonly<Record<string, string>>): {
+function synthesized(
+  context: Readonly<Record<string, string>>,
+  options?: SynthesisOptions,
+): {
   readonly folder: string;
   readonly template: Template;
   readonly definition: Definition;
 } {
-  const assembly = synthesize(context);
+  const assembly = synthesize(context, options);
   assemblies.push(assembly);
   const { folder } = assembly;
   const template = JSON.parse(
@@ -71,7 +74,7 @@ function ofType(template: Template, type: string): [string, Readonly<Record<stri
 describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
   let made: ReturnType<typeof synthesized>;
   beforeAll(() => {
-    made = synthesized({ mode });
+    made = synthesized({ mode }, { validated: true });
   });
 
   it('has a valid state machine: the source document’s states, one after the other', () => {
@@ -396,7 +399,7 @@ describe('the construct’s properties', () => {
   });
 
   it('leave out TypeORM’s drivers for other databases, and say so where one is used', () => {
-    const { folder } = synthesized({ mode: 'inline' });
+    const { folder } = synthesized({ mode: 'inline' }, { validated: true });
     for (const { code } of readCloudAssembly(folder).functions) {
       const bundle = readFileSync(join(code, 'index.js'), 'utf8');
       expect(bundle).toContain('OracleDriver is not in this function');

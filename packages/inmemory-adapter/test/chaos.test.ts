@@ -2,6 +2,7 @@ import { testChaos } from '@stepcompute/chaos';
 import { InProcessOrchestrator } from '@stepcompute/core';
 import { inMemoryStores } from '../src/inmemory-stores.js';
 import { VirtualClock } from '../src/virtual-clock.js';
+import { times } from '../../../testing/exhaustive.js';
 
 const stores = inMemoryStores();
 testChaos(
@@ -12,5 +13,5 @@ testChaos(
     orchestrator: (parts) => new InProcessOrchestrator(parts),
     clock: () => new VirtualClock(),
   },
-  { schedules: 200 },
+  { schedules: times(50, 200) },
 );

@@ -9,6 +9,7 @@ interface FunctionSource {
   readonly file?: string;
   /** Default: `index.handler`. */
   readonly handler?: string;
+  /** Default: 600, so that none is over on a machine that is busy. */
   readonly timeoutSeconds?: number;
   readonly memoryMegabytes?: number;
   readonly environment?: Readonly<Record<string, unknown>>;
@@ -74,7 +75,7 @@ export function writeAssembly(source: AssemblySource): Assembly {
 }
 
 function functionResource(name: string, source: FunctionSource): object {
-  const { handler = 'index.handler', timeoutSeconds, memoryMegabytes, environment } = source;
+  const { handler = 'index.handler', timeoutSeconds = 600, memoryMegabytes, environment } = source;
   return {
     Type: 'AWS::Lambda::Function',
     Properties: {
@@ -82,7 +83,7 @@ function functionResource(name: string, source: FunctionSource): object {
       Handler: handler,
       Runtime: 'nodejs22.x',
       Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
-      ...(timeoutSeconds !== undefined && { Timeout: timeoutSeconds }),
+      Timeout: timeoutSeconds,
       ...(memoryMegabytes !== undefined && { MemorySize: memoryMegabytes }),
       ...(environment && { Environment: { Variables: environment } }),
     },

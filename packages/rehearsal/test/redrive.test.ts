@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import {
   DescribeExecutionCommand,
@@ -14,14 +16,16 @@ import { Rehearsal } from '../src/index.js';
 import { invoke, writeAssembly, type Assembly } from './assembly.js';
 import { clientConfig, end, execute, history, reached, types } from './execute.js';
 
-/** Fails as often as an item asks for, and answers with how often each key was asked for. */
+/** Fails as often as an item asks for, and answers with how often each key was asked for. A first call waits for a file. */
 const work = `
+  const { existsSync } = require('node:fs');
   const calls = {};
-  exports.handler = async ({ ask, key, failures = 0, firstMs = 0, length = 0 }) => {
+  exports.handler = async ({ ask, key, failures = 0, firstUntil, length = 0 }) => {
     if (ask) return calls;
     const call = (calls[key] ?? 0) + 1;
     calls[key] = call;
-    if (call === 1) await new Promise((resolve) => setTimeout(resolve, firstMs));
+    const waits = () => call === 1 && firstUntil !== undefined && !existsSync(firstUntil);
+    while (waits()) await new Promise((resolve) => setTimeout(resolve, 5));
     if (call <= failures) throw Object.assign(new Error('call ' + call), { name: 'NotYet' });
     return length === 0 ? { key, call } : 'x'.repeat(length);
   };`;
@@ -88,10 +92,10 @@ const machines = {
     },
   },
   limited: {
-    StartAt: 'Work',
+    StartAt: 'Before',
     TimeoutSeconds: 1,
     States: {
-      Work: invoke('Work', { Next: 'Wait' }),
+      Before: { Type: 'Pass', Next: 'Wait' },
       Wait: { Type: 'Wait', Seconds: 99_999_999, End: true },
     },
   },
@@ -121,6 +125,8 @@ describe('a redrive', () => {
     await client.send(new RedriveExecutionCommand({ executionArn }));
     return end(client, executionArn);
   };
+  /** The file that the first call for a key may wait for. */
+  const released = (key: string): string => join(assembly.folder, `released-${key}`);
   /** How often the function was called, for the keys that begin so. */
   const calls = async (prefix: string): Promise<Record<string, number>> => {
     const { Payload } = await lambda.send(
@@ -131,7 +137,7 @@ describe('a redrive', () => {
   };
 
   beforeAll(async () => {
-    assembly = writeAssembly({ functions: { Work: { code: work, timeoutSeconds: 30 } }, machines });
+    assembly = writeAssembly({ functions: { Work: { code: work } }, machines });
     // One process, so that the function itself counts its calls.
     rehearsal = await Rehearsal.start({
       assembly: assembly.folder,
@@ -231,20 +237,23 @@ describe('a redrive', () => {
     const again = await redrive(timedOut.executionArn);
     expect(again).toMatchObject({ status: 'TIMED_OUT', redriveCount: 1 });
     expect(Number(again.stopDate) - Number(again.redriveDate)).toBeGreaterThan(900);
-    expect(await calls('limited')).toEqual({ limited: 1 });
+    const events = types(await history(client, timedOut.executionArn));
+    expect(events.filter((type) => type === 'PassStateEntered')).toHaveLength(1);
   });
 
   it('runs a task again that was at work when the execution was stopped, and hears no more of it', async () => {
     const { executionArn } = await client.send(
       new StartExecutionCommand({
         stateMachineArn: arn('task'),
-        input: JSON.stringify({ key: 'stopped', firstMs: 200 }),
+        input: JSON.stringify({ key: 'stopped', firstUntil: released('stopped') }),
       }),
     );
     await reached(client, executionArn ?? '', ({ type }) => type === 'TaskStarted');
     await client.send(new StopExecutionCommand({ executionArn }));
     // Its function is still at work, and the only one there is.
-    const { output } = await redrive(executionArn);
+    await client.send(new RedriveExecutionCommand({ executionArn }));
+    writeFileSync(released('stopped'), '');
+    const { output } = await end(client, executionArn ?? '');
     expect(JSON.parse(output ?? '')).toEqual({ key: 'stopped', call: 2 });
     expect(types(await history(client, executionArn))).toEqual([
       'ExecutionStarted',
@@ -317,7 +326,7 @@ describe('a redrive', () => {
     const { executionArn } = await client.send(
       new StartExecutionCommand({
         stateMachineArn: arn('task'),
-        input: JSON.stringify({ key: 'running', firstMs: 100 }),
+        input: JSON.stringify({ key: 'running', firstUntil: released('running') }),
       }),
     );
     expect(await describeExecution(executionArn)).toMatchObject({
@@ -325,6 +334,7 @@ describe('a redrive', () => {
       redriveStatusReason: 'Execution is RUNNING and cannot be redriven',
     });
     await expect(redrive(executionArn)).rejects.toThrow(notRedrivable);
+    writeFileSync(released('running'), '');
     await end(client, executionArn ?? '');
     await expect(redrive(executionArn)).rejects.toThrow(notRedrivable);
   });
@@ -376,9 +386,10 @@ describe('a redrive', () => {
     it('runs those again that were ended with the one that failed', async () => {
       const items = [
         { key: 'together-a', failures: 1 },
-        { key: 'together-b', firstMs: 50 },
+        { key: 'together-b', firstUntil: released('together-b') },
       ];
       const failed = await execute(client, arn('together'), items);
+      writeFileSync(released('together-b'), '');
       expect(types(await history(client, failed.executionArn))).toContain('MapIterationAborted');
       const { status } = await redrive(failed.executionArn);
       expect(status).toBe('SUCCEEDED');
@@ -473,7 +484,7 @@ describe('a redrive', () => {
     });
 
     it('goes on with children that were stopped with it', async () => {
-      const input = [{ key: 'halted-a' }, { key: 'halted-b', firstMs: 200 }];
+      const input = [{ key: 'halted-a' }, { key: 'halted-b', firstUntil: released('halted-b') }];
       const { executionArn = '' } = await client.send(
         new StartExecutionCommand({
           stateMachineArn: arn('distributed'),
@@ -497,6 +508,7 @@ describe('a redrive', () => {
       while (second === '') second = await secondOf();
       await reached(client, second, ({ type }) => type === 'TaskStarted');
       await client.send(new StopExecutionCommand({ executionArn }));
+      writeFileSync(released('halted-b'), '');
       const { status } = await redrive(executionArn);
       expect(status).toBe('SUCCEEDED');
       expect(await calls('halted')).toEqual({ 'halted-a': 1, 'halted-b': 2 });

@@ -54,7 +54,7 @@ describe('the states language', () => {
   };
 
   beforeAll(async () => {
-    assembly = writeAssembly({ functions: { Work: { code: work, timeoutSeconds: 30 } } });
+    assembly = writeAssembly({ functions: { Work: { code: work } } });
     rehearsal = await Rehearsal.start({
       assembly: assembly.folder,
       timeScale: 60_000,

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   DescribeMapRunCommand,
   ListExecutionsCommand,
@@ -11,10 +13,13 @@ import { documentRetry, invoke, writeAssembly, type Assembly } from './assembly.
 import { clientConfig, end, execute, history, reached, types } from './execute.js';
 
 const work = `
+  const { existsSync } = require('node:fs');
   // How often each item was asked for, and how many are at work at the same time.
   const attempts = new Map();
   exports.handler = async (event) => {
-    if (event.sleepMs) await new Promise((resolve) => setTimeout(resolve, event.sleepMs));
+    const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    if (event.sleepMs) await sleep(event.sleepMs);
+    while (event.until && !existsSync(event.until)) await sleep(5);
     if (event.fail) throw Object.assign(new Error('will not ' + event.fail), { name: event.fail });
     if (event.failures) {
       const attempt = (attempts.get(event.key) ?? 0) + 1;
@@ -204,7 +209,7 @@ describe('Step Functions', () => {
   };
 
   beforeAll(async () => {
-    assembly = writeAssembly({ functions: { Work: { code: work, timeoutSeconds: 30 } }, machines });
+    assembly = writeAssembly({ functions: { Work: { code: work } }, machines });
     rehearsal = await Rehearsal.start({ assembly: assembly.folder, timeScale: 60_000 });
     client = new SFNClient({ ...clientConfig, endpoint: rehearsal.endpoint });
   });
@@ -289,7 +294,7 @@ describe('Step Functions', () => {
     });
 
     it('fails with the first iteration that fails, and ends the others', async () => {
-      const items = [{ sleepMs: 5_000 }, { fail: 'Broken' }];
+      const items = [{ sleepMs: 500_000 }, { fail: 'Broken' }];
       const { status, error, executionArn } = await execute(client, arn('iterations'), items);
       expect({ status, error }).toEqual({ status: 'FAILED', error: 'Broken' });
       const events = await history(client, executionArn);
@@ -516,7 +521,8 @@ describe('Step Functions', () => {
     });
 
     it('is aborted with an error and a cause, and does nothing more', async () => {
-      const executionArn = await start('task', { sleepMs: 100 });
+      const until = join(assembly.folder, 'stopped');
+      const executionArn = await start('task', { until });
       await reached(client, executionArn, ({ type }) => type === 'TaskStarted');
       await client.send(
         new StopExecutionCommand({ executionArn, error: 'Enough', cause: 'of it' }),
@@ -528,7 +534,8 @@ describe('Step Functions', () => {
         cause: 'of it',
       });
       expect(stopDate).toBeInstanceOf(Date);
-      // By when the function would have answered.
+      // Now the function answers.
+      writeFileSync(until, '');
       await execute(client, arn('task'), { sleepMs: 200 });
       const events = await history(client, executionArn);
       expect(events.at(-1)).toMatchObject({

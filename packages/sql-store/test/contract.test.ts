@@ -6,6 +6,7 @@ import type { DataSource } from 'typeorm';
 import { openPglite } from '../src/pglite.js';
 import { openPostgres } from '../src/postgres.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
+import { times } from '../../../testing/exhaustive.js';
 import {
   createDatabase,
   describeOnPostgres,
@@ -37,6 +38,7 @@ function testAll(name: string, stores: () => Stores, restart?: () => Promise<voi
       clock: () => new VirtualClock(),
       hooks: { restart },
     },
+    { schedules: times(5, 20) },
   );
 }
 
