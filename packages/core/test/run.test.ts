@@ -192,6 +192,7 @@ describe('a run request', () => {
     expect(parseRunRequest(request)).not.toHaveProperty('extra');
   });
 
+  const wellFormed = 'well-formed text, without half a surrogate pair';
   it.each<[string, string, Record<string, unknown>]>([
     ['repetitions', 'an integer from 1 to 1000000000', { repetitions: 0 }],
     ['repetitions', 'an integer from 1 to 1000000000', { repetitions: undefined }],
@@ -206,6 +207,8 @@ describe('a run request', () => {
     ['idempotency key', 'a text of 1 to 256 characters', { idempotencyKey: 'k'.repeat(257) }],
     ['idempotency key', 'a text of 1 to 256 characters', { idempotencyKey: null }],
     ['idempotency key', 'a text without NUL characters', { idempotencyKey: '\0' }],
+    ['generator name', wellFormed, { generatorName: 'a\ud800b' }],
+    ['idempotency key', wellFormed, { idempotencyKey: '\udc00' }],
   ])('is refused with its %s unless that is %s', (field, expected, wrong) => {
     const request = { repetitions: 1, ...wrong } as unknown as RunRequest;
     expectRefusal(() => parseRunRequest(request), field, expected, Object.values(wrong)[0]);

@@ -216,6 +216,18 @@ describe('a range whose worker was lost', () => {
     );
   });
 
+  it('has all of it recorded when it is long, 10,000 failures at a time', async () => {
+    const repetitions = 25_000;
+    await new RetrieveRunId(stores).execute({ repetitions, tolerance: 20_000 });
+    const record = jest.spyOn(stores.failures, 'record');
+    const range = IterationRange.parse({ first: 0, count: repetitions });
+    await expect(
+      new RecordFailure(stores).execute(RunId.parse(1), range, lost),
+    ).rejects.toMatchObject({ name: 'ToleranceExceededError', failed: repetitions });
+    expect(record.mock.calls.map(([, batch]) => batch.length)).toEqual([10_000, 10_000, 5_000]);
+    expect(stores.recordedIds).toEqual([...iterationsOf([range])]);
+  });
+
   it('fails the run when those are more than it tolerates', async () => {
     await new RetrieveRunId(stores).execute({ repetitions: 10, tolerance: 2 });
     await expect(recordFailure()).rejects.toMatchObject({
