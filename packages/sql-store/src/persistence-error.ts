@@ -34,7 +34,7 @@ const undefinedTable = '42P01';
 const migrateFirst =
   'its tables are created by `stepcompute migrate`, and on AWS by the Migrate function on each deployment';
 
-/** Whether the same statement may succeed later: the trouble lies with the connection or the moment. */
+/** Says if the same statement may succeed later: the trouble lies with the connection or the moment. */
 function isRetryable(error: unknown): boolean {
   const { errors } = (error ?? {}) as { errors?: unknown };
   if (Array.isArray(errors)) return errors.some(isRetryable);
@@ -77,7 +77,7 @@ export async function translated<T>(work: () => Promise<T>): Promise<T> {
 /** SQLSTATEs of a server that stops, starts or is full of connections, and of a deadlock. */
 const passingState = /^(08|40|53300|57P0)/;
 
-/** Whether the error is likely to be gone soon: a server that restarts, a connection that broke. */
+/** Says if the error is likely to be gone soon: a server that restarts, a connection that broke. */
 export function isPassing(error: unknown): boolean {
   if (!isRetryable(error)) return false;
   const code = codeOf(error);

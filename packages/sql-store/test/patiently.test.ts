@@ -1,4 +1,4 @@
-import { IterationId, RunId, type Run, type Stores } from '@stepcompute/core';
+import { IterationId, RunId, type Stores } from '@stepcompute/core';
 import type { DataSource } from 'typeorm';
 import { patiently } from '../src/patiently.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
@@ -66,7 +66,7 @@ describe('a database that is out of reach', () => {
   });
 
   it('is asked again for a run with a key, and for values', async () => {
-    const calls: readonly ((stores: Stores) => Promise<Run | number | void>)[] = [
+    const calls: readonly ((stores: Stores) => Promise<unknown>)[] = [
       ({ runs }) =>
         runs.allocate({ ...parseNewRun({ repetitions: 1, seed: 1 }), idempotencyKey: 'key' }),
       ({ values }) =>

@@ -119,15 +119,18 @@ describeOnPostgres('on a PostgreSQL server', () => {
       await another.startTransaction();
       await another.query(insert, [id, 5]);
       const written = write(stores, id, [7, 5, 3].map(IterationId.parse));
-      await untilOneWaits(dataSource);
-      // The writer waits at 5. If it had written 7 before, this would have to wait for it in turn.
-      await another.query(`SET LOCAL lock_timeout = '1ms'`);
-      await another.query(insert, [id, 7]);
-      await another.commitTransaction();
-      await another.release();
-      await written;
-      await dataSource.destroy();
-      await database.drop();
+      try {
+        await untilOneWaits(dataSource);
+        // The writer waits at 5. If it had written 7 before, this would have to wait for it in turn.
+        await another.query(`SET LOCAL lock_timeout = '1ms'`);
+        await another.query(insert, [id, 7]);
+      } finally {
+        await another.commitTransaction();
+        await another.release();
+        await written;
+        await dataSource.destroy();
+        await database.drop();
+      }
     },
   );
 

@@ -250,15 +250,15 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     });
 
     it('stores all but the conflicts of a batch of any size, in any order, naming the lowest', async () => {
-      const repetitions = 25_001;
+      const repetitions = 10_500;
       const { stores, run } = await allocate({ repetitions });
       const own = Array.from({ length: repetitions }, (_, index) => index);
       const kept = numbered(own).map((item) =>
-        [5, 7, 15_000].includes(item.iterationId) ? { ...item, value: 0.5 } : item,
+        [5, 7, 10_200].includes(item.iterationId) ? { ...item, value: 0.5 } : item,
       );
       await stores.values.write(
         run.id,
-        [15_000, 7, 5].map((id) => kept[id]!),
+        [10_200, 7, 5].map((id) => kept[id]!),
       );
       await assertRejects(
         stores.values.write(run.id, numbered(own).reverse()),
@@ -337,11 +337,11 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     });
 
     it('stores nothing of a batch of any size when one of its iterations lies outside the run', async () => {
-      const { stores, run } = await allocate({ repetitions: 25_000 });
-      const values = numbered(Array.from({ length: 25_001 }, (_, index) => index));
+      const { stores, run } = await allocate({ repetitions: 10_500 });
+      const values = numbered(Array.from({ length: 10_501 }, (_, index) => index));
       await assertRejects(stores.values.write(run.id, values.reverse()), 'InvalidInputError', {
         field: 'iteration id',
-        received: 25_000,
+        received: 10_500,
       });
       assertEqual(await collect(stores, run.id), [], 'the values read back');
     });
@@ -416,7 +416,7 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     });
 
     it('lists many gaps, in all of the run and within as many ranges', async () => {
-      const repetitions = 30_000;
+      const repetitions = 24_000;
       const { stores, run } = await allocate({ repetitions });
       const isStored = (iteration: number): boolean => iteration % 2 === 1 || iteration % 14 === 0;
       const iterations = Array.from({ length: repetitions }, (_, index) => index);
@@ -583,18 +583,18 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     });
 
     it('records many failures at once, whatever their messages hold', async () => {
-      const { stores, run } = await allocate({ repetitions: 20_000 });
-      const failures = Array.from({ length: 20_000 }, (_, iteration) => ({
+      const { stores, run } = await allocate({ repetitions: 10_001 });
+      const failures = Array.from({ length: 10_001 }, (_, iteration) => ({
         iterationId: IterationId.parse(iteration),
         errorName: 'RangeError',
         message: `no value at "${iteration}", it's \\ {“odd”}\n`,
         attempts: 1,
       }));
-      assertEqual(await stores.failures.record(run.id, failures), 20_000, 'how many stand');
+      assertEqual(await stores.failures.record(run.id, failures), 10_001, 'how many stand');
       assertEqual(await failuresOf(stores, run.id), failures, 'the failures');
       assertEqual(
         await stores.failures.ledger(run.id),
-        { requested: 20_000, completed: 0, failed: 20_000, missing: 0 },
+        { requested: 10_001, completed: 0, failed: 10_001, missing: 0 },
         'the ledger',
       );
     });
