@@ -23,7 +23,13 @@ export {
   type OrchestrationProps,
 } from './orchestration/orchestration.js';
 export { type Executor } from './ports/orchestrator.js';
-export { refuseFewerRepetitions, refuseIncomplete, refuseOutside } from './ports/refusals.js';
+export {
+  parseFailure,
+  parseLimit,
+  refuseFewerRepetitions,
+  refuseIncomplete,
+  refuseOutside,
+} from './ports/refusals.js';
 export { ledgerOf } from './run/ledger.js';
 export { parseInteger } from './run/numbers.js';
 export { blockSizeFor, blocksOf, type RunPlan } from './run/plan.js';

@@ -142,7 +142,13 @@ describe('retrieve run id', () => {
   );
 
   it('allocates nothing for an invalid request', async () => {
-    await expect(plan({ repetitions: 0 })).rejects.toMatchObject({ name: 'InvalidInputError' });
+    for (const wrong of [
+      { repetitions: 0 },
+      { repetitions: 1, generatorName: '\ud800' },
+      { repetitions: 1, idempotencyKey: '' },
+    ]) {
+      await expect(plan(wrong)).rejects.toMatchObject({ name: 'InvalidInputError' });
+    }
     expect(stores.allocated).toEqual([]);
   });
 });

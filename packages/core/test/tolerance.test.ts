@@ -216,6 +216,27 @@ describe('a range whose worker was lost', () => {
     );
   });
 
+  it('has all of it recorded when it is long, 10,000 failures at a time', async () => {
+    const repetitions = 25_000;
+    await new RetrieveRunId(stores).execute({ repetitions, tolerance: 20_000 });
+    const batches: { first: number | undefined; count: number }[] = [];
+    jest.spyOn(stores.failures, 'record').mockImplementation((_, batch) => {
+      batches.push({ first: batch[0]?.iterationId, count: batch.length });
+      return Promise.resolve(batches.reduce((standing, { count }) => standing + count, 0));
+    });
+    const range = IterationRange.parse({ first: 0, count: repetitions });
+    const recorded = new RecordFailure(stores).execute(RunId.parse(1), range, lost);
+    await expect(recorded).rejects.toMatchObject({
+      name: 'ToleranceExceededError',
+      failed: repetitions,
+    });
+    expect(batches).toEqual([
+      { first: 0, count: 10_000 },
+      { first: 10_000, count: 10_000 },
+      { first: 20_000, count: 5_000 },
+    ]);
+  });
+
   it('fails the run when those are more than it tolerates', async () => {
     await new RetrieveRunId(stores).execute({ repetitions: 10, tolerance: 2 });
     await expect(recordFailure()).rejects.toMatchObject({

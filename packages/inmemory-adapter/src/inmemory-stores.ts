@@ -20,8 +20,11 @@ import {
   assertSameAverage,
   averageOfBatches,
   IterationRange,
-  parseValue,
+  iterationsOf,
   ledgerOf,
+  parseFailure,
+  parseLimit,
+  parseValue,
   refuseFewerRepetitions,
   refuseIncomplete,
   refuseOutside,
@@ -36,12 +39,12 @@ export interface RunRecord {
   readonly values: RunValues;
   /** Of iterations without a value alone. */
   readonly failures: Map<IterationId, IterationFailure>;
-  readonly averages: Map<number, Average>;
 }
 
-/** What the in-memory stores share: everything about every run, in this process's memory. */
+/** Everything about every run, in this process's memory: the in-memory stores share it. */
 export class InMemoryDatabase {
   readonly #records: RunRecord[] = [];
+  readonly #averages = new Map<RunId, Map<number, Average>>();
   readonly #byKey = new Map<string, RunRecord>();
 
   /** Ids are given from 1 on. */
@@ -54,7 +57,6 @@ export class InMemoryDatabase {
       run: { ...asked, id, status: 'started', startedAt: new Date(), finishedAt: undefined },
       values: new RunValues(),
       failures: new Map(),
-      averages: new Map(),
     };
     this.#records.push(record);
     if (key !== undefined) this.#byKey.set(key, record);
@@ -70,9 +72,16 @@ export class InMemoryDatabase {
 
   newest(limit: number): Run[] {
     return this.#records
-      .slice(-limit)
+      .slice(Math.max(0, this.#records.length - limit))
       .reverse()
       .map(({ run }) => run);
+  }
+
+  /** The averages under a run's id, by their counts, whether or not there is such a run. */
+  averages(id: RunId): Map<number, Average> {
+    const averages = this.#averages.get(id) ?? new Map<number, Average>();
+    this.#averages.set(id, averages);
+    return averages;
   }
 }
 
@@ -89,7 +98,7 @@ export class InMemoryRunStore implements RunStore {
   }
 
   async list(limit: number): Promise<readonly Run[]> {
-    return this.database.newest(limit);
+    return this.database.newest(parseLimit(limit));
   }
 
   async finish(
@@ -129,7 +138,10 @@ export class InMemoryValueStore implements ValueStore {
     for (const { iterationId, value } of parsed) {
       const first = kept.keep(iterationId, value);
       failures.delete(iterationId);
-      if (first !== value) conflict ??= new ConflictingValueError(id, iterationId, first, value);
+      const isLowest = conflict === undefined || iterationId < conflict.iterationId;
+      if (first !== value && isLowest) {
+        conflict = new ConflictingValueError(id, iterationId, first, value);
+      }
     }
     if (conflict !== undefined) throw conflict;
   }
@@ -137,10 +149,8 @@ export class InMemoryValueStore implements ValueStore {
   async *read(id: RunId, from = 0 as IterationId): AsyncGenerator<readonly IterationValue[], void> {
     const { run, values } = this.database.find(id);
     let batch: IterationValue[] = [];
-    for (let iteration: number = from; iteration < run.repetitions; iteration += 1) {
-      const value = values.get(iteration);
-      if (value === undefined) continue;
-      batch.push({ iterationId: iteration as IterationId, value });
+    for (const iterationId of iterationsOf(values.parts(from, run.repetitions, true))) {
+      batch.push({ iterationId, value: values.get(iterationId)! });
       if (batch.length === batchLength) {
         yield batch;
         batch = [];
@@ -153,30 +163,22 @@ export class InMemoryValueStore implements ValueStore {
     const { run, values } = this.database.find(id);
     const { repetitions } = run;
     if (values.count === repetitions) return [];
-    const ranges: IterationRange[] = [];
-    for (const { first, count } of within ?? [IterationRange.whole(repetitions)]) {
-      const end = Math.min(first + count, repetitions);
-      let from: number = first;
-      for (let iteration: number = first; iteration <= end; iteration += 1) {
-        if (iteration < end && values.get(iteration) === undefined) continue;
-        const gap = IterationRange.between(from, iteration);
-        if (gap !== undefined) ranges.push(gap);
-        from = iteration + 1;
-      }
-    }
-    return ranges;
+    const ranges = within ?? [IterationRange.whole(repetitions)];
+    return ranges.flatMap(({ first, count }) => [
+      ...values.parts(first, Math.min(first + count, repetitions), false),
+    ]);
   }
 
   async average(id: RunId): Promise<Average> {
     const record = this.database.find(id);
     const { run, values } = record;
     const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
-    refuseIncomplete(id, accountOf(record), tolerated);
+    refuseIncomplete(id, ledgerOfRecord(record), tolerated);
     return averageOfBatches(() => values.batches(run.repetitions));
   }
 }
 
-function accountOf({ run, values, failures }: RunRecord): Ledger {
+function ledgerOfRecord({ run, values, failures }: RunRecord): Ledger {
   return ledgerOf({
     requested: run.repetitions,
     completed: values.count,
@@ -189,8 +191,10 @@ export class InMemoryFailureStore implements FailureStore {
   constructor(private readonly database: InMemoryDatabase) {}
 
   async record(id: RunId, failures: readonly IterationFailure[]): Promise<number> {
-    const { values, failures: standing } = this.database.find(id);
-    for (const failure of failures) {
+    const { run, values, failures: standing } = this.database.find(id);
+    const parsed = failures.map(parseFailure);
+    for (const { iterationId } of parsed) refuseOutside(run, iterationId);
+    for (const failure of parsed) {
       const { iterationId } = failure;
       if (values.get(iterationId) === undefined) standing.set(iterationId, failure);
     }
@@ -211,7 +215,7 @@ export class InMemoryFailureStore implements FailureStore {
   }
 
   async ledger(id: RunId): Promise<Ledger> {
-    return accountOf(this.database.find(id));
+    return ledgerOfRecord(this.database.find(id));
   }
 }
 
@@ -220,14 +224,14 @@ export class InMemoryAverageStore implements AverageStore {
   constructor(private readonly database: InMemoryDatabase) {}
 
   async save(id: RunId, average: Average): Promise<void> {
-    const { averages } = this.database.find(id);
+    const averages = this.database.averages(id);
     const kept = averages.get(average.count);
     if (kept === undefined) averages.set(average.count, average);
     else assertSameAverage(id, kept, average);
   }
 
   async history(id: RunId): Promise<readonly Average[]> {
-    return [...this.database.find(id).averages.values()].sort((a, b) => a.count - b.count);
+    return [...this.database.averages(id).values()].sort((a, b) => a.count - b.count);
   }
 }
 

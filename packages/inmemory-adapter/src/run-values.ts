@@ -1,8 +1,10 @@
 import { PersistenceError } from '@stepcompute/core';
+import { IterationRange } from '@stepcompute/core/adapters';
 
 /** Values are kept in pieces of at most this many, made when their first value comes. */
 const chunkLength = 65_536;
 const smallestChunk = 256;
+const noChunk = new Float64Array(0);
 
 /** One run's values, eight bytes each, in pieces; NaN where there is none. */
 export class RunValues {
@@ -23,6 +25,36 @@ export class RunValues {
     chunk[place] = value;
     this.count += 1;
     return value;
+  }
+
+  /**
+   * From `first` to just before `end`: the ranges, ascending and maximal, whose iterations all have a
+   * value, or all have none.
+   */
+  *parts(first: number, end: number, hasValue: boolean): Generator<IterationRange, void> {
+    for (let from = first; from < end;) {
+      const start = this.#next(from, end, hasValue);
+      from = this.#next(start, end, !hasValue);
+      const part = IterationRange.between(start, from);
+      if (part !== undefined) yield part;
+    }
+  }
+
+  /** The first iteration of those from `from` to just before `end` that has a value, or has none; `end` when there is none. */
+  #next(from: number, end: number, hasValue: boolean): number {
+    for (let at = from; at < end;) {
+      const index = Math.floor(at / chunkLength);
+      const start = index * chunkLength;
+      const chunk = this.#chunks[index] ?? noChunk;
+      const chunkEnd = Math.min(start + chunk.length, end);
+      for (; at < chunkEnd; at += 1) {
+        if (Number.isNaN(chunk[at - start]) !== hasValue) return at;
+      }
+      const nextStart = start + chunkLength;
+      if (at < Math.min(nextStart, end) && !hasValue) return at;
+      at = nextStart;
+    }
+    return end;
   }
 
   /**

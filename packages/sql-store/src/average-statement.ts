@@ -1,5 +1,5 @@
 import type { Tolerance } from '@stepcompute/core';
-import { standingFailures } from './account.js';
+import { standingFailures } from './ledger.js';
 
 /**
  * Where JavaScript rounds a product or quotient to 0, PostgreSQL raises 22003 (underflow). The sums
@@ -25,7 +25,7 @@ export const averageStatement = `
     ) AS sums
     WHERE run.id = $1
   ),
-  account AS (
+  ledger AS (
     SELECT total.*,
       CASE WHEN count = repetitions THEN 0 ELSE (${standingFailures}) END AS failed
     FROM total
@@ -33,19 +33,19 @@ export const averageStatement = `
   complete AS (
     SELECT CASE WHEN abs(sum) <= (count * '${smallestDouble}'::double precision) - abs(sum)
       THEN 0 ELSE sum / count END AS mean
-    FROM account WHERE count > 0 AND count + failed = repetitions
+    FROM ledger WHERE count > 0 AND count + failed = repetitions
   )
-  SELECT account.*, (
+  SELECT ledger.*, (
     SELECT sum(
       CASE WHEN abs(v.value - mean) <= '${largestVanishingRoot}'::double precision
         THEN 0 ELSE (v.value - mean) * (v.value - mean) END
       ORDER BY v.iteration_id)
     FROM complete, stepcompute_value v
-    WHERE v.run_id = $1 AND v.iteration_id < account.repetitions
+    WHERE v.run_id = $1 AND v.iteration_id < ledger.repetitions
   ) AS squared_deviations
-  FROM account`;
+  FROM ledger`;
 
-/** What {@link averageStatement} answers with; no row when there is no such run. */
+/** The answer to {@link averageStatement}; no row when there is no such run. */
 export interface SumsRow {
   readonly repetitions: number;
   readonly tolerance: Tolerance;

@@ -2,21 +2,22 @@
  * PostgreSQL's binary form of a one-dimensional array without nulls, which needs no text and no parsing
  * on either side. Source: PostgreSQL's `array_recv`; all numbers are big-endian.
  */
-interface ElementType {
+export interface ElementType {
+  readonly name: 'integer' | 'double precision';
   readonly oid: number;
   readonly bytes: number;
   readonly write: (view: DataView, offset: number, element: number) => void;
 }
 
-/** `integer[]`. */
 export const integers: ElementType = {
+  name: 'integer',
   oid: 23,
   bytes: 4,
   write: (view, offset, element) => view.setInt32(offset, element),
 };
 
-/** `double precision[]`. */
 export const doubles: ElementType = {
+  name: 'double precision',
   oid: 701,
   bytes: 8,
   write: (view, offset, element) => view.setFloat64(offset, element),

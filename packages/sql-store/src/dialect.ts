@@ -1,56 +1,76 @@
-import type { IterationValue } from '@stepcompute/core';
 import type { DataSource } from 'typeorm';
-import { binaryArray, doubles, integers } from './binary-array.js';
+import { binaryArray, type ElementType } from './binary-array.js';
 
-/** A batch of values as one statement takes it. */
-interface ValueBatch {
-  /** The FROM item that yields the batch as (iteration_id, value). */
-  readonly rows: string;
-  /** What `rows` refers to, from the given placeholder on. */
+/** A column of rows that travel with a statement. */
+export interface Column<Row> {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly of: (row: Row) => number;
+}
+
+/** Rows as one statement takes them. */
+interface Table {
+  /** The FROM item that yields the rows. */
+  readonly item: string;
+  /** The parameters that `item` refers to, from the given placeholder on. */
   readonly parameters: readonly (string | Buffer)[];
 }
 
 /** Where PostgreSQL by wire and PostgreSQL by the RDS Data API differ. */
 export interface Dialect {
-  /** @param first the number of the batch's first placeholder */
-  readonly batchOf: (values: readonly IterationValue[], first: number) => ValueBatch;
-  /** The most values that one statement writes or answers with. */
-  readonly valuesPerStatement: number;
+  /**
+   * @param name to be referred to by in the statement
+   * @param placeholder the number of the first placeholder that is free
+   */
+  readonly tableOf: <Row>(
+    name: string,
+    columns: readonly Column<Row>[],
+    rows: readonly Row[],
+    placeholder: number,
+  ) => Table;
   /** The most rows with texts (failures, runs) that one statement writes or answers with. */
   readonly textsPerStatement: number;
   /** How long a store waits for a database that is out of reach, in milliseconds. */
   readonly patienceMs: number;
 }
 
-const wire: Dialect = {
-  batchOf: (values, first) => ({
-    rows: `unnest($${first}::integer[], $${first + 1}::double precision[]) AS batch (iteration_id, value)`,
-    parameters: [
-      binaryArray(integers, values, ({ iterationId }) => iterationId),
-      binaryArray(doubles, values, ({ value }) => value),
-    ],
-  }),
-  valuesPerStatement: 10_000,
+/**
+ * The most rows of numbers that one statement takes, or answers with one by one. The Data API takes
+ * 4 MiB and answers with 1 MiB at most; such a row costs under 80 bytes either way.
+ */
+export const rowsPerStatement = 10_000;
+
+export const wire: Dialect = {
+  tableOf: (name, columns, rows, placeholder) => {
+    const arrays = columns.map(({ type }, index) => `$${placeholder + index}::${type.name}[]`);
+    return {
+      item: `unnest(${arrays.join(', ')}) AS ${name} (${columns.map((column) => column.name).join(', ')})`,
+      parameters: columns.map(({ type, of }) => binaryArray(type, rows, of)),
+    };
+  },
   textsPerStatement: 10_000,
   // A server that was killed is back in seconds; nobody should have to wait long for one that is gone.
   patienceMs: 30_000,
 };
 
 /**
- * The Data API takes no arrays, 4 MiB a request, and answers with 1 MiB at most. A value costs under
- * 80 bytes either way; a row of texts under 16 KiB, as long as core keeps messages to 2,000 characters
- * and names to 4,096.
+ * The Data API takes no arrays. A row of texts costs under 16 KiB, as long as core keeps messages to
+ * 2,000 characters and names to 4,096.
  */
-const dataApi: Dialect = {
-  batchOf: (values, first) => ({
-    rows: `json_to_recordset($${first}::json) AS batch (iteration_id integer, value double precision)`,
-    parameters: [
-      JSON.stringify(
-        values.map(({ iterationId, value }) => ({ iteration_id: iterationId, value })),
-      ),
-    ],
-  }),
-  valuesPerStatement: 10_000,
+export const dataApi: Dialect = {
+  tableOf: (name, columns, rows, placeholder) => {
+    const types = columns.map((column) => `${column.name} ${column.type.name}`);
+    return {
+      item: `json_to_recordset($${placeholder}::json) AS ${name} (${types.join(', ')})`,
+      parameters: [
+        JSON.stringify(
+          rows.map((row) =>
+            Object.fromEntries(columns.map((column) => [column.name, column.of(row)])),
+          ),
+        ),
+      ],
+    };
+  },
   textsPerStatement: 50,
   // The session has its own.
   patienceMs: 0,

@@ -7,7 +7,7 @@ import { QueryFailedError } from 'typeorm';
  */
 const retryableClasses: readonly string[] = ['08', '40', '53', '57'];
 
-/** What Node says of a connection that is not there, or no more. */
+/** Node's codes for a connection that is not there, or no more. */
 const connectionCodes: readonly string[] = [
   'ECONNREFUSED',
   'ECONNRESET',
@@ -26,7 +26,7 @@ export function codeOf(error: unknown): string | undefined {
   return typeof source.code === 'string' ? source.code : undefined;
 }
 
-/** What node-postgres says, without a code, of a connection that broke or that its pool could not give. */
+/** node-postgres's words, without a code, for a connection that broke or that its pool could not give. */
 const lostConnection =
   /connection (terminated|ended)|not queryable|timeout exceeded when trying to connect/i;
 
@@ -34,7 +34,7 @@ const undefinedTable = '42P01';
 const migrateFirst =
   'its tables are created by `stepcompute migrate`, and on AWS by the Migrate function on each deployment';
 
-/** Whether the same statement may succeed later: the trouble lies with the connection or the moment. */
+/** Says if the same statement may succeed later: the trouble lies with the connection or the moment. */
 function isRetryable(error: unknown): boolean {
   const { errors } = (error ?? {}) as { errors?: unknown };
   if (Array.isArray(errors)) return errors.some(isRetryable);
@@ -44,7 +44,7 @@ function isRetryable(error: unknown): boolean {
 }
 
 /**
- * What is thrown in place of a driver's error; errors of the taxonomy pass unchanged.
+ * The error to throw in place of a driver's; errors of the taxonomy pass unchanged.
  * @param failed what could not be done, to precede the driver's reason
  */
 export function persistenceError(
@@ -77,7 +77,7 @@ export async function translated<T>(work: () => Promise<T>): Promise<T> {
 /** SQLSTATEs of a server that stops, starts or is full of connections, and of a deadlock. */
 const passingState = /^(08|40|53300|57P0)/;
 
-/** Whether the error is likely to be gone soon: a server that restarts, a connection that broke. */
+/** Says if the error is likely to be gone soon: a server that restarts, a connection that broke. */
 export function isPassing(error: unknown): boolean {
   if (!isRetryable(error)) return false;
   const code = codeOf(error);

@@ -96,7 +96,7 @@ export class PglitePool extends EventEmitter {
 
   async #close(): Promise<void> {
     try {
-      // What is on the disk is whole: it is what a killed process would leave.
+      // Where it is broken, the disk holds what a killed process would leave, which is whole.
       if (!this.#client.isBroken) await this.pglite.close();
     } finally {
       this.release();

@@ -26,7 +26,7 @@ export async function openPglite({ folder }: OpenPgliteOptions = {}): Promise<Da
     pglite = folder === undefined ? await PGlite.create() : await openCluster(resolve(folder));
     return await connect(pglite, unlock);
   } catch (cause) {
-    // What went wrong first is what counts.
+    // The first error is the one that counts.
     if (pglite?.closed === false) await pglite.close().catch(() => undefined);
     unlock();
     const place = folder === undefined ? '' : ` in ${resolve(folder)}`;

@@ -13,9 +13,9 @@ import { schemas } from './schema.js';
 export interface OpenPostgresOptions {
   /** `postgres://user:password@host:port/database`, with the parameters that node-postgres knows. */
   readonly url: string;
-  /** Whether to create the schema in a database that has none. Default: true. */
+  /** Creates the schema in a database that has none. Default: true. */
   readonly create?: boolean | undefined;
-  /** Whether to bring an older schema up to date instead of refusing it. Default: false. */
+  /** Brings an older schema up to date instead of refusing it. Default: false. */
   readonly migrate?: boolean | undefined;
   /** The most connections held at a time. Default: 10. */
   readonly poolSize?: number | undefined;

@@ -1,5 +1,6 @@
-import { EntitySchema } from 'typeorm';
-import type { RunStatus } from '@stepcompute/core';
+import type { Run } from '@stepcompute/core';
+import type { NewRun } from '@stepcompute/core/adapters';
+import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
 
 /** Postgres answers bigint as text, since not all of them fit a number; seeds do. */
 const bigintAsNumber = {
@@ -7,48 +8,49 @@ const bigintAsNumber = {
   from: (value: string | number | null): number | null => (value === null ? null : Number(value)),
 };
 
-export interface RunRow {
-  id: number;
-  repetitions: number;
-  seed: number;
-  delayMs: number;
-  generatorName: string;
-  tolerance: string;
-  idempotencyKey: string | null;
-  status: RunStatus;
-  startedAt: Date;
-  finishedAt: Date | null;
-}
+/** A run's fields as a row has them: null where the field is undefined. */
+export type RunRow = {
+  -readonly [Field in keyof Run]-?: undefined extends Run[Field]
+    ? Exclude<Run[Field], undefined> | null
+    : Run[Field];
+};
+
+/** The columns of what was asked of a run. Its insert is made of them, so a field of a run needs no other list. */
+export const askedColumns = {
+  repetitions: { type: 'integer' },
+  seed: { type: 'bigint', transformer: bigintAsNumber },
+  delayMs: { name: 'delay_ms', type: 'double precision' },
+  generatorName: { name: 'generator_name', type: 'text' },
+  tolerance: { type: 'text', default: '0' },
+  idempotencyKey: { name: 'idempotency_key', type: 'text', nullable: true },
+} as const satisfies Record<keyof NewRun, EntitySchemaColumnOptions>;
+
+const runColumns = {
+  id: {
+    type: 'integer',
+    primary: true,
+    primaryKeyConstraintName: 'stepcompute_run_pk',
+    generated: 'increment',
+  },
+  ...askedColumns,
+  status: { type: 'text', default: 'started' },
+  startedAt: {
+    name: 'started_at',
+    type: 'timestamp with time zone',
+    precision: 3,
+    default: () => 'now()',
+  },
+  finishedAt: {
+    name: 'finished_at',
+    type: 'timestamp with time zone',
+    precision: 3,
+    nullable: true,
+  },
+} as const satisfies Record<keyof Run, EntitySchemaColumnOptions>;
 
 export const runSchema = new EntitySchema<RunRow>({
   name: 'stepcompute_run',
-  columns: {
-    id: {
-      type: 'integer',
-      primary: true,
-      primaryKeyConstraintName: 'stepcompute_run_pk',
-      generated: 'increment',
-    },
-    repetitions: { type: 'integer' },
-    seed: { type: 'bigint', transformer: bigintAsNumber },
-    delayMs: { name: 'delay_ms', type: 'double precision' },
-    generatorName: { name: 'generator_name', type: 'text' },
-    tolerance: { type: 'text', default: '0' },
-    idempotencyKey: { name: 'idempotency_key', type: 'text', nullable: true },
-    status: { type: 'text', default: 'started' },
-    startedAt: {
-      name: 'started_at',
-      type: 'timestamp with time zone',
-      precision: 3,
-      default: () => 'now()',
-    },
-    finishedAt: {
-      name: 'finished_at',
-      type: 'timestamp with time zone',
-      precision: 3,
-      nullable: true,
-    },
-  },
+  columns: runColumns,
   uniques: [{ name: 'stepcompute_run_idempotency_key', columns: ['idempotencyKey'] }],
   checks: [
     { name: 'stepcompute_run_repetitions', expression: 'repetitions BETWEEN 1 AND 1000000000' },

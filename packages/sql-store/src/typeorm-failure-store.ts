@@ -1,15 +1,16 @@
 import {
   Repetitions,
+  RunNotFoundError,
   type FailureStore,
   type IterationFailure,
   type Ledger,
   type RunId,
 } from '@stepcompute/core';
-import type { IterationRange } from '@stepcompute/core/adapters';
+import { parseFailure, refuseOutside, type IterationRange } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
-import { readAccount, standingFailures } from './account.js';
 import { dialectOf, piecesOf } from './dialect.js';
 import { execute } from './execute.js';
+import { readLedger, readRepetitions, standingFailures } from './ledger.js';
 import { patiently } from './patiently.js';
 
 /** Failures in the table `stepcompute_failure`. */
@@ -17,40 +18,39 @@ export class TypeOrmFailureStore implements FailureStore {
   constructor(private readonly dataSource: DataSource) {}
 
   record(id: RunId, failures: readonly IterationFailure[]): Promise<number> {
-    // One statement can't write a row twice: the later failure counts.
-    const latest = new Map(failures.map((failure) => [failure.iterationId, failure]));
     return patiently(this.dataSource, async () => {
-      const rows = Array.from(latest.values(), (failure) => ({
-        iteration_id: failure.iterationId,
-        error_name: wellFormed(failure.errorName),
-        message: wellFormed(failure.message),
-        attempts: failure.attempts,
-      }));
+      const rows = latestInOrder(failures);
+      const last = rows.at(-1)?.iterationId ?? -1;
       for (const piece of piecesOf(rows, dialectOf(this.dataSource).textsPerStatement)) {
         await execute(
           this.dataSource,
           `INSERT INTO stepcompute_failure (run_id, iteration_id, error_name, message, attempts)
-           SELECT $1::integer, iteration_id, error_name, message, attempts
-           FROM json_to_recordset($2::json) AS failure
-             (iteration_id integer, error_name text, message text, attempts integer)
-           ORDER BY iteration_id
+           SELECT run.id, failure."iterationId", failure."errorName", failure.message, failure.attempts
+           FROM stepcompute_run run, json_to_recordset($3::json) AS failure
+             ("iterationId" integer, "errorName" text, message text, attempts integer)
+           WHERE run.id = $1 AND run.repetitions > $2
+           ORDER BY failure."iterationId"
            ON CONFLICT ON CONSTRAINT stepcompute_failure_pk DO UPDATE
              SET error_name = EXCLUDED.error_name, message = EXCLUDED.message,
                attempts = EXCLUDED.attempts, failed_at = now()`,
-          [id, JSON.stringify(piece)],
+          [id, last, JSON.stringify(piece)],
         );
       }
       const { records } = await execute(
         this.dataSource,
-        `SELECT (${standingFailures}) AS standing`,
+        `SELECT repetitions, (${standingFailures}) AS standing FROM stepcompute_run WHERE id = $1`,
         [id],
       );
-      return (records as { standing: number }[])[0]?.standing ?? 0;
+      const [run] = records as { repetitions: Repetitions; standing: number }[];
+      if (run === undefined) throw new RunNotFoundError(id);
+      refuseOutside({ id, repetitions: run.repetitions }, last);
+      return run.standing;
     });
   }
 
   async *read(id: RunId): AsyncGenerator<readonly IterationFailure[], void> {
     const { textsPerStatement: pageSize } = dialectOf(this.dataSource);
+    await patiently(this.dataSource, () => readRepetitions(this.dataSource, id));
     let last = -1;
     for (;;) {
       const { records } = await patiently(this.dataSource, () =>
@@ -76,6 +76,7 @@ export class TypeOrmFailureStore implements FailureStore {
 
   clear(id: RunId, within?: IterationRange): Promise<void> {
     return patiently(this.dataSource, async () => {
+      await readRepetitions(this.dataSource, id);
       const { first, count } = within ?? { first: 0, count: Repetitions.maximum };
       await execute(
         this.dataSource,
@@ -87,11 +88,17 @@ export class TypeOrmFailureStore implements FailureStore {
   }
 
   ledger(id: RunId): Promise<Ledger> {
-    return patiently(this.dataSource, async () => (await readAccount(this.dataSource, id)).ledger);
+    return patiently(this.dataSource, async () => (await readLedger(this.dataSource, id)).ledger);
   }
 }
 
-/** PostgreSQL's text holds every character but NUL and half a surrogate pair; a message may hold any. */
-function wellFormed(text: string): string {
-  return text.replaceAll(/\0|\p{Surrogate}/gu, '\u{fffd}');
+/**
+ * The last failure of each iteration, since one statement can't write a row twice, ascending by
+ * iteration: one order for all, so that writers of the same iterations never deadlock.
+ */
+function latestInOrder(failures: readonly IterationFailure[]): readonly IterationFailure[] {
+  const latest = new Map(
+    failures.map((failure) => [failure.iterationId, parseFailure(failure)] as const),
+  );
+  return [...latest.values()].sort((a, b) => a.iterationId - b.iterationId);
 }

@@ -1,25 +1,56 @@
 import {
   RunNotFoundError,
-  type Milliseconds,
-  type Repetitions,
   type Run,
   type RunId,
   type RunStatus,
   type RunStore,
-  type Seed,
-  type Tolerance,
 } from '@stepcompute/core';
 import {
+  parseLimit,
   refuseFewerRepetitions,
   type NewRun,
   type ParsedRunChange,
 } from '@stepcompute/core/adapters';
-import { LessThan, LessThanOrEqual, Not, type DataSource } from 'typeorm';
+import {
+  LessThan,
+  LessThanOrEqual,
+  Not,
+  type DataSource,
+  type EntitySchemaColumnOptions,
+} from 'typeorm';
 import { dialectOf } from './dialect.js';
 import { execute } from './execute.js';
 import { patiently } from './patiently.js';
 import { translated } from './persistence-error.js';
-import { runSchema, type RunRow } from './schema.js';
+import { askedColumns, runSchema, type RunRow } from './schema.js';
+
+const askedFields = Object.keys(askedColumns) as (keyof NewRun)[];
+const placeholders = askedFields.map(
+  (field, index) => `$${index + 1}::${askedColumns[field].type}`,
+);
+const columnNames = askedFields.map((field) => {
+  const column: EntitySchemaColumnOptions = askedColumns[field];
+  return column.name ?? field;
+});
+
+/**
+ * An id is taken for each row that is to be inserted, also when it then is not. So the key is looked up
+ * first. Of deliveries that overlap, several may find no run under it: the no-op update makes all but
+ * one of them answer with that one's, and each has burned an id.
+ */
+const allocateStatement = `
+  WITH known AS (
+    SELECT id FROM stepcompute_run
+    WHERE idempotency_key = ${placeholders[askedFields.indexOf('idempotencyKey')]}
+  ),
+  added AS (
+    INSERT INTO stepcompute_run (${columnNames.join(', ')})
+    SELECT ${placeholders.join(', ')} WHERE NOT EXISTS (SELECT FROM known)
+    ON CONFLICT ON CONSTRAINT stepcompute_run_idempotency_key
+      DO UPDATE SET idempotency_key = EXCLUDED.idempotency_key
+    RETURNING id
+  )
+  SELECT id FROM known UNION ALL SELECT id FROM added`;
 
 /** Runs in the table `stepcompute_run`. */
 export class TypeOrmRunStore implements RunStore {
@@ -34,23 +65,10 @@ export class TypeOrmRunStore implements RunStore {
   }
 
   async #allocate(run: NewRun): Promise<Run> {
-    // The no-op update makes the row that is already there come back as well, in the same statement.
     const { records } = await execute(
       this.dataSource,
-      `INSERT INTO stepcompute_run
-         (repetitions, seed, delay_ms, generator_name, tolerance, idempotency_key)
-       VALUES ($1, $2, $3, $4, $5, $6)
-       ON CONFLICT ON CONSTRAINT stepcompute_run_idempotency_key
-         DO UPDATE SET idempotency_key = EXCLUDED.idempotency_key
-       RETURNING id`,
-      [
-        run.repetitions,
-        run.seed,
-        run.delayMs,
-        run.generatorName,
-        run.tolerance,
-        run.idempotencyKey ?? null,
-      ],
+      allocateStatement,
+      askedFields.map((field) => run[field] ?? null),
     );
     return this.#find((records[0] as { id: RunId }).id);
   }
@@ -61,6 +79,7 @@ export class TypeOrmRunStore implements RunStore {
 
   list(limit: number): Promise<readonly Run[]> {
     return patiently(this.dataSource, async () => {
+      parseLimit(limit);
       const { textsPerStatement } = dialectOf(this.dataSource);
       const runs: Run[] = [];
       while (runs.length < limit) {
@@ -118,16 +137,6 @@ export class TypeOrmRunStore implements RunStore {
 }
 
 function toRun(row: RunRow): Run {
-  return {
-    repetitions: row.repetitions as Repetitions,
-    seed: row.seed as Seed,
-    delayMs: row.delayMs as Milliseconds,
-    generatorName: row.generatorName,
-    tolerance: row.tolerance as Tolerance,
-    idempotencyKey: row.idempotencyKey ?? undefined,
-    id: row.id as RunId,
-    status: row.status,
-    startedAt: row.startedAt,
-    finishedAt: row.finishedAt ?? undefined,
-  };
+  const fields = Object.entries(row).map(([field, value]) => [field, value ?? undefined]);
+  return Object.fromEntries(fields) as Run;
 }

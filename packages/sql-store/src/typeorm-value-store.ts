@@ -2,7 +2,6 @@ import {
   AverageOverflowError,
   ConflictingValueError,
   IterationId,
-  type Repetitions,
   RunNotFoundError,
   Tolerance,
   type Average,
@@ -19,13 +18,19 @@ import {
   refuseOutside,
 } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
-import { readAccount } from './account.js';
 import { averageStatement, type SumsRow } from './average-statement.js';
-import { dialectOf, piecesOf, type Dialect } from './dialect.js';
+import { doubles, integers } from './binary-array.js';
+import { dialectOf, piecesOf, rowsPerStatement, type Column, type Dialect } from './dialect.js';
 import { execute } from './execute.js';
+import { readLedger, readRepetitions } from './ledger.js';
+import { missingRanges } from './missing-ranges.js';
 import { patiently } from './patiently.js';
 import { codeOf } from './persistence-error.js';
-import { runSchema } from './schema.js';
+
+const valueColumns: readonly Column<IterationValue>[] = [
+  { name: 'iteration_id', type: integers, of: ({ iterationId }) => iterationId },
+  { name: 'value', type: doubles, of: ({ value }) => value },
+];
 
 /** Values in the table `stepcompute_value`. */
 export class TypeOrmValueStore implements ValueStore {
@@ -36,13 +41,14 @@ export class TypeOrmValueStore implements ValueStore {
   }
 
   write(id: RunId, values: readonly IterationValue[]): Promise<void> {
-    if (values.length === 0) return Promise.resolve();
     return patiently(this.dataSource, async () => {
       const ordered = parseInOrder(values);
-      const last = ordered.at(-1)?.iterationId ?? 0;
+      const last = ordered.at(-1)?.iterationId;
+      if (last === undefined) await readRepetitions(this.dataSource, id);
       let conflict: ConflictingValueError | undefined;
-      for (const piece of piecesOf(ordered, this.#dialect.valuesPerStatement)) {
-        conflict ??= await this.#insert(id, piece, last);
+      for (const piece of piecesOf(ordered, rowsPerStatement)) {
+        const found = await this.#insert(id, piece, last ?? 0);
+        conflict ??= found;
       }
       if (conflict !== undefined) throw conflict;
     });
@@ -54,11 +60,11 @@ export class TypeOrmValueStore implements ValueStore {
     values: readonly IterationValue[],
     last: number,
   ): Promise<ConflictingValueError | undefined> {
-    const { rows, parameters } = this.#dialect.batchOf(values, 3);
+    const { item, parameters } = this.#dialect.tableOf('batch', valueColumns, values, 3);
     const insert = `
       INSERT INTO stepcompute_value (run_id, iteration_id, value)
       SELECT run.id, batch.iteration_id, batch.value
-      FROM stepcompute_run run, ${rows}
+      FROM stepcompute_run run, ${item}
       WHERE run.id = $1 AND run.repetitions > $2`;
     const all = [id, last, ...parameters];
     try {
@@ -79,13 +85,13 @@ export class TypeOrmValueStore implements ValueStore {
     values: readonly IterationValue[],
     last: number,
   ): Promise<ConflictingValueError | undefined> {
-    const repetitions = await this.#repetitions(id);
+    const repetitions = await readRepetitions(this.dataSource, id);
     refuseOutside({ id, repetitions }, last);
-    const { rows, parameters } = this.#dialect.batchOf(values, 2);
+    const { item, parameters } = this.#dialect.tableOf('batch', valueColumns, values, 2);
     const { records } = await execute(
       this.dataSource,
       `SELECT v.iteration_id, v.value AS kept, batch.value AS offered
-       FROM ${rows}
+       FROM ${item}
        JOIN stepcompute_value v ON v.run_id = $1 AND v.iteration_id = batch.iteration_id
        WHERE v.value <> batch.value
        ORDER BY v.iteration_id LIMIT 1`,
@@ -99,15 +105,14 @@ export class TypeOrmValueStore implements ValueStore {
   }
 
   async *read(id: RunId, from = 0 as IterationId): AsyncGenerator<readonly IterationValue[], void> {
-    await patiently(this.dataSource, () => this.#repetitions(id));
-    const pageSize = this.#dialect.valuesPerStatement;
+    await patiently(this.dataSource, () => readRepetitions(this.dataSource, id));
     let first: number = from;
     for (;;) {
       const { records } = await patiently(this.dataSource, () =>
         execute(
           this.dataSource,
           `SELECT iteration_id AS "iterationId", value FROM stepcompute_value
-           WHERE run_id = $1 AND iteration_id >= $2 ORDER BY iteration_id LIMIT ${pageSize}`,
+           WHERE run_id = $1 AND iteration_id >= $2 ORDER BY iteration_id LIMIT ${rowsPerStatement}`,
           [id, first],
         ),
       );
@@ -115,54 +120,21 @@ export class TypeOrmValueStore implements ValueStore {
       const last = page.at(-1);
       if (last === undefined) return;
       yield page;
-      if (page.length < pageSize) return;
+      if (page.length < rowsPerStatement) return;
       first = last.iterationId + 1;
     }
   }
 
   missing(id: RunId, within?: readonly IterationRange[]): Promise<readonly IterationRange[]> {
     return patiently(this.dataSource, async () => {
-      const repetitions = await this.#repetitions(id);
-      const ranges: IterationRange[] = [];
-      for (const range of within ?? [IterationRange.whole(repetitions)]) {
-        ranges.push(...(await this.#missing(id, range, repetitions)));
-      }
-      return ranges;
-    });
-  }
-
-  async #missing(
-    id: RunId,
-    within: IterationRange,
-    repetitions: number,
-  ): Promise<readonly IterationRange[]> {
-    const end = endOf(within, repetitions);
-    const ranges: IterationRange[] = [];
-    const pageSize = this.#dialect.valuesPerStatement;
-    for (let from: number = within.first; from < end;) {
-      const { records } = await execute(
+      const repetitions = await readRepetitions(this.dataSource, id);
+      const whole = IterationRange.whole(repetitions);
+      return missingRanges(
         this.dataSource,
-        `SELECT previous + 1 AS first, iteration_id - previous - 1 AS count
-           FROM (
-             SELECT iteration_id,
-               lag(iteration_id, 1, $3::integer - 1) OVER (ORDER BY iteration_id) AS previous
-             FROM (
-               SELECT iteration_id FROM stepcompute_value
-               WHERE run_id = $1 AND iteration_id >= $3::integer AND iteration_id < $2::integer
-               UNION ALL SELECT $2::integer
-             ) AS present
-           ) AS neighbours
-           WHERE iteration_id - previous > 1
-           ORDER BY first LIMIT ${pageSize}`,
-        [id, end, from],
+        id,
+        within === undefined ? [whole] : within.flatMap((range) => upTo(repetitions, range) ?? []),
       );
-      const page = records as IterationRange[];
-      for (const range of page) ranges.push(range);
-      const last = page.at(-1);
-      if (last === undefined || page.length < pageSize) break;
-      from = last.first + last.count;
-    }
-    return ranges;
+    });
   }
 
   average(id: RunId): Promise<Average> {
@@ -183,24 +155,16 @@ export class TypeOrmValueStore implements ValueStore {
     } catch (error) {
       if (codeOf(error) !== numericValueOutOfRange) throw error;
       // An incomplete run is called so first, whatever its values add up to.
-      const { ledger, tolerated } = await readAccount(this.dataSource, id);
+      const { ledger, tolerated } = await readLedger(this.dataSource, id);
       refuseIncomplete(id, ledger, tolerated);
       throw new AverageOverflowError({ cause: error });
     }
-  }
-
-  async #repetitions(id: RunId): Promise<Repetitions> {
-    const run = await this.dataSource
-      .getRepository(runSchema)
-      .findOne({ select: { id: true, repetitions: true }, where: { id } });
-    if (run === null) throw new RunNotFoundError(id);
-    return run.repetitions as Repetitions;
   }
 }
 
 /**
  * The values as they are stored, ascending by iteration: one order for all, so that writers of the same
- * iterations wait for each other and never deadlock. What comes so already, as nearly all does, is not copied.
+ * iterations wait for each other and never deadlock. A batch that comes so already, as nearly all do, is not copied.
  */
 function parseInOrder(values: readonly IterationValue[]): readonly IterationValue[] {
   let before = -1;
@@ -222,7 +186,7 @@ function parseInOrder(values: readonly IterationValue[]): readonly IterationValu
 const numericValueOutOfRange = '22003';
 const uniqueViolation = '23505';
 
-/** Where a look at the run ends, however far the range may reach. */
-function endOf(within: IterationRange, repetitions: number): number {
-  return Math.min(within.first + within.count, repetitions);
+/** The part of the range that lies within a run of so many repetitions; undefined when none does. */
+function upTo(repetitions: number, { first, count }: IterationRange): IterationRange | undefined {
+  return IterationRange.between(first, Math.min(first + count, repetitions));
 }

@@ -56,7 +56,7 @@ describe('rows that another hand has put into the tables', () => {
         const insert = (table: string, row: readonly unknown[]): Promise<unknown> => {
           const places = row.map((_, index) => `$${index + 1}`).join();
           const statement = `INSERT INTO stepcompute_${table} VALUES (${places}) ON CONFLICT DO NOTHING`;
-          // What the table refuses is not there to be read.
+          // A row that the table refuses is not there to be read.
           return dataSource.query(statement, [...row]).catch(() => undefined);
         };
         runs += 1;

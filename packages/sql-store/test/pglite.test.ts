@@ -26,7 +26,7 @@ describe('an embedded database folder', () => {
   afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
   it('is created where there is none, starts at run 1, and remembers', async () => {
-    // What a process that was killed while creating it leaves behind.
+    // A process that is killed while it creates a cluster leaves this behind.
     mkdirSync(join(folder, 'postgres.new'), { recursive: true });
     writeFileSync(join(folder, 'postgres.new', 'half'), 'written');
     const first = await openPglite({ folder });

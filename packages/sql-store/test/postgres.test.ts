@@ -1,15 +1,27 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { uniformInteger } from '@stepcompute/core';
+import { IterationId, uniformInteger, type RunId, type Stores } from '@stepcompute/core';
 import { expectedAverage } from '@stepcompute/core/testing';
 import { InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
+import type { DataSource } from 'typeorm';
 import { openPostgres } from '../src/postgres.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
 import { createDatabase, describeOnPostgres } from '../../../testing/postgres/databases.js';
 import { parseNewRun } from './new-run.js';
 
 const execute = promisify(execFile);
+
+/** Returns when a session of this database waits for another's transaction. */
+async function untilOneWaits(dataSource: DataSource): Promise<void> {
+  for (;;) {
+    const [{ waiting }]: [{ waiting: number }] = await dataSource.query(
+      `SELECT count(*)::integer AS waiting FROM pg_stat_activity
+       WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    if (waiting > 0) return;
+  }
+}
 
 describe('openPostgres', () => {
   it('refuses what is no PostgreSQL URL, without repeating it', async () => {
@@ -64,6 +76,63 @@ describeOnPostgres('on a PostgreSQL server', () => {
     expect(ids.sort((a, b) => a - b)).toEqual(Array.from({ length: 75 }, (_, index) => index + 1));
     await database.drop();
   });
+
+  it.each<
+    [
+      string,
+      (stores: Stores, id: RunId, iterations: readonly IterationId[]) => Promise<unknown>,
+      string,
+    ]
+  >([
+    [
+      'values',
+      ({ values }, id, iterations) =>
+        values.write(
+          id,
+          iterations.map((iterationId) => ({ iterationId, value: 1 })),
+        ),
+      'INSERT INTO stepcompute_value VALUES ($1, $2, 1)',
+    ],
+    [
+      'failures',
+      ({ failures }, id, iterations) =>
+        failures.record(
+          id,
+          iterations.map((iterationId) => ({
+            iterationId,
+            errorName: 'Error',
+            message: 'no value',
+            attempts: 1,
+          })),
+        ),
+      `INSERT INTO stepcompute_failure (run_id, iteration_id, error_name, message)
+       VALUES ($1, $2, 'Error', 'no value')`,
+    ],
+  ])(
+    'writes %s in the order of their iterations, so that no two writers wait for each other',
+    async (_, write, insert) => {
+      const database = await createDatabase();
+      const dataSource = await openPostgres({ url: database.url });
+      const stores = typeOrmStores(dataSource);
+      const { id } = await stores.runs.allocate(parseNewRun({ repetitions: 10, seed: 1 }));
+      const another = dataSource.createQueryRunner();
+      await another.startTransaction();
+      await another.query(insert, [id, 5]);
+      const written = write(stores, id, [7, 5, 3].map(IterationId.parse));
+      try {
+        await untilOneWaits(dataSource);
+        // The writer waits at 5. If it had written 7 before, this would have to wait for it in turn.
+        await another.query(`SET LOCAL lock_timeout = '1ms'`);
+        await another.query(insert, [id, 7]);
+      } finally {
+        await another.commitTransaction();
+        await another.release();
+        await written;
+        await dataSource.destroy();
+        await database.drop();
+      }
+    },
+  );
 
   it('keeps the averages in another database when told to', async () => {
     const [first, second] = await Promise.all([createDatabase(), createDatabase()]);

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { RunId } from '@stepcompute/core';
-import type { DataSource } from 'typeorm';
+import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
 import { migrateSchema, schemaState } from '../src/migrate-schema.js';
+import { migrations } from '../src/migrations.js';
 import { openPglite } from '../src/pglite.js';
 import { openPostgres } from '../src/postgres.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
@@ -9,6 +11,30 @@ import {
   describeOnPostgres,
   type TestDatabase,
 } from '../../../testing/postgres/databases.js';
+
+/** A digest of all that a released migration says to the database, in both directions. */
+async function digestOf(migration: MigrationInterface): Promise<string> {
+  const digest = createHash('sha256');
+  const query = (statement: string): Promise<void> => {
+    digest.update(`${statement}\n`);
+    return Promise.resolve();
+  };
+  await migration.up({ query } as unknown as QueryRunner);
+  await migration.down({ query } as unknown as QueryRunner);
+  return digest.digest('hex');
+}
+
+it('released migrations are as they were released', async () => {
+  const digests: Record<string, string> = {};
+  for (const Migration of migrations) {
+    const migration = new Migration();
+    digests[migration.name] = await digestOf(migration);
+  }
+  expect(digests).toEqual({
+    CreateTables1764000000000: '4e5a997aba1bb3fa08b9dcaf4de2cd7c47b0cdce43c903b62bf8ee31f5a6958c',
+    AddTolerance1764200000000: 'c017fada2f8e47b14d715486da9cbba69e3ee39008ccac9c41ef74d181f8b58b',
+  });
+});
 
 async function statementsThatWouldChange(dataSource: DataSource): Promise<string[]> {
   const { upQueries } = await dataSource.driver.createSchemaBuilder().log();

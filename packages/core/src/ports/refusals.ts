@@ -1,10 +1,34 @@
 import { InvalidInputError } from '../errors/invalid-input-error.js';
 import type { Ledger } from '../run/ledger.js';
-import type { RunId } from '../run/numbers.js';
+import { IterationId, parseInteger, type RunId } from '../run/numbers.js';
 import { IncompleteRunError } from '../run/run-errors.js';
 import type { Run } from '../run/run.js';
+import type { IterationFailure } from './stores.js';
 
-// For stores: what all of them refuse, in the same words.
+// All stores refuse the same, in the same words.
+
+/** @throws InvalidInputError unless `limit` is a whole number from 0 on */
+export function parseLimit(limit: unknown): number {
+  return parseInteger(limit, 'limit', 0, Number.MAX_SAFE_INTEGER);
+}
+
+/**
+ * The failure as it is kept: no store keeps NUL or half a surrogate pair, since PostgreSQL's text has
+ * neither, and a failure that could not be recorded would be worse. U+FFFD stands for each.
+ * @throws InvalidInputError when its iteration id is not one, or its attempts are no whole number from 1 on
+ */
+export function parseFailure(failure: IterationFailure): IterationFailure {
+  return {
+    iterationId: IterationId.parse(failure.iterationId),
+    errorName: wellFormed(failure.errorName),
+    message: wellFormed(failure.message),
+    attempts: parseInteger(failure.attempts, 'attempts', 1, 2 ** 31 - 1),
+  };
+}
+
+function wellFormed(text: string): string {
+  return text.replaceAll(/\0|\p{Surrogate}/gu, '\u{fffd}');
+}
 
 /**
  * A run is never made shorter, since values would be left over.

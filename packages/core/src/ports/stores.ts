@@ -10,13 +10,17 @@ import type { IterationValue } from '../simulation/value.js';
 export interface RunStore {
   /**
    * Records a run under a new id, unique across all who share the store, starting at 1 in a fresh one.
-   * With an idempotency key that already has a run, answers with that run as it was first recorded:
-   * it is the caller who compares the inputs.
+   * With an idempotency key that already has a run, answers with that run as it is now: it is the
+   * caller who compares the inputs. A repeated key uses up no id. Deliveries of one key that overlap
+   * may use up one each, of which one gets the run.
    */
   allocate(run: NewRun): Promise<Run>;
   /** @throws RunNotFoundError */
   get(id: RunId): Promise<Run>;
-  /** The newest runs first, at most `limit` of them. */
+  /**
+   * The newest runs first, at most `limit` of them; none when it is 0.
+   * @throws InvalidInputError unless `limit` is a whole number from 0 on
+   */
   list(limit: number): Promise<readonly Run[]>;
   /**
    * Records how the run ended, and when. Nothing changes when it is completed already, or when it has
@@ -38,13 +42,15 @@ export interface RunStore {
 /** Keeps each run's values: one per iteration, the first one written. */
 export interface ValueStore {
   /**
-   * Stores values durably, up to 10,000 of them in one statement. Writing a value again changes nothing, so a batch may be
-   * delivered twice.
-   * @throws ConflictingValueError when an iteration already has another value, which stays; the rest
-   *   of the batch is stored
+   * Stores values durably: any number of them, in any order. Writing a value again changes nothing, so
+   * a batch may be delivered twice, and may hold a value twice. Several writers of the same iterations
+   * wait for each other; none of them fails because of the others.
+   * @throws ConflictingValueError for the lowest iteration that already has another value, which stays,
+   *   or is given two in this batch, of which the first stays; the rest of the batch is stored
    * @throws InvalidValueError when a value is not finite; nothing is stored
-   * @throws RunNotFoundError when the run does not exist; nothing is stored
-   * @throws InvalidInputError when an iteration id is not one, or lies outside the run; nothing is stored
+   * @throws InvalidInputError when an iteration id is not one, or lies outside the run, anywhere in the
+   *   batch; nothing is stored
+   * @throws RunNotFoundError when the run does not exist, also for an empty batch
    */
   write(id: RunId, values: readonly IterationValue[]): Promise<void>;
   /**
@@ -84,25 +90,36 @@ export interface IterationFailure {
 /** Remembers which iterations failed, one failure each; it stands until the iteration has its value. */
 export interface FailureStore {
   /**
-   * Records any number of failures; of two of the same iteration, the later counts.
+   * Records any number of failures, in any order; of two of the same iteration, the later counts. NUL
+   * and halves of surrogate pairs in their texts become U+FFFD. To record none tells how many stand.
    * @returns how many failures of the run stand now
+   * @throws InvalidInputError when an iteration id is not one, or lies outside the run, anywhere among
+   *   them, or attempts are no whole number from 1 on; nothing is recorded
+   * @throws RunNotFoundError when the run does not exist
    */
   record(id: RunId, failures: readonly IterationFailure[]): Promise<number>;
-  /** The failures that stand, in ascending iteration order, in batches. */
+  /**
+   * The failures that stand, in ascending iteration order, in batches.
+   * @throws RunNotFoundError
+   */
   read(id: RunId): AsyncIterable<readonly IterationFailure[]>;
   /**
    * Forgets failures, since their iterations are about to be done again.
    * @param within those of which iterations; default: the whole run
+   * @throws RunNotFoundError
    */
   clear(id: RunId, within?: IterationRange): Promise<void>;
   /**
-   * The run's account at this moment, from one snapshot.
+   * The run's ledger at this moment, from one snapshot.
    * @throws RunNotFoundError
    */
   ledger(id: RunId): Promise<Ledger>;
 }
 
-/** Keeps averages, one per run and count, possibly in another database than the values. */
+/**
+ * Keeps averages, one per run and count, possibly in another database than the values. It knows no
+ * runs, so it keeps what it is given.
+ */
 export interface AverageStore {
   /**
    * Stores the average under (run, count) unless there is one already.
@@ -111,7 +128,7 @@ export interface AverageStore {
   save(id: RunId, average: Average): Promise<void>;
   /**
    * Every average that the run has had, in ascending count: it gains one when it is resumed and more
-   * values are there. The last is the one that counts.
+   * values are there. The last is the one that counts. Empty where none was saved.
    */
   history(id: RunId): Promise<readonly Average[]>;
 }

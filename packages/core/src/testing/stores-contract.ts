@@ -1,13 +1,14 @@
 import { averageOf, type Average } from '../averaging/average.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
-import { IterationId, RunId } from '../run/numbers.js';
+import { IterationId, Milliseconds, Repetitions, RunId, Seed } from '../run/numbers.js';
 import { IterationRange } from '../run/range.js';
-import { parseRunChange, parseRunRequest, type RunRequest } from '../run/request.js';
+import { parseRunChange, parseRunRequest, type NewRun, type RunRequest } from '../run/request.js';
 import type { Run } from '../run/run.js';
+import { Tolerance } from '../run/tolerance.js';
 import type { IterationValue } from '../simulation/value.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
 
-/** What the stores suite runs on. */
+/** The stores that the suite is to test. */
 export interface StoresSubject {
   /** Heads the suite's report. */
   readonly name: string;
@@ -47,21 +48,29 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
   const unknownRun = RunId.parse(RunId.maximum);
 
   describe(`${subject.name}: run store`, () => {
-    it('remembers a run as it was allocated', async () => {
-      const { stores, run } = await allocate({
-        repetitions: 1_000_000_000,
-        seed: Number.MAX_SAFE_INTEGER,
-        delayMs: 600_000.5,
-        generatorName: "it's a “generator”; --",
-      });
-      assertEqual(run.repetitions, 1_000_000_000, 'repetitions');
-      assertEqual(run.seed, Number.MAX_SAFE_INTEGER, 'seed');
-      assertEqual(run.delayMs, 600_000.5, 'delay');
-      assertEqual(run.generatorName, "it's a “generator”; --", 'generator name');
-      assertEqual(run.status, 'started', 'status');
-      assertEqual(run.finishedAt, undefined, 'finished at');
-      assert(run.startedAt instanceof Date, 'started at must be a Date');
-      assertEqual(await stores.runs.get(run.id), run, 'the run read back');
+    it('remembers a run as it was allocated, every field of it', async () => {
+      const { runs } = await subject.stores();
+      // No field is at its default, and one that is added to NewRun fails to compile here.
+      const asked: Required<NewRun> = {
+        repetitions: Repetitions.parse(1_000_000_000),
+        seed: Seed.parse(Number.MAX_SAFE_INTEGER),
+        delayMs: Milliseconds.parse(600_000.5, 'delay'),
+        generatorName: "it's a “generator” \u{1f3b2}; --",
+        tolerance: Tolerance.parse('2.5%'),
+        idempotencyKey: uniqueKey(),
+      };
+      const run = await runs.allocate(asked);
+      const { id, startedAt } = run;
+      RunId.parse(id);
+      assert(startedAt instanceof Date, 'started at must be a Date');
+      const expected: Run = { ...asked, id, status: 'started', startedAt, finishedAt: undefined };
+      assertSameRun(run, expected, 'the allocated run');
+      assertSameRun(await runs.get(id), expected, 'the run read back');
+      assertSameRun((await runs.list(1))[0], expected, 'the listed run');
+      assertSameRun(await runs.allocate(asked), expected, 'the run of the repeated key');
+      await runs.finish(run, 'failed');
+      const reopened = await runs.reopen(id, parseRunChange({}));
+      assertSameRun(reopened, expected, 'the reopened run');
     });
 
     it('gives every run its own id, also when many are allocated at once', async () => {
@@ -93,6 +102,16 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       assertEqual(new Set(runs.map(({ id }) => id)).size, 1, 'distinct ids');
     });
 
+    it('uses up no id for a repeated idempotency key', async () => {
+      const idempotencyKey = uniqueKey();
+      const { stores, run } = await allocate({ repetitions: 5, idempotencyKey });
+      for (const seed of [1, 2, 3]) {
+        await stores.runs.allocate(parseRunRequest({ repetitions: 5, seed, idempotencyKey }));
+      }
+      const next = await stores.runs.allocate(parseRunRequest({ repetitions: 5 }));
+      assertEqual(next.id, run.id + 1, 'the next id');
+    });
+
     it('lists the newest runs first, as many as asked', async () => {
       const { stores, run: older } = await allocate({ repetitions: 1 });
       const newer = await stores.runs.allocate(parseRunRequest({ repetitions: 2 }));
@@ -102,6 +121,14 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
         [newer.id, older.id],
         'the listed ids',
       );
+    });
+
+    it('lists none when asked for none, and refuses what is no number of runs', async () => {
+      const { stores } = await allocate({ repetitions: 1 });
+      assertEqual(await stores.runs.list(0), [], 'the listed runs');
+      for (const limit of [-1, 0.5, NaN, Infinity, '1' as unknown as number]) {
+        await assertRejects(stores.runs.list(limit), 'InvalidInputError', { field: 'limit' });
+      }
     });
 
     it('records how a run ended, and lets it end otherwise later', async () => {
@@ -222,6 +249,31 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       assertEqual(await collect(stores, run.id), numbered([1.5, 7]), 'the values read back');
     });
 
+    it('stores all but the conflicts of a batch of any size, in any order, naming the lowest', async () => {
+      const repetitions = 10_500;
+      const { stores, run } = await allocate({ repetitions });
+      const own = Array.from({ length: repetitions }, (_, index) => index);
+      const kept = numbered(own).map((item) =>
+        [5, 7, 10_200].includes(item.iterationId) ? { ...item, value: 0.5 } : item,
+      );
+      await stores.values.write(
+        run.id,
+        [10_200, 7, 5].map((id) => kept[id]!),
+      );
+      await assertRejects(
+        stores.values.write(run.id, numbered(own).reverse()),
+        'ConflictingValueError',
+        { runId: run.id, iterationId: 5, kept: 0.5, offered: 5 },
+      );
+      assertEqual(await collect(stores, run.id), kept, 'the values read back');
+    });
+
+    it('keeps a value that a batch holds twice', async () => {
+      const { stores, run } = await allocate({ repetitions: 3 });
+      await stores.values.write(run.id, at([2, 1, 2, 1]));
+      assertEqual(await collect(stores, run.id), at([1, 2]), 'the values read back');
+    });
+
     it('refuses a batch that contradicts itself', async () => {
       const { stores, run } = await allocate({ repetitions: 1 });
       await assertRejects(
@@ -270,13 +322,28 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       const { stores, run } = await allocate({ repetitions: 2 });
       for (const iteration of [2, -1, 0.5, NaN, Infinity, '1']) {
         const outside = { iterationId: iteration as IterationId, value: 3 };
-        await assertRejects(
-          stores.values.write(run.id, [...numbered([1]), outside]),
-          'InvalidInputError',
-          { field: 'iteration id' },
-        );
-        assertEqual(await collect(stores, run.id), [], 'the values read back');
+        const [first, second] = numbered([1, 2]);
+        for (const batch of [
+          [first!, second!, outside],
+          [second!, outside, first!],
+          [outside, first!, second!],
+        ]) {
+          await assertRejects(stores.values.write(run.id, batch), 'InvalidInputError', {
+            field: 'iteration id',
+          });
+          assertEqual(await collect(stores, run.id), [], 'the values read back');
+        }
       }
+    });
+
+    it('stores nothing of a batch of any size when one of its iterations lies outside the run', async () => {
+      const { stores, run } = await allocate({ repetitions: 10_500 });
+      const values = numbered(Array.from({ length: 10_501 }, (_, index) => index));
+      await assertRejects(stores.values.write(run.id, values.reverse()), 'InvalidInputError', {
+        field: 'iteration id',
+        received: 10_500,
+      });
+      assertEqual(await collect(stores, run.id), [], 'the values read back');
     });
 
     it('keeps runs apart', async () => {
@@ -323,6 +390,48 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       assertEqual(await missing(9, 100), [{ first: 9, count: 1 }], 'missing past the end');
       assertEqual(await missing(10, 5), [], 'missing outside the run');
       assertEqual(await missing(50, 5), [], 'missing far outside the run');
+    });
+
+    it('lists what is missing within each of several ranges', async () => {
+      const { stores, run } = await allocate({ repetitions: 20 });
+      const missing = async (...ranges: readonly [number, number][]): Promise<unknown> =>
+        stores.values.missing(
+          run.id,
+          ranges.map(([first, count]) => IterationRange.parse({ first, count })),
+        );
+      assertEqual(await missing(), [], 'missing from no range');
+      await stores.values.write(run.id, at([3, 4, 5, 9, 15]));
+      assertEqual(
+        await missing([0, 2], [2, 3], [5, 1], [6, 2], [8, 4], [18, 5], [30, 2]),
+        [
+          { first: 0, count: 2 },
+          { first: 2, count: 1 },
+          { first: 6, count: 2 },
+          { first: 8, count: 1 },
+          { first: 10, count: 2 },
+          { first: 18, count: 2 },
+        ],
+        'missing from several ranges',
+      );
+    });
+
+    it('lists many gaps, in all of the run and within as many ranges', async () => {
+      const repetitions = 24_000;
+      const { stores, run } = await allocate({ repetitions });
+      const isStored = (iteration: number): boolean => iteration % 2 === 1 || iteration % 14 === 0;
+      const iterations = Array.from({ length: repetitions }, (_, index) => index);
+      await stores.values.write(run.id, at(iterations.filter(isStored)));
+      const gaps = iterations
+        .filter((iteration) => !isStored(iteration))
+        .map((first) => ({ first, count: 1 }));
+      assertEqual(await stores.values.missing(run.id), gaps, 'missing from the run');
+      const ranges = gaps.map(IterationRange.parse);
+      await stores.values.write(run.id, at(ranges.slice(0, 5_000).map(({ first }) => first)));
+      assertEqual(
+        await stores.values.missing(run.id, ranges),
+        gaps.slice(5_000),
+        'missing from what was missing',
+      );
     });
 
     it('averages a complete run to the same bits as a loop in iteration order', async () => {
@@ -420,8 +529,10 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       const { values } = stores;
       const properties = { runId: unknownRun };
       await assertRejects(values.write(unknownRun, at([0])), 'RunNotFoundError', properties);
+      await assertRejects(values.write(unknownRun, []), 'RunNotFoundError', properties);
       await assertRejects(collect(stores, unknownRun), 'RunNotFoundError', properties);
       await assertRejects(values.missing(unknownRun), 'RunNotFoundError', properties);
+      await assertRejects(values.missing(unknownRun, []), 'RunNotFoundError', properties);
       await assertRejects(values.average(unknownRun), 'RunNotFoundError', properties);
     });
   });
@@ -472,30 +583,66 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     });
 
     it('records many failures at once, whatever their messages hold', async () => {
-      const { stores, run } = await allocate({ repetitions: 20_000 });
-      const failures = Array.from({ length: 20_000 }, (_, iteration) => ({
+      const { stores, run } = await allocate({ repetitions: 10_001 });
+      const failures = Array.from({ length: 10_001 }, (_, iteration) => ({
         iterationId: IterationId.parse(iteration),
         errorName: 'RangeError',
         message: `no value at "${iteration}", it's \\ {“odd”}\n`,
         attempts: 1,
       }));
-      assertEqual(await stores.failures.record(run.id, failures), 20_000, 'how many stand');
+      assertEqual(await stores.failures.record(run.id, failures), 10_001, 'how many stand');
       assertEqual(await failuresOf(stores, run.id), failures, 'the failures');
       assertEqual(
         await stores.failures.ledger(run.id),
-        { requested: 20_000, completed: 0, failed: 20_000, missing: 0 },
+        { requested: 10_001, completed: 0, failed: 10_001, missing: 0 },
         'the ledger',
       );
     });
 
-    it('records a failure whose message is no proper text', async () => {
+    it('keeps the last failure of an iteration that is given two at once', async () => {
+      const { stores, run } = await allocate({ repetitions: 5 });
+      const [first, other] = failing([3, 1]);
+      const last = { ...first!, message: 'again no value', attempts: 2 };
+      assertEqual(
+        await stores.failures.record(run.id, [first!, other!, last]),
+        2,
+        'how many stand',
+      );
+      assertEqual(await failuresOf(stores, run.id), [other, last], 'the failures');
+    });
+
+    it('replaces what no text may hold', async () => {
       const { stores, run } = await allocate({ repetitions: 1 });
       const [failure] = failing([0]);
-      const odd = { ...failure!, errorName: 'E\0', message: 'a\0b\ud800c' };
-      await stores.failures.record(run.id, [failure!, odd]);
-      const [recorded, ...others] = await failuresOf(stores, run.id);
-      assertEqual(others, [], 'other failures');
-      assert(/^a.b.c$/u.test(recorded?.message ?? ''), 'what can be kept must be kept');
+      const odd = { errorName: 'E\0\udc00', message: '\0a\ud800b\u{1f3b2}\ud83c' };
+      await stores.failures.record(run.id, [{ ...failure!, ...odd }]);
+      assertEqual(
+        await failuresOf(stores, run.id),
+        [{ ...failure!, errorName: 'E\ufffd\ufffd', message: '\ufffda\ufffdb\u{1f3b2}\ufffd' }],
+        'the failures',
+      );
+    });
+
+    it('refuses a failure outside its run, and records nothing of its batch', async () => {
+      const { stores, run } = await allocate({ repetitions: 10 });
+      const [first, second] = failing([9, 0]);
+      for (const iteration of [10, -1, 0.5, NaN, '1']) {
+        const outside = { ...first!, iterationId: iteration as IterationId };
+        await assertRejects(
+          stores.failures.record(run.id, [first!, outside, second!]),
+          'InvalidInputError',
+          { field: 'iteration id' },
+        );
+        assertEqual(await failuresOf(stores, run.id), [], 'the failures');
+      }
+      for (const attempts of [0, 1.5, NaN]) {
+        await assertRejects(
+          stores.failures.record(run.id, [first!, { ...second!, attempts }]),
+          'InvalidInputError',
+          { field: 'attempts' },
+        );
+        assertEqual(await failuresOf(stores, run.id), [], 'the failures');
+      }
     });
 
     it('keeps the ledger’s identity, counting a failure only while its value is missing', async () => {
@@ -509,9 +656,18 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       assertEqual(await ledger(), { requested: 12, completed: 4, failed: 1, missing: 7 }, 'longer');
     });
 
-    it('keeps no account of a run that does not exist', async () => {
-      const { failures } = await subject.stores();
+    it('says when a run does not exist', async () => {
+      const stores = await subject.stores();
+      const { failures } = stores;
       const properties = { runId: unknownRun };
+      await assertRejects(
+        failures.record(unknownRun, failing([0])),
+        'RunNotFoundError',
+        properties,
+      );
+      await assertRejects(failures.record(unknownRun, []), 'RunNotFoundError', properties);
+      await assertRejects(failuresOf(stores, unknownRun), 'RunNotFoundError', properties);
+      await assertRejects(failures.clear(unknownRun), 'RunNotFoundError', properties);
       await assertRejects(failures.ledger(unknownRun), 'RunNotFoundError', properties);
     });
   });
@@ -553,7 +709,23 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       });
       assertEqual(await stores.averages.history(run.id), [averageOf([1, 2, 4])], 'the averages');
     });
+
+    it('knows no runs: they may be in another database', async () => {
+      const { averages } = await subject.stores();
+      const withoutAverage = RunId.parse(unknownRun - 1);
+      assertEqual(await averages.history(withoutAverage), [], 'the averages of an unknown run');
+      await averages.save(unknownRun, averageOf([1, 2, 4]));
+      assertEqual(await averages.history(unknownRun), [averageOf([1, 2, 4])], 'the average saved');
+    });
   });
+}
+
+/** Fails unless the two have the same fields with the same values, in whichever order. */
+function assertSameRun(actual: Run | undefined, expected: Run, what: string): void {
+  const fields = new Set([...Object.keys(expected), ...Object.keys(actual ?? {})]);
+  for (const field of fields as Set<keyof Run>) {
+    assertEqual(actual?.[field], expected[field], `${what}: ${field}`);
+  }
 }
 
 function numbered(values: readonly number[]): IterationValue[] {

@@ -1,7 +1,14 @@
-import { RunNotFoundError, Tolerance, type Ledger, type RunId } from '@stepcompute/core';
+import {
+  RunNotFoundError,
+  Tolerance,
+  type Ledger,
+  type Repetitions,
+  type RunId,
+} from '@stepcompute/core';
 import { ledgerOf } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
 import { execute } from './execute.js';
+import { runSchema } from './schema.js';
 
 /** How many failures of the run $1 stand: those of iterations without a value. */
 export const standingFailures = `
@@ -19,24 +26,36 @@ const ledgerStatement = `
     (${standingFailures}) AS failed
   FROM stepcompute_run WHERE id = $1`;
 
-interface AccountRow {
+interface LedgerRow {
   readonly requested: number;
   readonly tolerance: Tolerance;
   readonly completed: number;
   readonly failed: number;
 }
 
-/** The run's account in one snapshot, with how many failures it tolerates. */
-export async function readAccount(
+/**
+ * The run's ledger from one snapshot, with how many failures it tolerates.
+ * @throws RunNotFoundError
+ */
+export async function readLedger(
   dataSource: DataSource,
   id: RunId,
 ): Promise<{ readonly ledger: Ledger; readonly tolerated: number }> {
   const { records } = await execute(dataSource, ledgerStatement, [id]);
-  const [row] = records as AccountRow[];
+  const [row] = records as LedgerRow[];
   if (row === undefined) throw new RunNotFoundError(id);
   const { requested, tolerance, completed, failed } = row;
   return {
     ledger: ledgerOf({ requested, completed, failed }),
     tolerated: Tolerance.failures(tolerance, requested),
   };
+}
+
+/** @throws RunNotFoundError */
+export async function readRepetitions(dataSource: DataSource, id: RunId): Promise<Repetitions> {
+  const run = await dataSource
+    .getRepository(runSchema)
+    .findOne({ select: { id: true, repetitions: true }, where: { id } });
+  if (run === null) throw new RunNotFoundError(id);
+  return run.repetitions;
 }
