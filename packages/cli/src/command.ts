@@ -69,7 +69,7 @@ export function declareCommand<
   readonly description: string;
   readonly arguments: Arguments;
   readonly options: Options;
-  /** What help says after the options: remarks, examples. */
+  /** Follows the options in help: remarks, examples. */
   readonly help: string;
   readonly action: (
     given: ValuesOf<Arguments> & ValuesOf<Options>,

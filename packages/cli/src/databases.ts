@@ -63,7 +63,7 @@ export async function openExistingDatabase(location: string): Promise<Database> 
 
 /**
  * Opens a database that is there already, for as long as the work takes. An interruption abandons it.
- * @param unsettled what to say when nothing is left that could ever end the work
+ * @param unsettled the message when nothing is left that could end the work
  */
 export async function withStores(
   location: string,

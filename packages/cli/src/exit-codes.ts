@@ -14,7 +14,7 @@ export const ExitCode = {
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
-/** What each exit code says, in help and in README. */
+/** The meaning of each exit code, for help and README. */
 export const meanings: Readonly<Record<ExitCode, string>> = {
   [ExitCode.done]: 'done',
   [ExitCode.unexpected]: 'an unexpected error: a bug',

@@ -3,8 +3,8 @@ import { InterruptedError, SimulationError } from './errors.js';
 import { ExitCode } from './exit-codes.js';
 
 /**
- * What breaks a command off from outside: Ctrl-C; a simulation that throws outside of its promise; or
- * a promise that nothing is left to settle, on which Node would end the process without a word.
+ * Breaks a command off from outside: on Ctrl-C; when a simulation throws outside of its promise; and when
+ * nothing is left that could settle a promise, where Node would end the process without a word.
  */
 export class Interruption {
   readonly #controller = new AbortController();
@@ -33,7 +33,7 @@ export class Interruption {
 
   /**
    * Waits for work that heeds the signal by itself.
-   * @param unsettled what to say when nothing is left that could ever end it
+   * @param unsettled the message when nothing is left that could end it, such as "the database never opens"
    */
   async wait<T>(work: Promise<T>, unsettled: string): Promise<T> {
     const before = this.#unsettled;

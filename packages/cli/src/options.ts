@@ -135,7 +135,7 @@ export const verboseOption = flag('--verbose', 'show the stack traces and the ca
 /** How a run that is taken to its end is reported. */
 export const reportOption = jsonOption('print one JSON object on the last line of standard output');
 
-/** What may be changed of a run that is there already. */
+/** The changes that a run takes when it is resumed. */
 export const changeOptions = {
   delayMs: delayOption('wait after each value from now on; without it, the run’s own delay'),
   tolerance: toleranceOption(

@@ -5,9 +5,9 @@ import type { Interruption } from './interruption.js';
 
 /** Where a command's words go: results to standard output, everything else to standard error. */
 export interface Terminal {
-  /** Whether a person is watching: standard output and standard error are both a terminal. */
+  /** A person is watching: standard output and standard error are both a terminal. */
   readonly isInteractive: boolean;
-  /** Whether results are to be JSON. */
+  /** Results are to be JSON. */
   readonly wantsJson: boolean;
   readonly print: (text: string) => void;
   /** Prints as fast as the text is read. */
@@ -17,7 +17,7 @@ export interface Terminal {
   readonly fail: (error: unknown) => void;
 }
 
-/** What every command works with. */
+/** The surroundings of a command. */
 export interface Context {
   readonly terminal: Terminal;
   readonly interruption: Interruption;

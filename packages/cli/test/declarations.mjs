@@ -1,6 +1,6 @@
 /**
  * Prints the command line as it is declared, as JSON: the commands with their options, the exit codes, and
- * what each of the texts in the argument (an array of [command, flag, text]) is parsed to.
+ * the parsed value, or the error, of each [command, flag, text] in the argument.
  */
 import { buildProgram } from '../dist/main.js';
 import { meanings } from '../dist/exit-codes.js';

@@ -114,7 +114,7 @@ async function verifyAverage(
   }
 }
 
-/** Whether a store has refused to average the values that it holds. */
+/** Tells a store's refusal to average the values that it holds from a fault of the store. */
 function isRefusal(error: unknown): boolean {
   return (
     isStepComputeError(error) &&
