@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { InvalidInputError, PersistenceError, type Stores } from '@stepcompute/core';
 import { inMemoryStores } from '@stepcompute/inmemory-adapter';
 import type { typeOrmStores } from '@stepcompute/sql-store';
+import type { Interruption } from './interruption.js';
 
 export interface Database {
   readonly stores: Stores;
@@ -58,6 +59,27 @@ export async function openExistingDatabase(location: string): Promise<Database> 
     );
   }
   return kind === 'server' ? openServer(location, { create: false }) : openFolder(location);
+}
+
+/**
+ * Opens a database that is there already, for as long as the work takes. An interruption abandons it.
+ * @param unsettled the message when nothing is left that could end the work
+ */
+export async function withStores(
+  location: string,
+  interruption: Interruption,
+  work: (stores: Stores) => Promise<void>,
+  unsettled = 'the database never answers',
+): Promise<void> {
+  const openAndWork = async (): Promise<void> => {
+    const { stores, close } = await openExistingDatabase(location);
+    try {
+      await work(stores);
+    } finally {
+      await close();
+    }
+  };
+  await interruption.race(openAndWork(), unsettled);
 }
 
 /** Brings the schema of a PostgreSQL server up to date; an embedded one always is. */

@@ -1,27 +1,35 @@
-import { isStepComputeError, messageOf, StepComputeError, nameOf } from '@stepcompute/core';
+import { isStepComputeError } from '@stepcompute/core';
 
-/** What the process's exit code says. */
+/** The process's exit code. */
 export const ExitCode = {
   done: 0,
-  /** Something unforeseen: a bug. */
   unexpected: 1,
-  /** An option, argument or file is not what it should be; nothing was done. */
   invalidInput: 2,
-  /**
-   * More iterations failed than are tolerated, another value was there already, the values could not be averaged, or the
-   * simulation never settles or broke outside of its promise.
-   */
   runFailed: 3,
   runNotFound: 4,
-  /** The database could not be opened, read or written. */
   database: 5,
-  /** A replayed value differs from the stored one. */
   mismatch: 6,
-  /** Ctrl-C, or SIGTERM. */
   interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** The meaning of each exit code, for help and README. */
+export const meanings: Readonly<Record<ExitCode, string>> = {
+  [ExitCode.done]: 'done',
+  [ExitCode.unexpected]: 'an unexpected error: a bug',
+  [ExitCode.invalidInput]: 'an option, argument or generator file is not valid; nothing was done',
+  [ExitCode.runFailed]:
+    'the run has no average: more iterations failed than it tolerates, another value was stored ' +
+    'before, the average overflowed, or the generator never settles or broke outside of its ' +
+    'promise; or show --verify found an incomplete run',
+  [ExitCode.runNotFound]: 'the run does not exist',
+  [ExitCode.database]: 'the database could not be opened, read or written',
+  [ExitCode.mismatch]:
+    'replay generated another value than the stored one, or the stored values no longer come ' +
+    'to the stored average (show --verify)',
+  [ExitCode.interrupted]: 'Ctrl-C or SIGTERM; values completed by then are kept',
+};
 
 const exitCodes: Readonly<Record<string, ExitCode>> = {
   INVALID_INPUT: ExitCode.invalidInput,
@@ -33,8 +41,10 @@ const exitCodes: Readonly<Record<string, ExitCode>> = {
   AVERAGE_OVERFLOW: ExitCode.runFailed,
   STEP_FAILED: ExitCode.runFailed,
   SIMULATION: ExitCode.runFailed,
+  NOTHING_TO_VERIFY: ExitCode.runFailed,
   RUN_NOT_FOUND: ExitCode.runNotFound,
   PERSISTENCE: ExitCode.database,
+  MISMATCH: ExitCode.mismatch,
   CANCELLED: ExitCode.interrupted,
   INTERRUPTED: ExitCode.interrupted,
 };
@@ -44,43 +54,3 @@ export function exitCodeOf(error: unknown): ExitCode {
     ? (exitCodes[error.code] ?? ExitCode.unexpected)
     : ExitCode.unexpected;
 }
-
-/** An error as JSON has it. */
-export function describeError(error: unknown): object {
-  return {
-    name: nameOf(error),
-    code: isStepComputeError(error) ? error.code : 'UNEXPECTED',
-    message: messageOf(error),
-  };
-}
-
-/** A simulation that went wrong outside of any one iteration's promise, or never settles. */
-export class SimulationError extends StepComputeError {
-  declare readonly name: 'SimulationError';
-  override readonly code = 'SIMULATION';
-  static {
-    Object.defineProperty(this.prototype, 'name', { value: 'SimulationError' });
-  }
-}
-
-/** Ctrl-C, where there is no run to cancel. */
-export class InterruptedError extends StepComputeError {
-  declare readonly name: 'InterruptedError';
-  override readonly code = 'INTERRUPTED';
-  static {
-    Object.defineProperty(this.prototype, 'name', { value: 'InterruptedError' });
-  }
-}
-
-export const exitCodeHelp = `
-Exit codes:
-  0    done
-  1    unexpected error (a bug)
-  2    invalid option, argument or generator file; nothing was done
-  3    the run failed: more iterations failed than are tolerated, another value was stored
-       before, the values could not be averaged, or the simulation never settles or broke
-       outside its promise
-  4    no such run
-  5    the database could not be opened, read or written
-  6    replay found another value than the stored one
-  130  interrupted by Ctrl-C or SIGTERM; what was completed is stored`;

@@ -77,3 +77,16 @@ export async function drawHistogram(
       axis === 'y' ? formatCount(tick) : formatNumber(tick === 0 ? minimum : maximum),
   });
 }
+
+/** A JSON array in pieces, an element a line. */
+export async function* formatArray<T>(
+  batches: AsyncIterable<readonly T[]>,
+  elementOf: (item: T) => object,
+): AsyncGenerator<string, void> {
+  let separator = '[\n';
+  for await (const batch of batches) {
+    yield separator + batch.map((item) => JSON.stringify(elementOf(item))).join(',\n');
+    separator = ',\n';
+  }
+  yield separator === '[\n' ? '[]\n' : '\n]\n';
+}

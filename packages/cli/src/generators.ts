@@ -4,7 +4,7 @@ import { InvalidInputError, uniformInteger, type ValueGenerator } from '@stepcom
 import { loadGenerator as load } from '@stepcompute/worker-threads';
 
 export interface NamedGenerator {
-  /** What the run's record says: a file's full path, or the built-in simulation's name. */
+  /** As the run's record has it: a file's full path, or the built-in simulation's name. */
   readonly name: string;
   readonly generate: ValueGenerator;
   /** Where a worker thread finds it. */

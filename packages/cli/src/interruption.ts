@@ -1,13 +1,14 @@
 import { messageOf } from '@stepcompute/core';
-import { ExitCode, InterruptedError, SimulationError } from './exit-codes.js';
+import { InterruptedError, SimulationError } from './errors.js';
+import { ExitCode } from './exit-codes.js';
 
 /**
- * What breaks a command off from outside: Ctrl-C; a simulation that throws outside of its promise; or
- * a promise that nothing is left to settle, on which Node would end the process without a word.
+ * Breaks a command off from outside: on Ctrl-C; when a simulation throws outside of its promise; and when
+ * nothing is left that could settle a promise, where Node would end the process without a word.
  */
 export class Interruption {
   readonly #controller = new AbortController();
-  #unsettled = 'nothing is left to wait for';
+  #unsettled = 'the command never ends';
 
   /** Aborted when the command is to end; the reason is a {@link SimulationError} unless it is Ctrl-C. */
   readonly signal = this.#controller.signal;
@@ -18,23 +19,21 @@ export class Interruption {
       if (this.signal.aborted) process.exit(ExitCode.interrupted);
       this.#controller.abort();
     };
-    const breakOff = (thrown: unknown): void =>
-      this.#controller.abort(
-        new SimulationError(`the simulation broke outside of its promise: ${messageOf(thrown)}`, {
-          cause: thrown,
-        }),
-      );
+    const breakOff = (message: string, cause?: unknown): void =>
+      this.#controller.abort(new SimulationError(message, { cause }));
+    const breakOut = (thrown: unknown): void =>
+      breakOff(`the simulation broke outside of its promise: ${messageOf(thrown)}`, thrown);
     process.on('SIGINT', interrupt);
     process.on('SIGTERM', interrupt);
-    process.on('uncaughtException', breakOff);
-    process.on('unhandledRejection', breakOff);
-    process.on('beforeExit', () => this.#controller.abort(new SimulationError(this.#unsettled)));
+    process.on('uncaughtException', breakOut);
+    process.on('unhandledRejection', breakOut);
+    process.on('beforeExit', () => breakOff(`${this.#unsettled}: nothing is left to wait for`));
     return this;
   }
 
   /**
    * Waits for work that heeds the signal by itself.
-   * @param unsettled what to say should nothing be left that could ever end it
+   * @param unsettled the message when nothing is left that could end it, such as "the database never opens"
    */
   async wait<T>(work: Promise<T>, unsettled: string): Promise<T> {
     const before = this.#unsettled;

@@ -1,22 +1,188 @@
-import { InvalidInputError } from '@stepcompute/core';
+import {
+  InvalidInputError,
+  Milliseconds,
+  Repetitions,
+  RunId,
+  Seed,
+  Tolerance,
+  WriteToDbSettings,
+} from '@stepcompute/core';
+import { parseWorkers } from '@stepcompute/worker-threads';
 import ms, { type StringValue } from 'ms';
+import { argument, flag, option, withDefault, type ValuesOf } from './command.js';
 
 /**
  * A whole number as people type it: digits, perhaps with a sign or an exponent. Any other text stays
- * text, for the domain to refuse and quote; so no digit is rounded away unseen.
+ * text, for the domain to refuse and quote; so do digits that a double would round.
  */
 export function parseNumber(text: string): unknown {
-  return /^[+-]?\d+(e\+?\d+)?$/i.test(text) ? Number(text) : text;
+  if (!/^[+-]?\d+(e\+?\d+)?$/i.test(text)) return text;
+  const value = Number(text);
+  const isRounded = /^\d+$/.test(text) && BigInt(text) > Number.MAX_SAFE_INTEGER;
+  return isRounded && String(value) !== text ? text : value;
 }
 
 /**
- * A span of time such as `250ms`, `5s`, `10m`, `1.5h`, `2d`; a bare number is milliseconds.
+ * Parses a whole number that no domain object stands for.
+ * @throws InvalidInputError naming the limits
+ */
+export function parseWholeNumber(
+  text: string,
+  field: string,
+  minimum: number,
+  maximum: number,
+): number {
+  const value = parseNumber(text);
+  if (typeof value !== 'number' || !(value >= minimum && value <= maximum)) {
+    throw new InvalidInputError(field, `a whole number from ${minimum} to ${maximum}`, value);
+  }
+  return value;
+}
+
+/**
+ * A span of time such as `250ms`, `5s`, `10m`, `1.5h`, `2d`, in milliseconds; so is a bare number.
  * @throws InvalidInputError
  */
-export function parseDuration(text: string, field: string): number {
+function parseDuration(text: string, field: string, minimum = 0): Milliseconds {
   const milliseconds = text === '' || text.length > 100 ? undefined : ms(text as StringValue);
   if (milliseconds === undefined || !(milliseconds >= 0)) {
     throw new InvalidInputError(field, 'a duration such as 500ms, 5s, 10m or 1.5h', text);
   }
-  return milliseconds;
+  return Milliseconds.parse(milliseconds, field, minimum);
 }
+
+/** @throws InvalidInputError unless the text is a number from 0 to 1 */
+export function parseLikelihood(text: string, field: string): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidInputError(field, 'a number from 0 to 1', text);
+  return value;
+}
+
+/** @throws InvalidInputError unless the text is one of two words */
+export function parseEither<const Word extends string>(
+  text: string,
+  field: string,
+  words: readonly [Word, Word],
+): Word {
+  const word = words.find((each) => each === text);
+  if (word !== undefined) return word;
+  throw new InvalidInputError(field, words.map((each) => `"${each}"`).join(' or '), text);
+}
+
+/** Parses a count, and has the domain check it as a setting of step 2: the limits are the domain's. */
+function countWithin(settingsOf: (count: number) => WriteToDbSettings): (text: string) => number {
+  return (text) => {
+    const count = parseNumber(text) as number; // the check refuses what is no number
+    WriteToDbSettings.check(settingsOf(count));
+    return count;
+  };
+}
+
+export const runArgument = argument('<run>', 'the run’s id', (text) =>
+  RunId.parse(parseNumber(text)),
+);
+
+export function repetitionsOption(flags: string, description: string) {
+  return option(flags, description, (text): number => Repetitions.parse(parseNumber(text)));
+}
+
+export const seedOption = option(
+  '--seed <integer>',
+  'an integer from 0 to 2^53 − 1; without one, a random seed is chosen and recorded',
+  (text) => Seed.parse(parseNumber(text)),
+);
+
+export function generatorOption(description: string) {
+  return option('--generator <file>', description, (text) => text);
+}
+
+export function delayOption(description: string) {
+  return option('--delay <duration>', description, (text): number => parseDuration(text, 'delay'));
+}
+
+export function toleranceOption(
+  description = 'how many iterations may fail: a count, or a share as in 1%',
+) {
+  return option('--tolerate <failures>', description, (text): string => Tolerance.parse(text));
+}
+
+export function timeoutOption(description: string) {
+  return option('--timeout <duration>', description, (text) => parseDuration(text, 'timeout', 1));
+}
+
+export function databaseOption(
+  description = 'where the runs are: a folder, or postgres://user:password@host:port/database',
+) {
+  return withDefault(
+    option('--db <place>', description, (text) => text),
+    databaseOf(process.env),
+    // Not the value itself, which may hold a password: help prints it.
+    'STEPCOMPUTE_DB, or .stepcompute',
+  );
+}
+
+/** An empty variable is as good as none: that is how a shell's user takes one away. */
+function databaseOf({ STEPCOMPUTE_DB: db }: NodeJS.ProcessEnv): string {
+  return db === undefined || db === '' ? '.stepcompute' : db;
+}
+
+export function jsonOption(description: string) {
+  return flag('--json', description);
+}
+
+export const verboseOption = flag('--verbose', 'show the stack traces and the causes of errors');
+
+/** How a run that is taken to its end is reported. */
+export const reportOption = jsonOption('print one JSON object on the last line of standard output');
+
+/** The changes that a run takes when it is resumed. */
+export const changeOptions = {
+  delayMs: delayOption('wait after each value from now on; without it, the run’s own delay'),
+  tolerance: toleranceOption(
+    'how many iterations may fail from now on; without it, the run’s own tolerance',
+  ),
+};
+
+/** How iterations are executed. */
+export const executionOptions = {
+  concurrency: withDefault(
+    option(
+      '--concurrency <count>',
+      'the most iterations in flight at a time',
+      countWithin((concurrency) => ({ concurrency })),
+    ),
+    1000,
+  ),
+  workers: option(
+    '--workers <count>',
+    'run the simulation in so many worker threads, or auto: one for each core',
+    (text) => parseWorkers(parseNumber(text)),
+  ),
+  timeoutMs: timeoutOption(
+    'the longest that one call of an asynchronous generator may take; with --workers, of any generator',
+  ),
+  attempts: withDefault(
+    option(
+      '--attempts <count>',
+      'the most calls of the generator for one iteration',
+      countWithin((attempts) => ({ retry: { attempts } })),
+    ),
+    1,
+  ),
+  backoffMs: withDefault(
+    option(
+      '--backoff <duration>',
+      'the longest wait before the second attempt; it doubles with each further one, up to 30s',
+      (text): number => parseDuration(text, 'backoff'),
+    ),
+    100,
+    '100ms',
+  ),
+  retryOn: option(
+    '--retry-on <names>',
+    'try again only after errors with these names, with commas between them',
+    (text) => text.split(',').map((name) => name.trim()),
+  ),
+};
+
+export type ExecutionOptions = ValuesOf<typeof executionOptions>;

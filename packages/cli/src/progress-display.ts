@@ -1,12 +1,19 @@
 import type { Progress } from '@stepcompute/core';
 import { SingleBar } from 'cli-progress';
 import { formatCount, formatDuration, formatNumber } from './format.js';
+import type { Terminal } from './terminal.js';
 
 /** Shows people how far a run is: a live bar on a terminal, a line now and then elsewhere. */
 export interface ProgressDisplay {
   readonly update: (progress: Progress) => void;
   /** Leaves the terminal as it was. */
   readonly stop: () => void;
+}
+
+export function openProgress(terminal: Terminal): ProgressDisplay {
+  return terminal.isInteractive
+    ? terminalProgress(process.stderr)
+    : plainProgress((line) => terminal.note(line));
 }
 
 function describe(progress: Progress): string {
@@ -17,7 +24,7 @@ function describe(progress: Progress): string {
   return `${formatCount(Math.round(ratePerSecond))}/s · ${left} · ${mean}${failures}`;
 }
 
-export function terminalProgress(stream: NodeJS.WriteStream): ProgressDisplay {
+function terminalProgress(stream: NodeJS.WriteStream): ProgressDisplay {
   const bar = new SingleBar({
     stream,
     format: '{bar} {percentage}% · {done} of {all} · {text}',
@@ -50,7 +57,7 @@ export function terminalProgress(stream: NodeJS.WriteStream): ProgressDisplay {
 /** At most one line in this many milliseconds. */
 const lineIntervalMs = 5000;
 
-export function plainProgress(write: (line: string) => void): ProgressDisplay {
+function plainProgress(write: (line: string) => void): ProgressDisplay {
   let nextLineMs = lineIntervalMs;
   return {
     update: (progress) => {

@@ -1,31 +1,46 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { isStepComputeError, messageOf } from '@stepcompute/core';
+import type { Interruption } from './interruption.js';
 
 /** Where a command's words go: results to standard output, everything else to standard error. */
 export interface Terminal {
-  /** Whether a person is watching: standard output and standard error are both a terminal. */
+  /** A person is watching: standard output and standard error are both a terminal. */
   readonly isInteractive: boolean;
+  /** Results are to be JSON. */
+  readonly wantsJson: boolean;
   readonly print: (text: string) => void;
+  /** Prints as fast as the text is read. */
+  readonly stream: (text: AsyncIterable<string>) => Promise<void>;
   readonly note: (text: string) => void;
   /** One line for an expected error; the stack as well when verbose, and for a bug. */
   readonly fail: (error: unknown) => void;
 }
 
-export function openTerminal(options: { verbose?: boolean; json?: boolean }): Terminal {
+/** The surroundings of a command. */
+export interface Context {
+  readonly terminal: Terminal;
+  readonly interruption: Interruption;
+  /** Since the command began, in whole milliseconds. */
+  readonly elapsedMs: () => number;
+}
+
+export function openTerminal({ verbose, json }: { verbose: boolean; json: boolean }): Terminal {
   const isInteractive = process.stdout.isTTY && process.stderr.isTTY;
   const writeLine = (stream: NodeJS.WriteStream, text: string): void => {
     stream.write(`${text}\n`);
   };
   return {
     isInteractive,
+    wantsJson: json,
     print: (text) => writeLine(process.stdout, text),
+    stream: (text) => pipeline(Readable.from(text), process.stdout, { end: false }),
     note: (text) => {
-      if (options.json !== true || isInteractive || options.verbose === true) {
-        writeLine(process.stderr, text);
-      }
+      if (!json || isInteractive || verbose) writeLine(process.stderr, text);
     },
     fail: (error) => {
       const stack = error instanceof Error ? describeChain(error) : messageOf(error);
-      const showStack = options.verbose === true || !isStepComputeError(error);
+      const showStack = verbose || !isStepComputeError(error);
       const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
       writeLine(process.stderr, `stepcompute: ${showStack ? stack : message}`);
     },

@@ -1,0 +1,95 @@
+import { Argument, Command, Option } from 'commander';
+import type { Context } from './terminal.js';
+
+/** An option or an argument, as commander has it, with the type that its value has when it is parsed. */
+export interface Declared<Place, Value> {
+  readonly place: Place;
+  readonly read: (parsed: unknown) => Value;
+}
+
+type Declarations<Place> = Readonly<Record<string, Declared<Place, unknown>>>;
+
+/** The values of options or arguments, by the names under which they are declared. */
+export type ValuesOf<D> = {
+  readonly [Name in keyof D]: D[Name] extends Declared<unknown, infer Value> ? Value : never;
+};
+
+export function argument<Value>(
+  usage: string,
+  description: string,
+  parse: (text: string) => Value,
+): Declared<Argument, Value> {
+  const place = new Argument(usage, description).argParser((text) => parse(text));
+  return { place, read: (parsed) => parsed as Value };
+}
+
+/** An option that is given or not. */
+export function flag(flags: string, description: string): Declared<Option, boolean> {
+  return { place: new Option(flags, description), read: (parsed) => parsed === true };
+}
+
+/** An option with a value, undefined when it is not given. */
+export function option<Value>(
+  flags: string,
+  description: string,
+  parse: (text: string) => Value,
+): Declared<Option, Value | undefined> {
+  const place = new Option(flags, description).argParser((text) => parse(text));
+  return { place, read: (parsed) => parsed as Value | undefined };
+}
+
+/**
+ * The option with a default.
+ * @param text the default as people type it
+ */
+export function withDefault<Value>(
+  { place }: Declared<Option, Value | undefined>,
+  value: Value,
+  text = String(value),
+): Declared<Option, Value> {
+  return { place: place.default(value, text), read: (parsed) => parsed as Value };
+}
+
+/** The option as one that must be given. */
+export function required<Value>({
+  place,
+}: Declared<Option, Value | undefined>): Declared<Option, Value> {
+  return { place: place.makeOptionMandatory(), read: (parsed) => parsed as Value };
+}
+
+/** A command of the program: makes commander's for one command line. */
+export type DeclaredCommand = (context: Context) => Command;
+
+/** Declares a command. Its action gets the parsed values of its arguments and options. */
+export function declareCommand<
+  Arguments extends Declarations<Argument>,
+  Options extends Declarations<Option>,
+>(declaration: {
+  readonly name: string;
+  readonly description: string;
+  readonly arguments: Arguments;
+  readonly options: Options;
+  /** Follows the options in help: remarks, examples. */
+  readonly help: string;
+  readonly action: (
+    given: ValuesOf<Arguments> & ValuesOf<Options>,
+    context: Context,
+  ) => Promise<void>;
+}): DeclaredCommand {
+  const { name, description, help, action } = declaration;
+  const args = Object.entries(declaration.arguments);
+  const options = Object.entries(declaration.options);
+  return (context) => {
+    const command = new Command(name).description(description).addHelpText('after', help);
+    for (const [, { place }] of args) command.addArgument(place);
+    for (const [, { place }] of options) command.addOption(place);
+    return command.action(async () => {
+      const parsed: Readonly<Record<string, unknown>> = command.opts();
+      const given = Object.fromEntries([
+        ...args.map(([key, { read }], index) => [key, read(command.processedArgs[index])]),
+        ...options.map(([key, { place, read }]) => [key, read(parsed[place.attributeName()])]),
+      ]) as ValuesOf<Arguments> & ValuesOf<Options>;
+      await action(given, context);
+    });
+  };
+}

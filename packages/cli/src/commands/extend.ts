@@ -1,0 +1,34 @@
+import { declareCommand, required } from '../command.js';
+import {
+  changeOptions,
+  databaseOption,
+  executionOptions,
+  repetitionsOption,
+  reportOption,
+  runArgument,
+  verboseOption,
+} from '../options.js';
+import { resume } from './resume.js';
+
+export const extendCommand = declareCommand({
+  name: 'extend',
+  description: 'give a run more repetitions, and average all of them',
+  arguments: { id: runArgument },
+  options: {
+    repetitions: required(
+      repetitionsOption('--to <count>', 'how many repetitions the run has from now on'),
+    ),
+    ...changeOptions,
+    ...executionOptions,
+    db: databaseOption(),
+    json: reportOption,
+    verbose: verboseOption,
+  },
+  help: `
+The run's values are kept, its seed goes on, and its old average stays in its history.
+
+Example:
+  $ stepcompute extend 3 --to 1000000`,
+  action: ({ id, repetitions, delayMs, tolerance, db, ...options }, context) =>
+    resume(id, { repetitions, delayMs, tolerance }, db, options, context),
+});

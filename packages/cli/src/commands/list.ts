@@ -1,0 +1,61 @@
+import { RunId } from '@stepcompute/core';
+import { declareCommand, option, withDefault } from '../command.js';
+import { withStores } from '../databases.js';
+import { formatCount, formatNumber, formatTable } from '../format.js';
+import { databaseOption, jsonOption, parseWholeNumber, verboseOption } from '../options.js';
+
+export const listCommand = declareCommand({
+  name: 'list',
+  description: 'list the newest runs',
+  arguments: {},
+  options: {
+    limit: withDefault(
+      option('--limit <count>', 'how many runs', (text) =>
+        parseWholeNumber(text, 'limit', 1, Number.MAX_SAFE_INTEGER),
+      ),
+      20,
+    ),
+    db: databaseOption(),
+    json: jsonOption('print a JSON array'),
+    verbose: verboseOption,
+  },
+  help: `
+Examples:
+  $ stepcompute list
+  $ stepcompute list --limit 5 --json`,
+  action: ({ limit, db }, { terminal, interruption }) =>
+    withStores(db, interruption, async (stores) => {
+      // No store has more runs than ids.
+      const runs = await stores.runs.list(Math.min(limit, RunId.maximum));
+      const averages = await Promise.all(
+        runs.map(async ({ id }) => (await stores.averages.history(id)).at(-1)),
+      );
+      if (terminal.wantsJson) {
+        const rows = runs.map((run, index) => ({
+          runId: run.id,
+          status: run.status,
+          repetitions: run.repetitions,
+          seed: run.seed,
+          generator: run.generatorName,
+          count: averages[index]?.count ?? null,
+          average: averages[index]?.mean ?? null,
+          startedAt: run.startedAt,
+          finishedAt: run.finishedAt ?? null,
+        }));
+        terminal.print(JSON.stringify(rows));
+      } else if (runs.length === 0) {
+        terminal.note('There are no runs yet.');
+      } else {
+        const rows = runs.map((run, index) => [
+          String(run.id),
+          run.status,
+          formatCount(run.repetitions),
+          formatNumber(averages[index]?.mean ?? null),
+          String(run.seed),
+          run.startedAt.toISOString(),
+        ]);
+        const head = ['run', 'status', 'repetitions', 'average', 'seed', 'started'];
+        terminal.print(formatTable(rows, terminal.isInteractive, head));
+      }
+    }),
+});

@@ -1,0 +1,240 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import {
+  PersistenceError,
+  reportOf,
+  SystemClock,
+  warningOf,
+  type Run,
+  type RunRequest,
+  type RunResult,
+} from '@stepcompute/core';
+import type { Costs, Rehearsal } from '@stepcompute/rehearsal';
+import { declareCommand, flag, option, withDefault } from '../command.js';
+import { ReportedError } from '../errors.js';
+import { averageRows, formatCount, formatDuration, formatTable } from '../format.js';
+import { loadGenerator } from '../generators.js';
+import {
+  generatorOption,
+  parseEither,
+  parseLikelihood,
+  parseWholeNumber,
+  repetitionsOption,
+  reportOption,
+  seedOption,
+  toleranceOption,
+} from '../options.js';
+import { openProgress } from '../progress-display.js';
+import type { Context } from '../terminal.js';
+
+/** Ten minutes become ten milliseconds. */
+const timeScale = 60_000;
+
+export const rehearseCommand = declareCommand({
+  name: 'rehearse',
+  description: 'run the deployment on AWS, as CDK synthesizes it, on this machine',
+  arguments: {},
+  options: {
+    repetitions: withDefault(
+      repetitionsOption('-n, --repetitions <count>', 'how many iterations'),
+      200,
+    ),
+    seed: seedOption,
+    mode: withDefault(
+      option('--mode <mode>', 'inline, for up to 2,854 repetitions, or distributed', (text) =>
+        parseEither(text, 'mode', ['inline', 'distributed']),
+      ),
+      'inline',
+    ),
+    generator: generatorOption('a .ts, .js or .mjs file with the simulation to deploy'),
+    tolerance: withDefault(toleranceOption(), '0'),
+    faults: withDefault(
+      option('--faults <likelihood>', 'how likely a call meets a fault of AWS, 0 to 1', (text) =>
+        parseLikelihood(text, 'faults'),
+      ),
+      0,
+    ),
+    crashes: withDefault(
+      option('--crashes <likelihood>', 'how likely a function’s process dies, 0 to 1', (text) =>
+        parseLikelihood(text, 'crashes'),
+      ),
+      0,
+    ),
+    faultSeed: withDefault(
+      option('--fault-seed <integer>', 'the same integer draws the same faults', (text) =>
+        parseWholeNumber(text, 'fault seed', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+      ),
+      0,
+    ),
+    db: withDefault(
+      option(
+        '--db <place>',
+        'the database behind the Data API: memory, a folder, or a PostgreSQL URL; STEPCOMPUTE_DB has no effect here',
+        (text) => text,
+      ),
+      'memory',
+    ),
+    json: reportOption,
+    verbose: flag('--verbose', 'show the functions’ logs, and the stack traces of errors'),
+  },
+  help: `
+Ten minutes of delay become ten milliseconds. The output says what the run would have cost.
+
+Examples:
+  $ stepcompute rehearse --repetitions 200 --seed 42
+  $ stepcompute rehearse --mode distributed -n 100000 --json
+  $ stepcompute rehearse --faults 0.2 --fault-seed 7`,
+  async action(given, context) {
+    const { mode, generator, db, verbose, repetitions, seed, tolerance } = given;
+    const { terminal, interruption } = context;
+    if (generator !== undefined) await loadGenerator(generator);
+    // The functions on AWS run on a Node of their own; the warning is about this one.
+    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+    const assembly = mkdtempSync(join(tmpdir(), 'stepcompute-rehearsal-'));
+    try {
+      terminal.note(`Synthesizing the deployment (${mode}) …`);
+      await interruption.race(synthesize(assembly, mode, generator), 'the synthesis never ends');
+      const { Rehearsal } = await import('@stepcompute/rehearsal');
+      const { variables } = await import('@stepcompute/aws-adapter/wire');
+      const rehearsal = await interruption.race(
+        Rehearsal.start({
+          assembly,
+          database: db,
+          timeScale,
+          scaledVariables: [variables.delay.name],
+          faults: { rate: given.faults, crashes: given.crashes, seed: given.faultSeed },
+          ...(verbose &&
+            !terminal.wantsJson && { onLog: (name, line) => terminal.note(`${name}: ${line}`) }),
+        }),
+        'the rehearsal never starts',
+      );
+      try {
+        const result = await rehearse(rehearsal, { repetitions, seed, tolerance }, context);
+        report(result, rehearsal.costs(), context);
+      } finally {
+        await rehearsal.close();
+      }
+    } finally {
+      rmSync(assembly, { recursive: true, force: true });
+    }
+  },
+});
+
+/** Has CDK's app write its assembly, as `npm run synth` does but without the command line of CDK. */
+async function synthesize(
+  assembly: string,
+  mode: string,
+  generator: string | undefined,
+): Promise<void> {
+  const app = fileURLToPath(import.meta.resolve('@stepcompute/infra/app'));
+  const context = { mode, ...(generator !== undefined && { generator: resolve(generator) }) };
+  const env = {
+    ...process.env,
+    CDK_OUTDIR: assembly,
+    CDK_CONTEXT_JSON: JSON.stringify(context),
+  };
+  try {
+    await promisify(execFile)(process.execPath, [app], { env });
+  } catch (cause) {
+    const { stderr } = cause as { stderr?: string };
+    throw new PersistenceError(`the deployment could not be synthesized: ${stderr ?? ''}`, {
+      cause,
+      retryable: false,
+    });
+  }
+}
+
+/**
+ * Has the deployment take one run to its average.
+ * @throws ReportedError with the run's ledger and the rehearsal's costs
+ */
+async function rehearse(
+  rehearsal: Rehearsal,
+  request: RunRequest,
+  { terminal, interruption }: Context,
+): Promise<RunResult> {
+  const { openDataApi, StepFunctionsOrchestrator } = await import('@stepcompute/aws-adapter');
+  const { typeOrmStores } = await import('@stepcompute/sql-store');
+  const { SFNClient } = await import('@aws-sdk/client-sfn');
+  Object.assign(process.env, rehearsal.environment);
+  const [cluster] = rehearsal.clusters;
+  const [stateMachineArn] = Object.values(rehearsal.stateMachines);
+  if (cluster === undefined || stateMachineArn === undefined) {
+    throw new Error('the deployment has neither a database nor a state machine');
+  }
+  const dataSource = await openDataApi({
+    resourceArn: cluster.arn,
+    secretArn: cluster.secretArn,
+    database: cluster.database ?? '',
+  });
+  const stores = typeOrmStores(dataSource);
+  const orchestrator = new StepFunctionsOrchestrator({
+    client: new SFNClient({}),
+    stateMachineArn,
+    stores,
+    clock: new SystemClock(),
+    pollMs: 250,
+  });
+  const display = openProgress(terminal);
+  let known: Run | undefined;
+  const running = orchestrator.run(request, {
+    signal: interruption.signal,
+    onProgress: (progress) => {
+      known = progress.run;
+      display.update(progress);
+    },
+  });
+  try {
+    return await interruption.wait(running, 'the rehearsal never ends');
+  } catch (error) {
+    const run = known && (await stores.runs.get(known.id));
+    const ledger = run && (await stores.failures.ledger(run.id));
+    throw new ReportedError(error, {
+      ...(run && ledger && reportOf(run, ledger, undefined)),
+      rehearsal: rehearsal.costs(),
+    });
+  } finally {
+    display.stop();
+  }
+}
+
+function report(result: RunResult, costs: Costs, { terminal, elapsedMs }: Context): void {
+  const { run, ledger, average } = result;
+  if (terminal.wantsJson) {
+    const fields = {
+      ...reportOf(run, ledger, average),
+      elapsedMs: elapsedMs(),
+      rehearsal: costs,
+    };
+    terminal.print(JSON.stringify(fields));
+  } else {
+    terminal.print(formatTable(rowsOf(result, costs, elapsedMs()), terminal.isInteractive));
+  }
+  const warning = warningOf(ledger, average);
+  if (warning !== undefined) terminal.note(`Warning: ${warning}`);
+}
+
+function rowsOf({ run, ledger, average }: RunResult, costs: Costs, elapsedMs: number): string[][] {
+  const faults = Object.entries(costs.faults).map(([name, count]) => `${name} ${count}`);
+  return [
+    ['run', String(run.id)],
+    ['seed', String(run.seed)],
+    ['values', formatCount(average.count)],
+    ...(ledger.failed === 0 ? [] : [['failed', formatCount(ledger.failed)]]),
+    ...averageRows(average),
+    ['elapsed', formatDuration(elapsedMs)],
+    ['state transitions', formatCount(costs.stateTransitions)],
+    ['child executions', formatCount(costs.childExecutions)],
+    ['Lambda requests', formatCount(costs.lambdaRequests)],
+    ['Lambda GB-seconds', formatCount(Math.round(costs.lambdaGigabyteSeconds))],
+    ['Data API calls', formatCount(costs.dataApiCalls)],
+    ['largest payload', `${formatCount(costs.largestPayloadBytes)} bytes of 262,144`],
+    ['longest history', `${formatCount(costs.longestHistory)} events of 25,000`],
+    ['faults', faults.length === 0 ? 'none' : faults.join(', ')],
+    ['would have cost', `$${costs.dollars.toPrecision(3)}, database apart`],
+  ];
+}

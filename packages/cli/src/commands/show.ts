@@ -1,0 +1,172 @@
+import {
+  isStepComputeError,
+  messageOf,
+  reportOf,
+  warningOf,
+  type Average,
+  type IterationFailure,
+  type Ledger,
+  type Run,
+  type RunId,
+  type Stores,
+} from '@stepcompute/core';
+import type { AverageFigures } from '@stepcompute/core/adapters';
+import { declareCommand, flag } from '../command.js';
+import { withStores } from '../databases.js';
+import { MismatchError, NothingToVerifyError } from '../errors.js';
+import {
+  averageRows,
+  drawHistogram,
+  formatCount,
+  formatDuration,
+  formatNumber,
+  formatTable,
+} from '../format.js';
+import { databaseOption, jsonOption, runArgument, verboseOption } from '../options.js';
+
+export const showCommand = declareCommand({
+  name: 'show',
+  description: 'show a run: what was asked, what is stored, its average',
+  arguments: { id: runArgument },
+  options: {
+    verify: flag(
+      '--verify',
+      'average the stored values again, and compare with the stored average to the bit',
+    ),
+    db: databaseOption(),
+    json: jsonOption('print a JSON object'),
+    verbose: verboseOption,
+  },
+  help: `
+Examples:
+  $ stepcompute show 3
+  $ stepcompute show 3 --verify   # exits with 6 if values were altered after the run was averaged`,
+  action: ({ id, verify, db }, { terminal, interruption }) =>
+    withStores(db, interruption, async (stores) => {
+      const run = await stores.runs.get(id);
+      const ledger = await stores.failures.ledger(id);
+      const history = await stores.averages.history(id);
+      const average = history.at(-1);
+      if (verify) await verifyAverage(run, average, stores);
+      if (terminal.wantsJson) {
+        terminal.print(
+          JSON.stringify({
+            ...reportOf(run, ledger, average),
+            elapsedMs: elapsedOf(run),
+            startedAt: run.startedAt,
+            finishedAt: run.finishedAt ?? null,
+            history: history.map(({ count, mean }) => ({ count, average: mean })),
+            ...(verify && { verified: true }),
+          }),
+        );
+        return;
+      }
+      const rows = [
+        ...runRows(run, ledger, await lowestFailure(stores, id)),
+        ...averagesRows(history),
+        ...(verify ? [['verified', 'yes, to the bit']] : []),
+      ];
+      terminal.print(formatTable(rows, terminal.isInteractive));
+      const warning = average && warningOf(ledger, average);
+      if (warning !== undefined) terminal.note(`Warning: ${warning}`);
+      if (average !== undefined && terminal.isInteractive) {
+        terminal.print(await drawHistogram(run, average, stores));
+      }
+    }),
+});
+
+const figures = Object.keys({
+  count: true,
+  mean: true,
+  standardDeviation: true,
+  minimum: true,
+  maximum: true,
+} satisfies Record<keyof AverageFigures, true>) as (keyof AverageFigures)[];
+
+/**
+ * Averages the stored values again.
+ * @throws NothingToVerifyError when the run has no average, or was extended since and is not complete
+ * @throws MismatchError when the stored average is not the one that the values come to
+ */
+async function verifyAverage(
+  { id, status }: Run,
+  stored: Average | undefined,
+  { values }: Pick<Stores, 'values'>,
+): Promise<void> {
+  if (status !== 'completed' || stored === undefined) {
+    const lack = stored === undefined ? 'has no average' : 'has no average of all its repetitions';
+    throw new NothingToVerifyError(`run ${id} ${lack} yet: there is nothing to verify`);
+  }
+  const again = await values.average(id).catch((cause: unknown) => {
+    throw isRefusal(cause)
+      ? new MismatchError(
+          `run ${id} has an average, but its values can no longer be averaged: ${messageOf(cause)}`,
+          { cause },
+        )
+      : cause;
+  });
+  const differing = figures.find((figure) => !Object.is(again[figure], stored[figure]));
+  if (differing !== undefined) {
+    throw new MismatchError(
+      `run ${id}'s values do not come to its stored average: the ${differing} stored is ` +
+        `${stored[differing]}, and that of the values is ${again[differing]}`,
+    );
+  }
+}
+
+/** Tells a store's refusal to average the values that it holds from a fault of the store. */
+function isRefusal(error: unknown): boolean {
+  return (
+    isStepComputeError(error) &&
+    (error.code === 'INCOMPLETE_RUN' || error.code === 'AVERAGE_OVERFLOW')
+  );
+}
+
+async function lowestFailure(
+  { failures }: Stores,
+  id: RunId,
+): Promise<IterationFailure | undefined> {
+  for await (const [lowest] of failures.read(id)) return lowest;
+  return undefined;
+}
+
+function runRows(run: Run, ledger: Ledger, lowest: IterationFailure | undefined): string[][] {
+  const elapsed = elapsedOf(run);
+  return [
+    ['run', String(run.id)],
+    ['status', run.status],
+    ['generator', run.generatorName],
+    ['seed', String(run.seed)],
+    ['delay', formatDuration(run.delayMs)],
+    ['tolerance', run.tolerance],
+    ['started', run.startedAt.toISOString()],
+    ['elapsed', elapsed === null ? '–' : formatDuration(elapsed)],
+    ['requested', formatCount(ledger.requested)],
+    ['completed', formatCount(ledger.completed)],
+    ['failed', formatCount(ledger.failed)],
+    ['missing', formatCount(ledger.missing)],
+    ...(lowest === undefined
+      ? []
+      : [['failure', `iteration ${lowest.iterationId}: ${lowest.message}`]]),
+  ];
+}
+
+/** The average that counts, then those before it. */
+function averagesRows(history: readonly Average[]): string[][] {
+  const average = history.at(-1);
+  if (average === undefined) return [];
+  return [
+    ['averaged', formatCount(average.count)],
+    ...averageRows(average),
+    ...history
+      .slice(0, -1)
+      .map(({ count, mean }) => [
+        'earlier average',
+        `${formatNumber(mean)} over ${formatCount(count)}`,
+      ]),
+  ];
+}
+
+function elapsedOf(run: Run): number | null {
+  return run.finishedAt === undefined ? null : run.finishedAt.getTime() - run.startedAt.getTime();
+}

@@ -1,0 +1,128 @@
+import {
+  reportOf,
+  warningOf,
+  type Ledger,
+  type Run,
+  type RunOptions,
+  type RunResult,
+  type Stores,
+} from '@stepcompute/core';
+import { ReportedError } from './errors.js';
+import { ExitCode, exitCodeOf } from './exit-codes.js';
+import { averageRows, drawHistogram, formatCount, formatDuration, formatTable } from './format.js';
+import { openProgress, type ProgressDisplay } from './progress-display.js';
+import type { Context } from './terminal.js';
+
+/** Follows one run from its beginning to its end, and tells of it. */
+export class RunWatch {
+  readonly #display: ProgressDisplay;
+  #run: Run | undefined;
+  #ratePerSecond = 0;
+
+  /** For the orchestrator. */
+  readonly runOptions: RunOptions;
+
+  /** @param place where the run is stored, as the user has named it */
+  constructor(
+    private readonly stores: Stores,
+    private readonly place: string,
+    private readonly context: Context,
+  ) {
+    this.#display = openProgress(context.terminal);
+    this.runOptions = {
+      signal: context.interruption.signal,
+      onProgress: (progress) => {
+        if (this.#run === undefined) this.#announce(progress.run, progress.completed);
+        this.#run = progress.run;
+        this.#ratePerSecond = progress.ratePerSecond;
+        this.#display.update(progress);
+      },
+    };
+  }
+
+  /**
+   * Waits for the run's result, and reports it.
+   * @throws ReportedError with the run's ledger, when it ends without a result
+   */
+  async toTheEnd(running: Promise<RunResult>): Promise<void> {
+    try {
+      const result = await this.context.interruption.wait(
+        running,
+        'the generator never settles (--timeout would have said which iteration)',
+      );
+      this.#display.stop();
+      await this.#report(result);
+    } catch (error) {
+      this.#display.stop();
+      throw await this.#withLedger(error);
+    }
+  }
+
+  /** Reports the result of a run that had it already. */
+  async answer(result: RunResult): Promise<void> {
+    this.#announce(result.run, result.ledger.completed);
+    await this.#report(result);
+  }
+
+  #announce({ id, repetitions, generatorName, seed }: Run, completed: number): void {
+    const where = this.place.includes('://') ? 'PostgreSQL' : this.place;
+    const before = completed === 0 ? '' : `, ${formatCount(completed)} of them stored already`;
+    this.context.terminal.note(
+      `Run ${id}: ${formatCount(repetitions)} repetitions of ${generatorName}, ` +
+        `seed ${seed}, into ${where}${before}`,
+    );
+  }
+
+  async #report(result: RunResult): Promise<void> {
+    const { terminal, elapsedMs } = this.context;
+    const { run, ledger, average } = result;
+    if (terminal.wantsJson) {
+      const report = reportOf(run, ledger, average);
+      terminal.print(JSON.stringify({ ...report, elapsedMs: elapsedMs() }));
+    } else {
+      terminal.print(formatTable(this.#rowsOf(result), terminal.isInteractive));
+      if (terminal.isInteractive) terminal.print(await drawHistogram(run, average, this.stores));
+    }
+    const warning = warningOf(ledger, average);
+    if (warning !== undefined) terminal.note(`Warning: ${warning}`);
+  }
+
+  #rowsOf({ run, ledger, average }: RunResult): [string, string][] {
+    return [
+      ['run', String(run.id)],
+      ['seed', String(run.seed)],
+      ['values', formatCount(average.count)],
+      ...(ledger.failed === 0 ? [] : [['failed', formatCount(ledger.failed)] as [string, string]]),
+      ...averageRows(average),
+      ['elapsed', formatDuration(this.context.elapsedMs())],
+      ['rate', `${formatCount(Math.round(this.#ratePerSecond))} values/s`],
+    ];
+  }
+
+  /** The error with what the stores still know of its run; as it is when they are what failed. */
+  async #withLedger(error: unknown): Promise<unknown> {
+    if (this.#run === undefined) return error;
+    const { id } = this.#run;
+    let run: Run;
+    let ledger: Ledger;
+    try {
+      run = await this.stores.runs.get(id);
+      ledger = await this.stores.failures.ledger(id);
+    } catch {
+      return error;
+    }
+    const notes: string[] = [];
+    // The error of a cancelled run has its ledger already.
+    if (exitCodeOf(error) !== ExitCode.interrupted) {
+      notes.push(
+        `Run ${id} ${run.status}: ${formatCount(ledger.completed)} of ` +
+          `${formatCount(ledger.requested)} values are stored, ${formatCount(ledger.failed)} failed, ` +
+          `${formatCount(ledger.missing)} missing`,
+      );
+    }
+    if (this.place !== 'memory') {
+      notes.push(`Take it up again with: stepcompute resume ${id}`);
+    }
+    return new ReportedError(error, reportOf(run, ledger, undefined), notes);
+  }
+}
