@@ -44,7 +44,7 @@ export {
   type ParsedRunChange,
 } from './run/request.js';
 export { identityFields, RunIdentity } from './run/run.js';
-export { Purpose } from './simulation/random-stream.js';
+export { FirstBlock } from './simulation/random-stream.js';
 export { parseValue } from './simulation/value.js';
 export { AggregateAndStoreValue } from './steps/aggregate-and-store-value.js';
 export { RecordFailure } from './steps/record-failure.js';

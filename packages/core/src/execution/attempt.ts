@@ -3,7 +3,7 @@ import { IterationTimeoutError } from '../run/run-errors.js';
 import type { RunIdentity } from '../run/run.js';
 import { SeededIteration, type ValueGenerator } from '../simulation/generator.js';
 import type { Clock } from '../time/clock.js';
-import type { Stop } from './stop.js';
+import { Stop } from './stop.js';
 
 /** How an attempt is made. */
 export interface AttemptSettings {
@@ -19,20 +19,19 @@ export interface AttemptSettings {
  */
 export class Attempt {
   #controller: AbortController | undefined;
-  /** The time-out, once it has passed. */
-  #late: IterationTimeoutError | undefined;
-  /** Undefined when the attempt is closed. */
-  #stop: Stop | undefined;
+  /** Open: what ends it from outside. Then its time-out, if that has passed; else undefined. */
+  #state: Stop | IterationTimeoutError | undefined;
 
   /** @param stop ends the attempt from outside */
   constructor(stop: Stop) {
-    this.#stop = stop;
+    this.#state = stop;
   }
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
-      this.#controller = this.#stop?.open() ?? new AbortController();
-      if (this.#late !== undefined) this.#controller.abort(this.#late);
+      const state = this.#state;
+      this.#controller = state instanceof Stop ? state.open() : new AbortController();
+      if (state instanceof IterationTimeoutError) this.#controller.abort(state);
     }
     return this.#controller.signal;
   }
@@ -42,8 +41,8 @@ export class Attempt {
    * failure of the iteration, since it may be how it obeys.
    */
   get wasStopped(): boolean {
-    const isStopped = this.#stop?.isStopped === true;
-    return isStopped && this.#controller !== undefined && this.#late === undefined;
+    const state = this.#state;
+    return this.#controller !== undefined && state instanceof Stop && state.isStopped;
   }
 
   /**
@@ -58,28 +57,38 @@ export class Attempt {
     { timeoutMs, clock }: AttemptSettings,
   ): number | Promise<number> {
     const drawn = generator(new SeededIteration(identity, iterationId, this));
-    if (timeoutMs === undefined || !isPromiseLike(drawn)) return drawn;
-    const stop = this.#stop;
-    const timer = stop?.open() ?? new AbortController();
-    const timeUp = new Promise<never>((_, reject) => {
-      const overrun = (): void => {
-        this.#late = new IterationTimeoutError(timeoutMs);
-        // First, so that it counts whatever the generator answers to being aborted.
-        reject(this.#late);
-        this.#controller?.abort(this.#late);
-      };
-      clock.sleep(timeoutMs, timer.signal).then(overrun, () => undefined);
-    });
-    return Promise.race([drawn, timeUp]).finally(() => {
-      timer.abort();
-      stop?.close(timer);
-    });
+    return timeoutMs !== undefined && isPromiseLike(drawn) && this.#state instanceof Stop
+      ? this.#within(timeoutMs, drawn, clock, this.#state)
+      : drawn;
   }
 
   /** Ends the attempt: a stop that comes later does not concern it. */
   close(): void {
-    if (this.#controller !== undefined) this.#stop?.close(this.#controller);
-    this.#stop = undefined;
+    if (this.#state instanceof Stop) this.#leave(this.#state, undefined);
+  }
+
+  #within(timeoutMs: number, drawn: Promise<number>, clock: Clock, stop: Stop): Promise<number> {
+    const timer = stop.open();
+    const timeUp = new Promise<never>((_, reject) => {
+      const overrun = (): void => {
+        const late = new IterationTimeoutError(timeoutMs);
+        this.#leave(stop, late);
+        // First, so that it counts whatever the generator answers to being aborted.
+        reject(late);
+        this.#controller?.abort(late);
+      };
+      // Stopped, or settled: then the time-out says nothing.
+      clock.sleep(timeoutMs, timer.signal).then(overrun, () => undefined);
+    });
+    return Promise.race([drawn, timeUp]).finally(() => {
+      timer.abort();
+      stop.close(timer);
+    });
+  }
+
+  #leave(stop: Stop, late: IterationTimeoutError | undefined): void {
+    if (this.#controller !== undefined) stop.close(this.#controller);
+    this.#state = late;
   }
 }
 

@@ -13,7 +13,7 @@ import {
 import { RunIdentity } from '../run/run.js';
 import { Tolerance } from '../run/tolerance.js';
 import type { ValueGenerator } from '../simulation/generator.js';
-import { Purpose, RandomStream } from '../simulation/random-stream.js';
+import { FirstBlock, RandomStream } from '../simulation/random-stream.js';
 import { parseValue } from '../simulation/value.js';
 import { Attempt, isPromiseLike, type AttemptSettings } from './attempt.js';
 import { progressOf } from './progress.js';
@@ -111,8 +111,10 @@ export class Execution {
           const drawn = attempt.draw(this.generator, this.#identity, iterationId, this.settings);
           value = parseValue(typeof drawn === 'number' ? drawn : await drawn);
         } catch (thrown) {
-          if (this.#isClosed || attempt.wasStopped) return;
-          waits ??= new RandomStream(this.#identity.seed, iterationId, Purpose.backoff);
+          const isUnwanted = this.#isClosed || attempt.wasStopped;
+          attempt.close();
+          if (isUnwanted) return;
+          waits ??= new RandomStream(this.#identity.seed, iterationId, FirstBlock.backoff);
           const backoffMs = this.settings.retries.backoff(attempts, thrown, waits);
           if (backoffMs === undefined) {
             room = this.#fail(iterationId, thrown, attempts);
@@ -121,9 +123,8 @@ export class Execution {
           // One that would be tried again, were the work not stopped, has not failed.
           if (!(await this.#sleep(backoffMs))) return;
           continue;
-        } finally {
-          attempt.close();
         }
+        attempt.close();
         if (delayMs > 0 && !(await this.#sleep(delayMs))) return;
         if (this.#isClosed) return;
         room = this.#recording.values.add({ iterationId, value });

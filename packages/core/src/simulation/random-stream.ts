@@ -64,18 +64,13 @@ export function philox4x32(words: Int32Array, key0: number, key1: number): void 
   words[3] = c3;
 }
 
-/**
- * Each use of random numbers has streams of its own: the purpose is the upper half of the counter's
- * last word. The lower half belongs to the iteration id, which stays below 2^48.
- */
-export const Purpose = {
+/** The block at which each use of random numbers begins: so far apart that no two share a number. */
+export const FirstBlock = {
   /** An iteration's own numbers, its generator's. */
   generator: 0,
   /** How long an iteration waits before it is tried again. */
-  backoff: 1,
+  backoff: 2 ** 48,
 } as const;
-
-export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 
 /** One block at a time passes through here, so that a stream costs no array of its own. */
 const block = new Int32Array(4);
@@ -91,10 +86,8 @@ const block = new Int32Array(4);
 export class RandomStream {
   readonly #key0: number;
   readonly #key1: number;
-  /** The counter's last two words, as signed 32-bit integers. */
-  readonly #word2OfCounter: number;
-  readonly #word3OfCounter: number;
-  #nextBlock = 0;
+  readonly #iteration: number;
+  #nextBlock: number;
   /** The current block's words as signed 32-bit integers, the cheapest numbers an object can hold. */
   #word0 = 0;
   #word1 = 0;
@@ -102,11 +95,12 @@ export class RandomStream {
   #word3 = 0;
   #position = 4;
 
-  constructor(seed: Seed, iterationId: IterationId, purpose: Purpose = Purpose.generator) {
+  /** @param firstBlock a multiple of 2^48, one of {@link FirstBlock} */
+  constructor(seed: Seed, iterationId: IterationId, firstBlock: number = FirstBlock.generator) {
     this.#key0 = lowWord(seed);
     this.#key1 = highWord(seed);
-    this.#word2OfCounter = lowWord(iterationId);
-    this.#word3OfCounter = highWord(iterationId) | (purpose << 16);
+    this.#iteration = iterationId;
+    this.#nextBlock = firstBlock;
   }
 
   /** The stream's next 32 bits, as an unsigned integer. */
@@ -128,8 +122,8 @@ export class RandomStream {
   #drawBlock(): void {
     block[0] = lowWord(this.#nextBlock);
     block[1] = highWord(this.#nextBlock);
-    block[2] = this.#word2OfCounter;
-    block[3] = this.#word3OfCounter;
+    block[2] = lowWord(this.#iteration);
+    block[3] = highWord(this.#iteration);
     philox4x32(block, this.#key0, this.#key1);
     this.#nextBlock += 1;
     this.#word0 = block[0];
