@@ -3,6 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   IterationId,
+  RandomStream,
   RunId,
   Seed,
   uniformInteger,
@@ -69,15 +70,25 @@ describe('a simulation in worker threads', () => {
   });
 
   it('keeps runs of several stores apart, which give the same run ids', async () => {
-    const threads = new WorkerThreads({ module: draws, exportName: 'waiting', workers: 2 });
-    try {
-      const results = await Promise.all(
-        [1, 2].map((seed) => simulate(threads.generate, { repetitions, seed })),
+    const threads = new WorkerThreads({ module: draws, workers: 1 });
+    const runId = RunId.parse(1);
+    const generate = (context: (typeof identities)[number], iteration: number) =>
+      threads.generate(
+        new SeededIteration(context, IterationId.parse(iteration), new AbortController()),
       );
-      for (const [index, { run, values }] of results.entries()) {
-        expect(run.id).toBe(1);
-        const alone = await simulate(uniformInteger, { repetitions, seed: index + 1 });
-        expect(values).toEqual(alone.values);
+    const identities = [1, 2].map((seed) => ({ runId, seed: Seed.parse(seed) }));
+    const iterations = Array.from({ length: 400 }, (_, iteration) => iteration);
+    const drawn = (seed: number, iteration: number) =>
+      new RandomStream(Seed.parse(seed), IterationId.parse(iteration)).integer(0, 1000);
+    try {
+      // Two runs take turns, so that their iterations stand in one row; ranges grow from round to round.
+      for (let round = 0; round < 5; round += 1) {
+        const values = await Promise.all(
+          iterations.map((iteration) => generate(identities[iteration % 2]!, iteration)),
+        );
+        expect(values).toEqual(
+          iterations.map((iteration) => drawn(1 + (iteration % 2), iteration)),
+        );
       }
     } finally {
       await threads.close();
