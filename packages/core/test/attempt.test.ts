@@ -113,6 +113,18 @@ describe('an attempt', () => {
     expect(attempt.wasStopped).toBe(false);
   });
 
+  it('leaves nothing for a stop to reach once it has been closed', async () => {
+    const aborted = jest.spyOn(AbortController.prototype, 'abort');
+    try {
+      await draw(new Attempt(stop), async ({ signal }) => Number(signal.aborted), 1000);
+      aborted.mockClear();
+      stop.stop(undefined);
+      expect(aborted).not.toHaveBeenCalled();
+    } finally {
+      aborted.mockRestore();
+    }
+  });
+
   it('leaves its time-out’s timer to nobody when it is stopped', async () => {
     await contextOf(new Attempt(stop), never, 1000);
     expect(clock.pending).toBe(1);

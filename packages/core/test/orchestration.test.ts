@@ -2,7 +2,7 @@ import { followLedger } from '../src/orchestration/follow-ledger.js';
 import { Orchestration } from '../src/orchestration/orchestration.js';
 import type { Executor, Progress } from '../src/ports/orchestrator.js';
 import { IterationId, Repetitions, RunId } from '../src/run/numbers.js';
-import { iterationsOf } from '../src/run/range.js';
+import { countOf, IterationRange, iterationsOf, without } from '../src/run/range.js';
 import { parseRunRequest } from '../src/run/request.js';
 import { CancelledError, PersistenceError, StepFailedError } from '../src/run/run-errors.js';
 import { FakeStores } from './fakes.js';
@@ -161,5 +161,29 @@ describe('a ledger that is followed', () => {
     expect(await look()).toEqual({ requested: 10, completed: 10, failed: 0, missing: 0 });
     const ids = missing.mock.calls.map(([, within]) => [...iterationsOf(within ?? [])]);
     expect(ids[2]).toEqual([3, 4, 7, 8, 9]);
+  });
+
+  it('asks about ten thousand ranges at most, whatever the number of gaps', async () => {
+    await stores.runs.allocate(parseRunRequest({ repetitions: 1 }));
+    const everySecond = Array.from({ length: 25_000 }, (_, index) =>
+      IterationRange.parse({ first: 2 * index, count: 1 }),
+    );
+    const missing = jest.spyOn(stores.values, 'missing').mockResolvedValue(everySecond);
+    const looks = followLedger(stores, { id: run.id, repetitions: Repetitions.parse(50_000) });
+    for (let look = 0; look < 2; look += 1) {
+      const { value } = await looks.next();
+      expect(value).toEqual({ requested: 50_000, completed: 25_000, failed: 0, missing: 25_000 });
+    }
+    const asked = missing.mock.calls[1]?.[1] ?? [];
+    expect(asked.length).toBeLessThanOrEqual(10_000);
+    expect(countOf(without(everySecond, asked))).toBe(0);
+  });
+
+  it('does not count a failure that has its value by now', async () => {
+    await stores.runs.allocate(parseRunRequest({ repetitions: 10 }));
+    await store([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    stores.failures.record = () => Promise.resolve(2);
+    const { value } = await followLedger(stores, run).next();
+    expect(value).toEqual({ requested: 10, completed: 9, failed: 1, missing: 0 });
   });
 });

@@ -780,6 +780,18 @@ describe('write to db', () => {
       expect(stores.recordedIds).toEqual([1]);
     });
 
+    it('comes too late for a run that has failed already', async () => {
+      const controller = new AbortController();
+      const request: ValueGenerator = ({ iterationId, signal }) => {
+        if (iterationId === 1) return Promise.reject(new RangeError('no value'));
+        signal.addEventListener('abort', () => controller.abort());
+        return new Promise(() => undefined);
+      };
+      await expect(
+        write({ repetitions: 3 }, request, { signal: controller.signal }),
+      ).rejects.toMatchObject({ name: 'IterationFailedError', iterationId: 1 });
+    });
+
     it('leaves an iteration missing that would have been tried again', async () => {
       const controller = new AbortController();
       const failing = deferred();

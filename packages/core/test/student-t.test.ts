@@ -17,6 +17,23 @@ describe('the 0.975 quantile of Student’s t', () => {
     expect(Math.abs(studentT975(degreesOfFreedom) - quantile)).toBeLessThan(1e-9);
   });
 
+  // The distribution function is a finite sum (Abramowitz & Stegun 26.7.3 and 26.7.4), which the method
+  // for many degrees of freedom does not use.
+  it.each([1001, 1002, 1500, 2001])(
+    'leaves 95 %% between with %i degrees of freedom',
+    (degrees) => {
+      const theta = Math.atan(studentT975(degrees) / Math.sqrt(degrees));
+      let [sum, term] = [0, degrees % 2 === 1 ? Math.cos(theta) : 1];
+      for (let k = degrees % 2 === 1 ? 3 : 2; k <= degrees; k += 2) {
+        sum += term;
+        term *= ((k - 1) / k) * Math.cos(theta) ** 2;
+      }
+      const between =
+        degrees % 2 === 1 ? (2 / Math.PI) * (theta + Math.sin(theta) * sum) : Math.sin(theta) * sum;
+      expect(Math.abs(between - 0.95)).toBeLessThan(4e-14);
+    },
+  );
+
   it('falls with every degree of freedom, also where the method changes', () => {
     const quantiles = Array.from({ length: 1100 }, (_, index) => studentT975(index + 1));
     const rises = quantiles.filter((quantile, index) => quantile >= (quantiles[index - 1] ?? 13));

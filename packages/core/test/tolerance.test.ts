@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { averageOf } from '../src/averaging/average.js';
 import { warningOf } from '../src/orchestration/report.js';
+import type { Progress } from '../src/ports/orchestrator.js';
 import type { IterationFailure } from '../src/ports/stores.js';
 import { IterationId, RunId } from '../src/run/numbers.js';
 import { IterationRange, iterationsOf } from '../src/run/range.js';
@@ -141,6 +142,37 @@ describe('a run that tolerates failures', () => {
       failed: 4,
       cause: { iterationId: 10 },
     });
+  });
+
+  it('stops new work as soon as those that failed elsewhere make too many of them', async () => {
+    const plan = await new RetrieveRunId(stores).execute({ repetitions: 1000, tolerance: 2 });
+    stores.recorded.push(failure(998), failure(999));
+    const part = { ...plan, missing: [IterationRange.parse({ first: 0, count: 998 })] };
+    let calls = 0;
+    const generator: ValueGenerator = async ({ iterationId }) => {
+      calls += 1;
+      await clock.sleep(0);
+      if (iterationId === 0) throw new RangeError('no value');
+      return 1;
+    };
+    const step = new WriteToDb(generator, stores, clock, { concurrency: 1 });
+    await expect(step.execute(part)).rejects.toMatchObject({
+      name: 'ToleranceExceededError',
+      failed: 3,
+    });
+    expect(calls).toBeLessThan(20);
+  });
+
+  it('has no time left when all that is missing has failed', async () => {
+    const told: Progress[] = [];
+    const plan = await new RetrieveRunId(stores).execute({ repetitions: 3, tolerance: 1 });
+    const step = new WriteToDb(
+      failingAt((id) => id === 1),
+      stores,
+      clock,
+    );
+    await step.execute(plan, { onProgress: (progress) => told.push(progress) });
+    expect(told.at(-1)).toMatchObject({ completed: 2, failed: 1, remainingMs: 0 });
   });
 
   it('does not count what failed before of what it does again', async () => {
