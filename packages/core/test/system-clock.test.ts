@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { SystemClock } from '../src/time/system-clock.js';
 
 const day = 86_400_000;
@@ -53,5 +54,11 @@ describe('SystemClock', () => {
     } finally {
       jest.useRealTimers();
     }
+  });
+
+  it('listens to a signal no longer than the sleep lasts', async () => {
+    const { signal } = new AbortController();
+    await Promise.all([0, 1].map((ms) => new SystemClock().sleep(ms, signal)));
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { VirtualClock } from '../src/virtual-clock.js';
 
 describe('VirtualClock', () => {
@@ -26,5 +27,12 @@ describe('VirtualClock', () => {
     await expect(clock.sleep(1000, controller.signal)).rejects.toBe(reason);
     expect(clock.pending).toBe(0);
     expect(clock.now()).toBe(0);
+  });
+
+  it('listens to a signal no longer than the sleep lasts', async () => {
+    const clock = new VirtualClock();
+    const { signal } = new AbortController();
+    await Promise.all([clock.sleep(0, signal), clock.sleep(1000, signal)]);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });
