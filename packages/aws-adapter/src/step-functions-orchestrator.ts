@@ -15,13 +15,13 @@ import {
   type Stores,
 } from '@stepcompute/core';
 import {
+  completeResult,
   parseRunChange,
   parseRunRequest,
-  progressOf,
   refuseFewerRepetitions,
   refuseIfAborted,
   refuseOtherRequest,
-  storedResult,
+  tellOf,
 } from '@stepcompute/core/adapters';
 import { ExecutionFollower } from './execution-follower.js';
 import { ask, StateMachineExecution } from './state-machine-execution.js';
@@ -96,12 +96,8 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     refuseIfAborted(options);
     const run = await this.#stores.runs.get(runId);
     if (Object.keys(input).length === 0) {
-      const stored = await storedResult(this.#stores, run);
-      // Where failures were tolerated, they are tried again.
-      if (stored?.average.count === run.repetitions) {
-        options.onProgress?.(progressOf({ ...stored, stored: 0, elapsedMs: 0 }));
-        return stored;
-      }
+      const complete = await completeResult(this.#stores, run);
+      if (complete !== undefined) return tellOf(complete, options);
     }
     // The first step would refuse it too, but its error would come as a failed execution's.
     refuseFewerRepetitions(run, input.repetitions);

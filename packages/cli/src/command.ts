@@ -1,5 +1,5 @@
 import { Argument, Command, Option } from 'commander';
-import type { Context } from './terminal.js';
+import type { Context } from './context.js';
 
 /** An option or an argument, as commander has it, with the type that its value has when it is parsed. */
 export interface Declared<Place, Value> {

@@ -1,7 +1,5 @@
-import { isStepComputeError, messageOf, nameOf } from '@stepcompute/core';
+import { messageOf } from '@stepcompute/core';
 import { errorClass } from '@stepcompute/core/adapters';
-import { exitCodeOf, type ExitCode } from './exit-codes.js';
-import type { Context } from './terminal.js';
 
 /** A simulation that went wrong outside of any one iteration's promise, or never settles. */
 export class SimulationError extends errorClass('SimulationError', 'SIMULATION') {}
@@ -29,27 +27,4 @@ export class ReportedError extends Error {
   ) {
     super(messageOf(cause), { cause });
   }
-}
-
-/** Says how a command failed: a line on standard error and, with `--json`, a JSON object. */
-export function reportFailure(thrown: unknown, { terminal, elapsedMs }: Context): ExitCode {
-  const {
-    cause: error,
-    report,
-    notes,
-  } = thrown instanceof ReportedError ? thrown : new ReportedError(thrown, {});
-  terminal.fail(error);
-  for (const note of notes) terminal.note(note);
-  if (terminal.wantsJson) {
-    terminal.print(JSON.stringify({ ...report, elapsedMs: elapsedMs(), error: toJson(error) }));
-  }
-  return exitCodeOf(error);
-}
-
-function toJson(error: unknown): object {
-  return {
-    name: nameOf(error),
-    code: isStepComputeError(error) ? error.code : 'UNEXPECTED',
-    message: messageOf(error),
-  };
 }

@@ -13,10 +13,11 @@ import { resumeCommand } from './commands/resume.js';
 import { runCommand } from './commands/run.js';
 import { showCommand } from './commands/show.js';
 import { valuesCommand } from './commands/values.js';
-import { reportFailure } from './errors.js';
+import { reportFailure } from './context.js';
 import { ExitCode, meanings } from './exit-codes.js';
 import { Interruption } from './interruption.js';
-import { openTerminal, type Context } from './terminal.js';
+import type { Context } from './context.js';
+import { openTerminal } from './terminal.js';
 
 const commands: readonly DeclaredCommand[] = [
   runCommand,

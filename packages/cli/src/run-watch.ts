@@ -11,7 +11,7 @@ import { ReportedError } from './errors.js';
 import { ExitCode, exitCodeOf } from './exit-codes.js';
 import { averageRows, drawHistogram, formatCount, formatDuration, formatTable } from './format.js';
 import { openProgress, type ProgressDisplay } from './progress-display.js';
-import type { Context } from './terminal.js';
+import type { Context } from './context.js';
 
 /** Follows one run from its beginning to its end, and tells of it. */
 export class RunWatch {

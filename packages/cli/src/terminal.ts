@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isStepComputeError, messageOf } from '@stepcompute/core';
-import type { Interruption } from './interruption.js';
 
 /** Where a command's words go: results to standard output, everything else to standard error. */
 export interface Terminal {
@@ -15,14 +14,6 @@ export interface Terminal {
   readonly note: (text: string) => void;
   /** One line for an expected error; the stack as well when verbose, and for a bug. */
   readonly fail: (error: unknown) => void;
-}
-
-/** The surroundings of a command. */
-export interface Context {
-  readonly terminal: Terminal;
-  readonly interruption: Interruption;
-  /** Since the command began, in whole milliseconds. */
-  readonly elapsedMs: () => number;
 }
 
 export function openTerminal({ verbose, json }: { verbose: boolean; json: boolean }): Terminal {

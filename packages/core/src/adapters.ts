@@ -16,10 +16,11 @@ export { RunningMean } from './execution/progress.js';
 export { Stop } from './execution/stop.js';
 export { followLedger } from './orchestration/follow-ledger.js';
 export {
+  completeResult,
   Orchestration,
   recordEnd,
   refuseIfAborted,
-  storedResult,
+  tellOf,
   type OrchestrationProps,
 } from './orchestration/orchestration.js';
 export { type Executor } from './ports/orchestrator.js';

@@ -29,7 +29,7 @@ import {
   toleranceOption,
 } from '../options.js';
 import { openProgress } from '../progress-display.js';
-import type { Context } from '../terminal.js';
+import type { Context } from '../context.js';
 
 /** Ten minutes become ten milliseconds. */
 const timeScale = 60_000;

@@ -1,5 +1,5 @@
 import type { RunChange, RunId } from '@stepcompute/core';
-import { parseRunChange, storedResult } from '@stepcompute/core/adapters';
+import { completeResult, parseRunChange } from '@stepcompute/core/adapters';
 import { declareCommand } from '../command.js';
 import { openExistingDatabase } from '../databases.js';
 import { openEngine } from '../engine.js';
@@ -14,7 +14,7 @@ import {
   type ExecutionOptions,
 } from '../options.js';
 import { RunWatch } from '../run-watch.js';
-import type { Context } from '../terminal.js';
+import type { Context } from '../context.js';
 
 export const resumeCommand = declareCommand({
   name: 'resume',
@@ -57,10 +57,9 @@ export async function resume(
     const neverAnswers = 'the database never answers';
     const run = await interruption.race(stores.runs.get(id), neverAnswers);
     if (Object.keys(parseRunChange(change)).length === 0) {
-      const stored = await interruption.race(storedResult(stores, run), neverAnswers);
-      // Where failures were tolerated, they are tried again.
-      if (stored?.average.count === run.repetitions) {
-        await watch.answer(stored);
+      const complete = await interruption.race(completeResult(stores, run), neverAnswers);
+      if (complete !== undefined) {
+        await watch.answer(complete);
         return;
       }
     }

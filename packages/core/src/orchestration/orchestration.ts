@@ -46,11 +46,8 @@ export class Orchestration implements Orchestrator {
     refuseIfAborted(options);
     const runId = RunId.parse(id);
     if (Object.keys(parseRunChange(change)).length === 0) {
-      const stored = await storedResult(this.#stores, await this.#stores.runs.get(runId));
-      // Where failures were tolerated, they are tried again.
-      if (stored !== undefined && stored.average.count === stored.run.repetitions) {
-        return tellOf(stored, options);
-      }
+      const complete = await completeResult(this.#stores, await this.#stores.runs.get(runId));
+      if (complete !== undefined) return tellOf(complete, options);
     }
     return this.#toTheEnd(await this.#retrieveRunId.resume(runId, change), options);
   }
@@ -89,7 +86,20 @@ export async function storedResult(
   return average && { run, ledger: await failures.ledger(run.id), average };
 }
 
-function tellOf(result: RunResult, { onProgress }: RunOptions): RunResult {
+/**
+ * The same of a run that has all of its values. Undefined of any other: one with tolerated failures is
+ * taken up again when it is resumed.
+ */
+export async function completeResult(
+  stores: Pick<Stores, 'failures' | 'averages'>,
+  run: Run,
+): Promise<RunResult | undefined> {
+  const stored = await storedResult(stores, run);
+  return stored?.average.count === run.repetitions ? stored : undefined;
+}
+
+/** Answers with a stored result, and reports it as the whole of the progress. */
+export function tellOf(result: RunResult, { onProgress }: RunOptions): RunResult {
   onProgress?.(progressOf({ ...result, stored: 0, elapsedMs: 0 }));
   return result;
 }
