@@ -77,7 +77,7 @@ export function refuseIfAborted({ signal }: RunOptions): void {
  * The result of a completed run as it is stored, without a look at its values. Undefined when the run
  * is not completed, or its average is gone.
  */
-export async function storedResult(
+async function storedResult(
   { failures, averages }: Pick<Stores, 'failures' | 'averages'>,
   run: Run,
 ): Promise<RunResult | undefined> {
