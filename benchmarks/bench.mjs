@@ -46,7 +46,7 @@ const options = new Command('bench')
 const scale = [1_000, 10_000, 100_000, 1_000_000];
 const scaling = 'Scaling ';
 
-/** What is measured: the first of a group is what the others are compared with. A number is how many at most, and how many for scaling. */
+/** The contestants: the others of a group are compared with its first. A number is how many at most, and how many for scaling. */
 const groups = [
   {
     title: 'Durable, on PostgreSQL',

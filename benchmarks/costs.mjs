@@ -1,5 +1,5 @@
 /**
- * What runs of the ten-minute delay cost on AWS: ours as the rehearsal counts them while the synthesized
+ * The costs of runs with the ten-minute delay on AWS: ours as the rehearsal counts them while the synthesized
  * state machine and the bundles really run, beside the prototype's way and a floor, which are computed.
  * One table of prices for all, the rehearsal's. The database is apart; calls of the Data API are not.
  */
@@ -25,7 +25,7 @@ const leastMemory = 128 / 1024;
 /** The least iterations in a block, unless the deployment says otherwise. */
 const blockSize = 1_000;
 
-/** What is rehearsed, by the context that the CDK app gets. */
+/** The rehearsed deployments, by the context that the CDK app gets. */
 const rehearsed = [
   {
     name: 'StepCompute, inline, as the document has it',
@@ -196,7 +196,7 @@ function blocksBill(n) {
   };
 }
 
-/** What of AWS's limits the prototype's way meets: an inline Map, its pairs in one payload. @param {number} n */
+/** The limits of AWS that the prototype's way meets: an inline Map, its pairs in one payload. @param {number} n */
 function prototypeLimits(n) {
   const events = 7 * n + 20;
   const pairs = Array.from({ length: n }, (_, index) => ({ run_id: 1, iteration_id: index }));

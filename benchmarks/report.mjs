@@ -1,4 +1,4 @@
-/** What the benchmark found, as tables on the terminal and in Markdown. */
+/** The benchmark's findings, as tables on the terminal and in Markdown. */
 import Table from 'cli-table3';
 
 /**

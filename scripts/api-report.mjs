@@ -24,7 +24,7 @@ for (const name of readdirSync(join(root, 'packages'))) {
 }
 
 /**
- * Whether the entry point has no fault and its report was up to date, or is now.
+ * True when the entry point has no fault and its report was up to date, or is now.
  * @param forgotten gathers the symbols that it refers to and does not export
  */
 function report(folder, entry, types, forgotten) {
@@ -52,7 +52,7 @@ function report(folder, entry, types, forgotten) {
         compilerMessageReporting: { default: { logLevel: 'error' } },
         extractorMessageReporting: {
           default: { logLevel: 'error' },
-          // What is exported is public, and a name may say enough.
+          // Every export is public, and a name may say enough.
           'ae-missing-release-tag': { logLevel: 'none' },
           'ae-undocumented': { logLevel: 'none' },
           // TSDoc's link syntax is stricter than TypeScript's, which editors follow.
@@ -89,7 +89,7 @@ function report(folder, entry, types, forgotten) {
   return succeeded;
 }
 
-/** Whether users get the symbol from an entry point of the package, whichever. */
+/** True when users get the symbol from an entry point of the package, whichever. */
 function isExported(folder, symbol) {
   // TypeScript's own name for the base of a class that extends what a call answers with.
   if (symbol.endsWith('_base')) return true;

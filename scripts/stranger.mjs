@@ -1,5 +1,5 @@
 /**
- * What a stranger meets: the packed packages, installed outside this repository and used by plain
+ * A stranger's first meeting with the packed packages, installed outside this repository and used by plain
  * Jest, an ESM project in TypeScript and a CommonJS one. Each must load them without a flag and get
  * the same average, to the bit.
  *

@@ -14,7 +14,7 @@ const root = resolve(__dirname, '..');
 export interface SynthesisOptions {
   /** A CDK app. Default: the product's own. */
   readonly app?: string | undefined;
-  /** Whether CDK validates the templates, which takes as long as all the rest. Default: false. */
+  /** True when CDK validates the templates, which takes as long as all the rest. Default: false. */
   readonly validated?: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Whether the suite also runs what is long and covers no behaviour that the rest does not: large runs,
+ * True when the suite also runs what is long and covers no behaviour that the rest does not: large runs,
  * many schedules of chaos, many random inputs. CI does, by `npm run test:exhaustive`.
  */
 export const isExhaustive = process.env.STEPCOMPUTE_TEST_EXHAUSTIVE === '1';

@@ -1,4 +1,4 @@
-/** What a team writes first: a pool, and an insert for each value. */
+/** A team's first version: a pool, and an insert for each value. */
 import pMap from 'p-map';
 import { average, createTables, insertOne, isDone } from './tables.mjs';
 

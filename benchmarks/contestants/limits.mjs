@@ -1,4 +1,4 @@
-/** What the database itself takes for values drawn beforehand. */
+/** The database's own time for values drawn beforehand. */
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import copy from 'pg-copy-streams';

@@ -33,7 +33,7 @@ export function insertOne(pool, iteration) {
   });
 }
 
-/** Whether each value is there and the average is stored. @param {pg.Pool} pool @param {number} n */
+/** True when each value is there and the average is stored. @param {pg.Pool} pool @param {number} n */
 export async function isDone(pool, n) {
   const { rows } = await pool.query(
     'SELECT (SELECT count(*)::integer FROM value) AS n, (SELECT count FROM average) AS averaged',

@@ -1,6 +1,6 @@
 import type { IterationContext } from '@stepcompute/core';
 
-/** What a carrier that has not answered by then costs, in milliseconds: the quote is left out. */
+/** The longest that a carrier may take to answer, in milliseconds: its quote is left out then. */
 const quoteTimeoutMs = 250;
 
 /**

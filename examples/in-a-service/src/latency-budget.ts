@@ -1,6 +1,6 @@
 import { InvalidInputError, Milliseconds, type Orchestrator } from '@stepcompute/core';
 
-/** Whether a release's checkout keeps to its latency budget. */
+/** True when a release's checkout keeps to its latency budget. */
 export interface LatencyVerdict {
   readonly release: string;
   readonly budgetMs: number;

@@ -17,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const run = (...args: string[]): Promise<Outcome> => stepcompute(folder, args);
 
-/** What `run --json` must say of a complete run of the built-in simulation. */
+/** `run --json` of a complete run of the built-in simulation. */
 function expectedJson(runId: number, seed: number, repetitions: number): object {
   const average = expectedAverage(seed, repetitions);
   return {

@@ -86,7 +86,7 @@ function subject(largestBatch?: number): {
   return { commit, store, clock, failures };
 }
 
-/** Whether a promise has settled by now, without waiting for it. */
+/** True when a promise has settled by now, without waiting for it. */
 async function hasSettled(promise: Promise<void>): Promise<boolean> {
   let settled = false;
   void promise.finally(() => {

@@ -43,7 +43,7 @@ function untilAborted(signal: AbortSignal): Promise<number> {
   });
 }
 
-/** What the default generator must yield, in iteration order. */
+/** The values that the default generator must yield, in iteration order. */
 function expectedValues(seed: number, repetitions: number): number[] {
   const whole = IterationRange.whole(Repetitions.parse(repetitions));
   return Array.from(iterationsOf([whole]), (id) =>

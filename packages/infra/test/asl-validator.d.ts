@@ -1,4 +1,4 @@
-/** What of the package is used; it has no types of its own. */
+/** The part of the package that is used; it has no types of its own. */
 declare module 'asl-validator' {
   const validate: (
     definition: object,

@@ -36,7 +36,7 @@ export interface ClusterDefinition {
   readonly database: string | undefined;
 }
 
-/** What of a cloud assembly is rehearsed. */
+/** The rehearsed part of a cloud assembly. */
 export interface CloudAssembly {
   readonly functions: readonly FunctionDefinition[];
   readonly stateMachines: readonly StateMachineResource[];
@@ -45,7 +45,7 @@ export interface CloudAssembly {
   readonly triggered: readonly string[];
 }
 
-/** What reading an assembly needs of CDK's own files. */
+/** The part of CDK's own files that reading an assembly needs. */
 interface Manifest {
   readonly artifacts?: Readonly<
     Record<

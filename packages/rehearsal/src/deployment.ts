@@ -144,7 +144,7 @@ export class Deployment {
     throw new StateError('Lambda.ResourceNotFoundException', `Function not found: ${name}`);
   }
 
-  /** What Step Functions does for a task: the function's answer, or its error as a state's error. */
+  /** Calls a function for a task: its answer, or its error as a state's error. */
   async #task(resource: string, given: unknown): Promise<unknown> {
     const isOptimised = resource.startsWith('arn:aws:states:');
     const { FunctionName, Payload } = (

@@ -10,11 +10,11 @@ export interface FaultProps {
   readonly seed?: number | undefined;
 }
 
-/** What Step Functions sees of an invocation that went wrong without the function's doing. */
+/** An invocation that went wrong without the function's doing, as Step Functions sees it. */
 export interface InvocationFault {
   readonly error: string;
   readonly cause: string;
-  /** Whether the function has done its work all the same. */
+  /** True when the function has done its work all the same. */
   readonly isDone: boolean;
 }
 

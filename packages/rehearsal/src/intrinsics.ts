@@ -28,7 +28,7 @@ const pseudo: Readonly<Record<string, string>> = {
   'AWS::StackName': 'rehearsal',
 };
 
-/** What `Ref` and `Fn::GetAtt` yield for the resources that functions and state machines refer to. */
+/** The answers of `Ref` and `Fn::GetAtt` for the resources that functions and state machines refer to. */
 export function arnOf(logicalId: string, { Type, Properties = {} }: Resource): string | undefined {
   switch (Type) {
     case 'AWS::Lambda::Function':

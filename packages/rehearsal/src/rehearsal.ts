@@ -40,7 +40,7 @@ export class Rehearsal {
     }
   }
 
-  /** What a process needs in its environment to call this instead of AWS. */
+  /** Variables with which a process calls this instead of AWS. */
   get environment(): Readonly<Record<string, string>> {
     return this.deployment.environment;
   }

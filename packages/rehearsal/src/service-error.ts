@@ -11,7 +11,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** What can't be rehearsed faithfully, and is therefore refused. */
+/** A refusal of something that can't be rehearsed faithfully. */
 export class UnsupportedError extends Error {
   override readonly name = 'UnsupportedError';
 }

@@ -32,7 +32,7 @@ export class TimeScale {
   }
 
   /**
-   * What the scale has taken off an invocation that waited for as long as it was told, in milliseconds.
+   * The time that the scale has taken off an invocation's own waiting, in milliseconds.
    * @param definition as it was scaled
    */
   removedFrom(definition: FunctionDefinition, durationMs: number): number {

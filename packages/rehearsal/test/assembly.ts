@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 interface FunctionSource {
-  /** What is in the bundle. */
+  /** The bundle's content. */
   readonly code: string;
   /** The bundle's file. Default: `index.js`. */
   readonly file?: string;

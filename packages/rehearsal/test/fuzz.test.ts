@@ -68,7 +68,7 @@ function expectAnswer({ status, headers, body }: Answer): void {
   expect(message ?? Message).toEqual(expect.any(String));
 }
 
-/** What is right so often that a call gets past the first checks. */
+/** Inputs that are right so often that a call gets past the first checks. */
 const mostly = <T, U>(right: fc.Arbitrary<T>, any: fc.Arbitrary<U>): fc.Arbitrary<T | U> =>
   fc.oneof({ weight: 25, arbitrary: right }, { weight: 1, arbitrary: any });
 
@@ -94,7 +94,7 @@ const anyContentType = mostly(
   ),
   headerText,
 );
-/** What a URL may hold, well-formed or not. */
+/** Pieces of a URL, well-formed or not. */
 const pathPart = fc.oneof(
   fc.string({ unit: 'grapheme-ascii' }).map((text) => text.replace(/\s/g, '%20')),
   fc.string().map((text) => encodeURIComponent(text)),
@@ -298,7 +298,7 @@ const assembly = (): Assembly =>
     },
   });
 
-/** What comes back for bytes that are no HTTP. */
+/** The answer to bytes that are no HTTP. */
 function sendBytes(endpoint: string, bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(endpoint);

@@ -262,7 +262,7 @@ describe('the states language', () => {
     it.each([
       [a({ NumericGreaterThan: 3 }), { a: 4 }, 'yes'],
       [a({ NumericGreaterThan: 3 }), { a: 3 }, 'no'],
-      // What is no number is neither greater nor smaller.
+      // A thing that is no number is neither greater nor smaller.
       [a({ NumericGreaterThan: 3 }), { a: '4' }, 'no'],
       [a({ NumericLessThan: 3 }), { a: null }, 'no'],
       [{ Not: a({ NumericLessThan: 3 }) }, { a: null }, 'yes'],

@@ -50,7 +50,7 @@ interface Call {
   readonly context: IterationContext;
   readonly resolve: (value: number) => void;
   readonly reject: (reason: unknown) => void;
-  /** Whether it is to have a thread for itself, since one broke down under it and others. */
+  /** True when it is to have a thread for itself, since one broke down under it and others. */
   alone: boolean;
 }
 

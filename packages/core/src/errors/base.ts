@@ -15,7 +15,7 @@ export abstract class StepComputeError extends Error {
   }
 }
 
-/** Whether `error` is one of this taxonomy, from whichever copy of the package. */
+/** True when `error` is one of this taxonomy, from whichever copy of the package. */
 export function isStepComputeError(error: unknown): error is StepComputeError {
   return looked(() => typeof error === 'object' && error !== null && brand in error, false);
 }

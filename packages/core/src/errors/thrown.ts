@@ -1,7 +1,7 @@
 import { looked } from './base.js';
 import { describeValue } from './masking.js';
 
-/** Whether `thrown` is an error, also of another realm: under Jest, Node's own errors are no `instanceof Error`. */
+/** True when `thrown` is an error, also of another realm: under Jest, Node's own errors are no `instanceof Error`. */
 export function isError(thrown: unknown): thrown is Error {
   return looked(() => {
     if (thrown instanceof Error) return true;
@@ -35,7 +35,7 @@ export function stackOf(thrown: unknown): string | undefined {
   }, undefined);
 }
 
-/** Whether the same call may succeed later, unchanged, as an error with `retryable` says of itself. */
+/** True when the same call may succeed later, unchanged, as an error with `retryable` says of itself. */
 export function isRetryable(thrown: unknown): boolean {
   return looked(() => isError(thrown) && 'retryable' in thrown && thrown.retryable === true, false);
 }

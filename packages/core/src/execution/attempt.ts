@@ -37,7 +37,7 @@ export class Attempt {
   }
 
   /**
-   * Whether the attempt was stopped and its generator could know: whatever that throws then is no
+   * True when the attempt was stopped and its generator could know: whatever that throws then is no
    * failure of the iteration, since it may be how it obeys.
    */
   get wasStopped(): boolean {
@@ -92,7 +92,7 @@ export class Attempt {
   }
 }
 
-/** Whether there is something to wait for. */
+/** True when there is something to wait for. */
 export function isPromiseLike(value: unknown): value is Promise<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value;
 }

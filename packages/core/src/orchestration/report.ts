@@ -23,7 +23,7 @@ export interface RunReport extends Omit<
   readonly confidenceInterval: readonly [number, number] | null;
   readonly min: number | null;
   readonly max: number | null;
-  /** What to bear in mind about the average. */
+  /** A caution about the average. */
   readonly warning: string | null;
 }
 

@@ -69,7 +69,7 @@ export const Milliseconds = {
   },
 } as const;
 
-/** Which repetition of its run: an integer from 0 to repetitions − 1. */
+/** A repetition of its run: an integer from 0 to repetitions − 1. */
 export type IterationId = number & { readonly [brand]: 'IterationId' };
 
 export const IterationId = {

@@ -2,7 +2,7 @@ import { parseInteger, Repetitions, type IterationId } from './numbers.js';
 import type { IterationRange } from './range.js';
 import type { Run } from './run.js';
 
-/** What step 1 hands on: the run, and what of it is still to be done. */
+/** The answer of step 1: the run, and what of it is still to be done. */
 export interface RunPlan {
   readonly run: Run;
   /** Disjoint, ascending, maximal; empty when the run is complete. */

@@ -127,7 +127,7 @@ export class AverageOverflowError extends errorClass('AverageOverflowError', 'AV
 
 /** A store could not do its work; `cause` holds the driver's error. */
 export class PersistenceError extends errorClass('PersistenceError', 'PERSISTENCE') {
-  /** Whether the same call may succeed later, unchanged. Every store call is idempotent. */
+  /** True when the same call may succeed later, unchanged. Every store call is idempotent. */
   readonly retryable: boolean;
   constructor(message: string, options: ErrorOptions & { retryable: boolean }) {
     super(message, options);

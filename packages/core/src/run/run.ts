@@ -28,7 +28,7 @@ export const RunIdentity = {
   /** The identity in something that has more fields. */
   pick: (identity: RunIdentity): RunIdentity =>
     Object.fromEntries(identityFields.map((field) => [field, identity[field]])) as never,
-  /** Whether two iterations with the same id have the same value. */
+  /** True when two iterations with the same id have the same value. */
   equal: (a: RunIdentity, b: RunIdentity): boolean =>
     identityFields.every((field) => a[field] === b[field]),
 } as const;

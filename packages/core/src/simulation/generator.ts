@@ -2,7 +2,7 @@ import type { IterationId, RunId, Seed } from '../run/numbers.js';
 import type { RunIdentity } from '../run/run.js';
 import { RandomStream } from './random-stream.js';
 
-/** What a generator is told of the iteration that it generates a value for. */
+/** A generator's view of the iteration that it generates a value for. */
 export interface IterationContext extends RunIdentity {
   readonly iterationId: IterationId;
   /** This iteration's own random numbers: the only source with which a run can be replayed. */

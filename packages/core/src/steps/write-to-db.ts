@@ -24,7 +24,7 @@ export interface WriteToDbSettings {
    * not count. Default: none.
    */
   readonly timeoutMs?: number | undefined;
-  /** Whether an iteration that failed is tried again. Default: one attempt. */
+  /** When an iteration that failed is tried again. Default: never. */
   readonly retry?: RetryPolicy | undefined;
 }
 

@@ -11,7 +11,7 @@ import {
   type ContractSimulation,
 } from './simulations.js';
 
-/** What the orchestrator suite runs on. */
+/** The orchestrators under test. */
 export interface OrchestratorSubject {
   /** Heads the suite's report. */
   readonly name: string;
@@ -298,7 +298,7 @@ async function interruptedRun({ runs, values, failures }: Stores): Promise<RunId
   return id;
 }
 
-/** What deployed orchestrators are deployed with; the others take what the run says. */
+/** The delay of deployed orchestrators; the others take the run's. */
 const deployedDelayMs = 600_000;
 
 async function valuesOf(stores: Stores, id: RunId): Promise<number[]> {

@@ -13,13 +13,13 @@ export interface Invocation {
   readonly functionError: 'Unhandled' | undefined;
   readonly durationMs: number;
   readonly initMs: number;
-  /** Whether the process was killed at work, as it was asked for. */
+  /** True when the process was killed at work, as it was asked for. */
   readonly hasCrashed: boolean;
 }
 
 export interface FunctionPoolProps {
   readonly definition: FunctionDefinition;
-  /** What every function gets beside its own environment. */
+  /** Variables for every function, beside its own environment. */
   readonly environment: () => Readonly<Record<string, string>>;
   /** The most processes at a time; further events wait for one. */
   readonly mostInstances: number;

@@ -1,5 +1,5 @@
 /**
- * What runs in the process of one instance: loads the function's bundle once, then answers one event
+ * The program of one instance's process: loads the function's bundle once, then answers one event
  * after the other, as Lambda's own Node.js runtime does.
  */
 import { existsSync } from 'node:fs';
@@ -12,7 +12,7 @@ import type { InstanceAnswer, InstanceRequest } from './instance.js';
 type Callback = (error: Error | null | undefined, answer?: unknown) => void;
 type Handler = (event: unknown, context: object, callback: Callback) => unknown;
 
-/** What Lambda takes for an answer, in bytes. */
+/** The longest answer that Lambda takes, in bytes. */
 const mostAnswerBytes = 6 * 1_048_576;
 
 let handler: Handler | undefined;

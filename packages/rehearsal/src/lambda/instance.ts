@@ -16,9 +16,9 @@ export interface InstanceAnswer {
   /** JSON: what the handler returned, or Lambda's description of what it threw. */
   readonly payload: string;
   readonly failed: boolean;
-  /** What loading the bundle took, in milliseconds; 0 but for an instance's first event. */
+  /** The time that loading the bundle took, in milliseconds; 0 but for an instance's first event. */
   readonly initMs: number;
-  /** Whether the bundle could not be loaded, so that the process is of no more use. */
+  /** True when the bundle could not be loaded, so that the process is of no more use. */
   readonly isBroken: boolean;
 }
 

@@ -1,7 +1,7 @@
 import { PGlite, types } from '@electric-sql/pglite';
 import pg, { type PoolClient } from 'pg';
 
-/** What a statement did, with every value as PostgreSQL's own text. */
+/** A statement's outcome, with every value as PostgreSQL's own text. */
 export interface StatementResult {
   readonly columns: readonly { readonly name: string; readonly typeOid: number }[];
   readonly rows: readonly (readonly (string | null)[])[];

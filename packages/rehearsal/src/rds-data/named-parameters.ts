@@ -9,7 +9,7 @@ export interface ScannedStatement {
 }
 
 /**
- * What has to be stepped over, or is a parameter: literals (plain, with escapes, dollar-quoted),
+ * The pieces to step over, and parameters: literals (plain, with escapes, dollar-quoted),
  * quoted identifiers, comments, casts, and `:name` itself.
  */
 const token = new RegExp(

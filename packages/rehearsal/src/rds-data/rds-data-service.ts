@@ -15,7 +15,7 @@ import {
 } from './values.js';
 
 /**
- * What can go wrong with a call: the cluster is waking up; the statement is done but its time is said
+ * The faults of a call: the cluster is waking up; the statement is done but its time is said
  * to be up; the connection breaks before or after the work.
  */
 export type StatementFault =
@@ -40,7 +40,7 @@ export interface DataApiCluster {
 
 export interface RdsDataServiceProps {
   readonly clusters: readonly DataApiCluster[];
-  /** What is to go wrong with the next call. Default: nothing. */
+  /** The fault of the next call. Default: none. */
   readonly nextFault?: ((operation: string) => StatementFault | undefined) | undefined;
   readonly onCall?: ((call: DataApiCall) => void) | undefined;
   /** How long a transaction may lie idle, in milliseconds. Default: AWS's three minutes. */
@@ -247,7 +247,7 @@ export class RdsDataService {
       broken = sqlStateOf(error) === undefined && !(error instanceof ServiceError);
       throw error;
     } finally {
-      // What a statement has set or locked for its session ends with the call.
+      // Settings and locks that a statement made for its session end with the call.
       if (!broken) await asNew(session).catch(() => (broken = true));
       session.release(broken);
     }
@@ -345,7 +345,7 @@ function sqlStateOf(error: unknown): string | undefined {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
-/** What PostgreSQL says, in the words of the Data API. */
+/** PostgreSQL's errors, in the words of the Data API. */
 function serviceErrorOf(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const { message, detail, code } = error as { message?: string; detail?: string; code?: string };

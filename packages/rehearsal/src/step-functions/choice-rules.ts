@@ -2,7 +2,7 @@ import { UnsupportedError } from '../service-error.js';
 import { asFields, asList, assertTarget, assertType, refuseOthers, type Fields } from './fields.js';
 import { assertPath, type Place } from './paths.js';
 
-/** What a comparison may compare with; those of times, patterns and paths are not rehearsed. */
+/** The values that a comparison may compare with; times, patterns and paths are not rehearsed. */
 const comparators: Readonly<Record<string, 'string' | 'number' | 'boolean'>> = {
   BooleanEquals: 'boolean',
   NumericEquals: 'number',

@@ -45,7 +45,7 @@ const paths = ['InputPath', 'OutputPath'];
 const results = ['ResultPath', 'ResultSelector'];
 const errors = ['Retry', 'Catch'];
 
-/** What each type of state may have; all else is refused, since it would be passed over in silence. */
+/** The fields that each type of state may have; all others are refused, since they would be passed over in silence. */
 const fieldsOf: Readonly<Record<string, readonly string[]>> = {
   Task: [...flow, ...paths, ...results, ...errors, 'Resource', 'Parameters', 'TimeoutSeconds'],
   Map: [

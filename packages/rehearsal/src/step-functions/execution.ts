@@ -7,7 +7,7 @@ import { MapRun, type Child, type ExecutionStatus, type MapRunEnd } from './map-
 import type { Progress } from './progress.js';
 import type { Task } from './state-error.js';
 
-/** What an execution needs of the state machine that it is of. */
+/** The part of its state machine that an execution needs. */
 export interface Machine {
   readonly arn: string;
   readonly name: string;
@@ -213,7 +213,7 @@ export class Execution implements Child {
   }
 }
 
-/** What belongs to the start, or to one redrive. */
+/** The record of the start, or of one redrive. */
 interface Attempt {
   readonly history: HistoryWriter;
   readonly abort: AbortController;

@@ -23,7 +23,7 @@ export class History {
   /** The largest input or output of a state or an execution, in bytes of JSON. */
   largestPayload = 0;
 
-  /** Whether the next event must be the last. */
+  /** True when the next event must be the last. */
   get isFull(): boolean {
     return this.events.length >= mostEvents - 1;
   }
@@ -36,13 +36,13 @@ export class History {
   }
 }
 
-/** What one attempt at an execution writes to its history: nothing any more once it has ended. */
+/** One attempt at an execution, as it writes to the history: nothing any more once it has ended. */
 export class HistoryWriter {
   #isOpen = true;
 
   constructor(private readonly history: History) {}
 
-  /** Whether the attempt goes on; what is at work after its end finishes in vain. */
+  /** True when the attempt goes on; what is at work after its end finishes in vain. */
   get isOpen(): boolean {
     return this.#isOpen;
   }

@@ -9,7 +9,7 @@ import type { MapProgress, Progress } from './progress.js';
 import { assertPayload, StateError, type Task } from './state-error.js';
 import { isTask, StatesLog, taskEventsOf } from './states-log.js';
 
-/** What a run of states needs to know of the execution that it belongs to. */
+/** The part of its execution that a run of states needs to know. */
 export interface Surroundings {
   readonly history: HistoryWriter;
   readonly timeScale: number;
@@ -34,7 +34,7 @@ export interface MapItems {
 /** Runs a definition's states to their end, and records their events. */
 export class States implements Iteration {
   readonly #log: StatesLog;
-  /** What a redrive keeps of the Map that it goes on with; a retry keeps nothing. */
+  /** The state of a Map that a redrive goes on with; a retry keeps nothing. */
   #keptMap: MapProgress | undefined;
   readonly #stop = new AbortController();
   /** That the execution has ended, or that these states have. */

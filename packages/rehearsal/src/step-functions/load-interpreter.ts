@@ -17,7 +17,7 @@ function withResolvers(): { promise: Promise<unknown>; resolve: unknown; reject:
   return { promise, resolve, reject };
 }
 
-/** What is read of the interpreter's events. */
+/** The part of the interpreter's events that is read. */
 export interface InterpreterEvent {
   readonly type: string;
   /** The error's name, of a state that failed. */

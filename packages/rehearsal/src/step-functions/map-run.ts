@@ -6,7 +6,7 @@ import { assertPayload, StateError } from './state-error.js';
 export type ExecutionStatus =
   'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED' | 'PENDING_REDRIVE';
 
-/** What a Map Run needs of the executions that are its children. */
+/** The part of its child executions that a Map Run needs. */
 export interface Child {
   readonly arn: string;
   readonly status: ExecutionStatus;
@@ -26,7 +26,7 @@ export interface MapRunProps {
   /** Of the Map state, for its errors. */
   readonly name: string;
   readonly maxConcurrency: number;
-  /** What the children are given, one each. */
+  /** The children's inputs, one each. */
   readonly inputs: readonly unknown[];
   readonly startChild: (mapRun: MapRun, input: unknown) => Child;
 }
@@ -40,7 +40,7 @@ export interface MapRunEnd {
 /** How many children run at a time unless the Map says otherwise; AWS allows 10,000. */
 const defaultChildren = 1_000;
 
-/** What a Distributed Map does within its execution: each item in a child, an execution of its own. */
+/** A Distributed Map's work within its execution: each item in a child, an execution of its own. */
 export class MapRun {
   readonly maxConcurrency: number;
   readonly startDate = Date.now() / 1000;

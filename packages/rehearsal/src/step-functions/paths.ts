@@ -5,7 +5,7 @@ const member = String.raw`\.[\p{L}_][\p{L}\p{N}_-]*`;
 const definitePath = new RegExp(String.raw`^\$(?:${member}|\[\d+\]|\['[^'\\]*'\])*$`, 'u');
 const resultPath = new RegExp(String.raw`^\$(?:${member})*$`, 'u');
 
-/** What the context object has here. */
+/** The fields of the context object here. */
 const contextPaths = [
   '$$.Execution.Id',
   '$$.Execution.Name',
@@ -15,7 +15,7 @@ const contextPaths = [
   '$$.Map.Item.Index',
   '$$.Map.Item.Value',
 ];
-/** What it has but for an inline Map's iterations, which the interpreter takes for executions. */
+/** The same without an inline Map's iterations, which the interpreter takes for executions. */
 const executionPaths = ['$$.Execution.Input', '$$.Execution.StartTime'];
 
 /** Those that the interpreter computes as AWS does; others lose backslashes or differ in detail. */

@@ -4,7 +4,7 @@ import type { MapRun } from './map-run.js';
 export interface Progress {
   /** The state that is entered and not left. */
   current?: CurrentState;
-  /** What the last state gave, once that is left. */
+  /** The last state's output, once that is left. */
   end?: { readonly output: unknown };
 }
 

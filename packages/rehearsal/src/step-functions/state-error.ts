@@ -7,21 +7,21 @@ export class StateError extends Error {
     super(cause);
   }
 
-  /** Whether a retrier may name it. The interpreter asks, also for `States.ALL`. */
+  /** True when a retrier may name it. The interpreter asks, also for `States.ALL`. */
   get isRetryable(): boolean {
     return !terminal.includes(this.name);
   }
 
-  /** Whether a catcher may name it. */
+  /** True when a catcher may name it. */
   get isCatchable(): boolean {
     return !terminal.includes(this.name);
   }
 }
 
-/** What ends an execution whatever its states retry and catch. */
+/** An error that ends an execution whatever its states retry and catch. */
 const terminal = ['States.DataLimitExceeded', 'States.Runtime'];
 
-/** What a task calls: the `Resource`, with what the state gives to it. */
+/** A task's call: the `Resource`, with what the state gives to it. */
 export type Task = (resource: string, given: unknown) => Promise<unknown>;
 
 /** 256 KiB, for every input and output. */

@@ -4,13 +4,13 @@ import type { InterpreterEvent, InterpreterState } from './load-interpreter.js';
 import type { Progress } from './progress.js';
 import { assertPayload } from './state-error.js';
 
-/** What a run of states writes to the history, and how far it has come by that. */
+/** A run of states as it writes to the history, and how far it has come. */
 export class StatesLog {
   /** The latest event on record. */
   last: number;
-  /** What the interpreter tells comes later than what it does: a task waits until its state is on record. */
+  /** The interpreter tells of a state later than it runs it: a task waits until its state is on record. */
   #entered = gate();
-  /** Which attempt of a task counts: an earlier one that timed out finishes in vain. */
+  /** The attempt of a task that counts: an earlier one that timed out finishes in vain. */
   #attempt = 0;
 
   constructor(
@@ -105,7 +105,7 @@ export class StatesLog {
   }
 }
 
-/** Whether a state is run around the interpreter, as the handler of a task. */
+/** True when a state is run around the interpreter, as the handler of a task. */
 export function isTask({ Type }: State): boolean {
   return Type === 'Task' || Type === 'Map';
 }

@@ -8,7 +8,7 @@ import { mostPayloadBytes, type Task } from './state-error.js';
 
 export interface StepFunctionsServiceProps {
   readonly timeScale: number;
-  /** What a task's `Resource` does. */
+  /** The work of a task's `Resource`. */
   readonly invoke: Task;
 }
 
