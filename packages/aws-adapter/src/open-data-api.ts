@@ -22,6 +22,8 @@ export interface OpenDataApiOptions {
 /**
  * A DataSource over the RDS Data API, for {@link typeOrmStores} and {@link migrateSchema}. Nothing is
  * sent before the first statement: that the schema is there is not checked.
+ * @example
+ * const stores = typeOrmStores(await openDataApi({ resourceArn, secretArn, database: 'stepcompute' }));
  */
 export async function openDataApi({
   client = new RDSDataClient({}),

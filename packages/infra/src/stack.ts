@@ -4,7 +4,11 @@ import { StepCompute, type StepComputeProps } from './step-compute.js';
 
 export interface StepComputeStackProps extends StackProps, StepComputeProps {}
 
-/** A stack with one workflow in it, and what a client of it needs to know as outputs. */
+/**
+ * A stack with one workflow in it. Its outputs tell a client where the workflow and its database are.
+ * @example
+ * new StepComputeStack(app, 'Pricing', { mode: 'distributed', generator: { entry: 'src/pricing.ts' } });
+ */
 export class StepComputeStack extends Stack {
   readonly stepCompute: StepCompute;
 

@@ -10,6 +10,10 @@ interface Sleeper {
  * the next sleeper waits for. Ten minutes of delay take no longer than the work around them, and the
  * order of events is the same each time. Real time and real input or output do not hold it back, so
  * a simulation under it waits by this clock alone.
+ * @example
+ * const clock = new VirtualClock();
+ * await simulate(generator, { repetitions: 1000, delayMs: 600_000, clock });
+ * clock.now(); // 600000, after some milliseconds
  */
 export class VirtualClock implements Clock {
   #now = 0;

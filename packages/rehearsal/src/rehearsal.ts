@@ -27,6 +27,10 @@ export class Rehearsal {
   /**
    * Deploys the assembly: checks that all of it can be rehearsed, and calls what a deployment calls.
    * @throws UnsupportedError naming what can't be
+   * @example
+   * const rehearsal = await Rehearsal.start({ assembly: 'cdk.out', timeScale: 60_000 });
+   * Object.assign(process.env, rehearsal.environment); // the AWS SDK calls it from now on
+   * await rehearsal.close();
    */
   static async start(props: RehearsalProps): Promise<Rehearsal> {
     const deployment = new Deployment(props);

@@ -4,7 +4,11 @@ import { ContainerModule } from 'inversify';
 import type { DataSource } from 'typeorm';
 import { typeOrmStores, type TypeOrmStoresOptions } from './typeorm-stores.js';
 
-/** Binds the four stores to the tables of a migrated DataSource. */
+/**
+ * Binds the four stores to the tables of a migrated DataSource.
+ * @example
+ * container.load(sqlStoresModule(dataSource), inProcessModule());
+ */
 export function sqlStoresModule(
   dataSource: DataSource,
   options: TypeOrmStoresOptions = {},

@@ -18,6 +18,9 @@ export interface OpenPgliteOptions {
  * schema up to date.
  * @throws PersistenceError when the folder can't be used or belongs to a running process, or the
  *   schema is newer than this version of the package
+ * @example
+ * const dataSource = await openPglite({ folder: 'my-runs' });
+ * const stores = typeOrmStores(dataSource);
  */
 export async function openPglite({ folder }: OpenPgliteOptions = {}): Promise<DataSource> {
   const unlock = folder === undefined ? () => undefined : lockFolder(resolve(folder));

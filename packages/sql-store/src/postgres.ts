@@ -26,6 +26,8 @@ export interface OpenPostgresOptions {
  * @throws InvalidInputError when the URL is not one
  * @throws PersistenceError when the server can't be reached or refuses, or the schema is not
  *   there, older or newer
+ * @example
+ * const dataSource = await openPostgres({ url: process.env.DATABASE_URL! });
  */
 export async function openPostgres(options: OpenPostgresOptions): Promise<DataSource> {
   const { url, create = true, migrate = false, poolSize = 10 } = options;

@@ -11,7 +11,11 @@ export interface TypeOrmStoresOptions {
   readonly averages?: DataSource | undefined;
 }
 
-/** The four stores over one migrated DataSource, the averages over another if so told. */
+/**
+ * The four stores over one migrated DataSource, the averages over another if so told.
+ * @example
+ * const orchestrator = new InProcessOrchestrator({ generator, stores: typeOrmStores(dataSource) });
+ */
 export function typeOrmStores(
   dataSource: DataSource,
   { averages = dataSource }: TypeOrmStoresOptions = {},

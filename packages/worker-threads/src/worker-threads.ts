@@ -62,6 +62,11 @@ interface Call {
  * When a thread breaks down (it ran out of memory, called `process.exit`, or threw outside of its
  * promise), its unfinished range runs again, one iteration at a time; one that breaks its thread
  * again has failed.
+ * @example
+ * const threads = new WorkerThreads({ module: './simulation.mjs' });
+ * const orchestrator = new InProcessOrchestrator({ generator: threads.generate, stores });
+ * const { average } = await orchestrator.run({ repetitions: 100_000, seed: 42 });
+ * await threads.close();
  */
 export class WorkerThreads {
   /**

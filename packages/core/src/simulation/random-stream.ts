@@ -82,6 +82,8 @@ const block = new Int32Array(4);
  * `word`, `uniform` and `integer` are portable to the bit, in any language. `normal` and
  * `exponential` rest on transcendental functions, whose last bit ECMAScript leaves to the engine:
  * they promise their bits for one JavaScript engine version only.
+ * @example
+ * new RandomStream(Seed.parse(42), IterationId.parse(0)).integer(0, 1000); // 613
  */
 export class RandomStream {
   readonly #key0: number;

@@ -32,7 +32,11 @@ const awkwardValues: readonly (readonly number[])[] = [
   [-7],
 ];
 
-/** The behaviour that all stores share; a store is right when it passes. */
+/**
+ * The behaviour that all stores share; a store is right when it passes.
+ * @example
+ * testStores({ describe, it }, { name: 'in memory', stores: inMemoryStores });
+ */
 export function testStores(runner: TestRunner, subject: StoresSubject): void {
   const { describe, it } = runner;
 
