@@ -84,7 +84,7 @@ describe('a simulation in worker threads', () => {
       // Two runs take turns, so that their iterations stand in one row; ranges grow from round to round.
       for (let round = 0; round < 5; round += 1) {
         const values = await Promise.all(
-          iterations.map((iteration) => generate(identities[iteration % 2]!, iteration)),
+          iterations.map(async (iteration) => generate(identities[iteration % 2]!, iteration)),
         );
         expect(values).toEqual(
           iterations.map((iteration) => drawn(1 + (iteration % 2), iteration)),
