@@ -12,7 +12,6 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
     deployment = await deploy({
       mode,
       simulation: 'oracle',
-      context: { blockSize: '5' },
       faults: { rate: 0.05, crashes: 0.005, seed: 1 },
     });
   });

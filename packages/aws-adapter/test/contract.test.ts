@@ -4,12 +4,11 @@ import { deploy, type Deployment } from './deployment.js';
 describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode) => {
   const deployments = new Map<ContractSimulation, Promise<Deployment>>();
 
-  /** One deployment of each simulation for all tests. One block at a time makes the lowest failure fail first. */
+  /** One deployment of each simulation for all tests. */
   function deploymentOf(simulation: ContractSimulation): Promise<Deployment> {
     const known = deployments.get(simulation);
     if (known !== undefined) return known;
-    const context = simulation === 'failing' ? { concurrency: '1', blockSize: '5' } : {};
-    const deployment = deploy({ mode, simulation, context });
+    const deployment = deploy({ mode, simulation, inOrder: simulation === 'failing' });
     deployments.set(simulation, deployment);
     return deployment;
   }

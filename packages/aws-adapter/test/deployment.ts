@@ -13,11 +13,15 @@ import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js
 import type { SimulationName } from './simulations/chosen.js';
 import { variables } from '../src/wire/index.js';
 
+/** Of a distributed deployment that is not in order. */
+export const blockSize = 10;
+
 export interface DeploymentProps {
   readonly mode: 'inline' | 'distributed';
   /** Default: the built-in one. */
   readonly simulation?: SimulationName;
-  readonly context?: Readonly<Record<string, string>>;
+  /** Whether assignments are done one after the other, so that the lowest failure fails first. Default: false. */
+  readonly inOrder?: boolean;
   readonly faults?: FaultProps;
   /** A CDK app in the folder of apps. Default: the product's own. */
   readonly app?: string;
@@ -40,14 +44,19 @@ export interface Deployment {
 export async function deploy({
   mode,
   simulation,
-  context = {},
+  inOrder = false,
   faults,
   onLog,
   app,
 }: DeploymentProps): Promise<Deployment> {
   const generator = join(__dirname, 'simulations/chosen.ts');
   const assembly = synthesize(
-    { mode, ...(simulation !== undefined && { generator }), ...context },
+    {
+      mode,
+      ...(simulation !== undefined && { generator }),
+      ...(mode === 'distributed' && { blockSize: String(inOrder ? 5 : blockSize) }),
+      ...(inOrder && { concurrency: '1' }),
+    },
     { app: app && join(__dirname, 'apps', app) },
   );
   if (simulation !== undefined) writeFileSync(join(assembly.folder, 'simulation'), simulation);
