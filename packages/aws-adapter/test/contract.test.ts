@@ -1,7 +1,7 @@
 import { testOrchestrator, testStores, type ContractSimulation } from '@stepcompute/core/testing';
-import { deploy, type Deployment } from './deployment.js';
+import { deploy, modes, type Deployment } from './deployment.js';
 
-describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode) => {
+describe.each(modes)('rehearsed on AWS, %s', (mode) => {
   const deployments = new Map<ContractSimulation, Promise<Deployment>>();
 
   /** One deployment of each simulation for all tests. */
@@ -18,7 +18,7 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
     await Promise.all(opened.map(({ close }) => close()));
   });
 
-  if (mode === 'inline') {
+  if (mode === 'distributed') {
     testStores(
       { describe, it },
       { name: 'the Data API', stores: async () => (await deploymentOf('uniform')).stores },

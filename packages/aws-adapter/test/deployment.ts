@@ -7,17 +7,26 @@ import { Rehearsal, type ClusterDefinition, type FaultProps } from '@stepcompute
 import { typeOrmStores } from '@stepcompute/sql-store';
 import type { DataSource } from 'typeorm';
 import { synthesize } from '../../../testing/assembly.js';
+import { isExhaustive } from '../../../testing/exhaustive.js';
 import { createDatabase, hasPostgres } from '../../../testing/postgres/databases.js';
 import { openDataApi } from '../src/open-data-api.js';
 import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
 import type { SimulationName } from './simulations/chosen.js';
 import { variables } from '../src/wire/index.js';
 
+type Mode = 'inline' | 'distributed';
+
+/**
+ * The modes to test what differs by nothing but who hands out the assignments: the other one, too, where
+ * the suite is exhaustive.
+ */
+export const modes: readonly Mode[] = isExhaustive ? ['distributed', 'inline'] : ['distributed'];
+
 /** Of a distributed deployment that is not in order. */
 export const blockSize = 10;
 
 export interface DeploymentProps {
-  readonly mode: 'inline' | 'distributed';
+  readonly mode: Mode;
   /** Default: the built-in one. */
   readonly simulation?: SimulationName;
   /** Whether assignments are done one after the other, so that the lowest failure fails first. Default: false. */
