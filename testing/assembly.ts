@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { copyShared } from './shared-folder.js';
 
 export interface TestAssembly {
   readonly folder: string;
@@ -10,6 +10,9 @@ export interface TestAssembly {
 }
 
 const root = resolve(__dirname, '..');
+
+/** What an app is synthesized with, by name. */
+export type SynthesisContext = Readonly<Record<string, string | readonly string[]>>;
 
 export interface SynthesisOptions {
   /** A CDK app. Default: the product's own. */
@@ -23,14 +26,11 @@ export interface SynthesisOptions {
  * all test files, and copied.
  */
 export function synthesize(
-  context: Readonly<Record<string, string>>,
+  context: SynthesisContext,
   { app = join(root, 'packages/infra/dist/app.js'), validated = false }: SynthesisOptions = {},
 ): TestAssembly {
-  const { STEPCOMPUTE_TEST_FOLDER: shared = '' } = process.env;
-  const identity = JSON.stringify([app, validated, context]);
-  const original = join(shared, createHash('sha256').update(identity).digest('hex'));
-  if (!existsSync(original)) {
-    const made = mkdtempSync(join(shared, 'making-'));
+  const folder = mkdtempSync(join(tmpdir(), 'stepcompute-assembly-'));
+  const make = (made: string): void => {
     execFileSync(process.execPath, [app], {
       cwd: root,
       env: {
@@ -41,17 +41,13 @@ export function synthesize(
       },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    try {
-      renameSync(made, original);
-    } catch (error) {
-      // Another test file may have been quicker.
-      if (!existsSync(original)) throw error;
-    }
-  }
-  const folder = mkdtempSync(join(tmpdir(), 'stepcompute-assembly-'));
-  cpSync(original, folder, { recursive: true });
+  };
+  copyShared([app, validated, context], make, folder);
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 /** The environment of a synthesis in which CDK does not validate the templates. */
 export const unvalidated = { CDK_VALIDATION: 'false' };
+
+/** The context of a synthesis that bundles no functions: enough where the template alone is looked at. */
+export const unbundled = { 'aws:cdk:bundling-stacks': [] };

@@ -1,11 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RDSDataClient } from '@aws-sdk/client-rds-data';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { simulate } from '@stepcompute/inmemory-adapter';
 import { Rehearsal } from '@stepcompute/rehearsal';
+import { synthesize } from '../../../testing/assembly.js';
 import { deployedOrchestrator } from '../src/orchestrator.js';
 import projectDuration from '../src/project-duration.js';
 
@@ -18,12 +16,8 @@ it('takes as long as the estimates allow', async () => {
 });
 
 it('comes to the same average on AWS as in process, to the last bit', async () => {
-  const assembly = mkdtempSync(join(tmpdir(), 'project-duration-'));
-  execFileSync(process.execPath, [join(__dirname, '../dist/app.js')], {
-    env: { ...process.env, CDK_OUTDIR: assembly },
-    stdio: 'ignore',
-  });
-  const rehearsal = await Rehearsal.start({ assembly, timeScale: 60_000 });
+  const assembly = synthesize({}, { app: join(__dirname, '../dist/app.js') });
+  const rehearsal = await Rehearsal.start({ assembly: assembly.folder, timeScale: 60_000 });
   try {
     const [cluster] = rehearsal.clusters;
     const [stateMachineArn = ''] = Object.values(rehearsal.stateMachines);
@@ -47,6 +41,6 @@ it('comes to the same average on AWS as in process, to the last bit', async () =
     expect(rehearsal.costs().childExecutions).toBe(8);
   } finally {
     await rehearsal.close();
-    rmSync(assembly, { recursive: true, force: true });
+    assembly.remove();
   }
 });

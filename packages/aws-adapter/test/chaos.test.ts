@@ -4,15 +4,14 @@ import { InProcessOrchestrator, SystemClock } from '@stepcompute/core';
 import { VirtualClock } from '@stepcompute/inmemory-adapter';
 import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
 import { times } from '../../../testing/exhaustive.js';
-import { deploy, type Deployment } from './deployment.js';
+import { deploy, modes, type Deployment } from './deployment.js';
 
-describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode) => {
+describe.each(modes)('rehearsed on AWS, %s', (mode) => {
   let deployment: Deployment;
   beforeAll(async () => {
     deployment = await deploy({
       mode,
       simulation: 'oracle',
-      context: { blockSize: '5' },
       faults: { rate: 0.05, crashes: 0.005, seed: 1 },
     });
   });
@@ -47,7 +46,7 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
     { schedules: times(1, 4) },
   );
 
-  if (mode === 'inline') {
+  if (mode === 'distributed') {
     testChaos(
       { describe, it },
       {

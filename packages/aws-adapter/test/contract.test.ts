@@ -1,15 +1,14 @@
 import { testOrchestrator, testStores, type ContractSimulation } from '@stepcompute/core/testing';
-import { deploy, type Deployment } from './deployment.js';
+import { deploy, modes, type Deployment } from './deployment.js';
 
-describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode) => {
+describe.each(modes)('rehearsed on AWS, %s', (mode) => {
   const deployments = new Map<ContractSimulation, Promise<Deployment>>();
 
-  /** One deployment of each simulation for all tests. One block at a time makes the lowest failure fail first. */
+  /** One deployment of each simulation for all tests. */
   function deploymentOf(simulation: ContractSimulation): Promise<Deployment> {
     const known = deployments.get(simulation);
     if (known !== undefined) return known;
-    const context = simulation === 'failing' ? { concurrency: '1', blockSize: '5' } : {};
-    const deployment = deploy({ mode, simulation, context });
+    const deployment = deploy({ mode, simulation, inOrder: simulation === 'failing' });
     deployments.set(simulation, deployment);
     return deployment;
   }
@@ -19,7 +18,7 @@ describe.each(['inline', 'distributed'] as const)('rehearsed on AWS, %s', (mode)
     await Promise.all(opened.map(({ close }) => close()));
   });
 
-  if (mode === 'inline') {
+  if (mode === 'distributed') {
     testStores(
       { describe, it },
       { name: 'the Data API', stores: async () => (await deploymentOf('uniform')).stores },

@@ -7,17 +7,30 @@ import { Rehearsal, type ClusterDefinition, type FaultProps } from '@stepcompute
 import { typeOrmStores } from '@stepcompute/sql-store';
 import type { DataSource } from 'typeorm';
 import { synthesize } from '../../../testing/assembly.js';
+import { isExhaustive } from '../../../testing/exhaustive.js';
 import { createDatabase, hasPostgres } from '../../../testing/postgres/databases.js';
 import { openDataApi } from '../src/open-data-api.js';
 import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
 import type { SimulationName } from './simulations/chosen.js';
 import { variables } from '../src/wire/index.js';
 
+type Mode = 'inline' | 'distributed';
+
+/**
+ * The modes to test what differs by nothing but who hands out the assignments: the other one, too, where
+ * the suite is exhaustive.
+ */
+export const modes: readonly Mode[] = isExhaustive ? ['distributed', 'inline'] : ['distributed'];
+
+/** Of a distributed deployment that is not in order. */
+export const blockSize = 10;
+
 export interface DeploymentProps {
-  readonly mode: 'inline' | 'distributed';
+  readonly mode: Mode;
   /** Default: the built-in one. */
   readonly simulation?: SimulationName;
-  readonly context?: Readonly<Record<string, string>>;
+  /** Whether assignments are done one after the other, so that the lowest failure fails first. Default: false. */
+  readonly inOrder?: boolean;
   readonly faults?: FaultProps;
   /** A CDK app in the folder of apps. Default: the product's own. */
   readonly app?: string;
@@ -40,14 +53,19 @@ export interface Deployment {
 export async function deploy({
   mode,
   simulation,
-  context = {},
+  inOrder = false,
   faults,
   onLog,
   app,
 }: DeploymentProps): Promise<Deployment> {
   const generator = join(__dirname, 'simulations/chosen.ts');
   const assembly = synthesize(
-    { mode, ...(simulation !== undefined && { generator }), ...context },
+    {
+      mode,
+      ...(simulation !== undefined && { generator }),
+      ...(mode === 'distributed' && { blockSize: String(inOrder ? 5 : blockSize) }),
+      ...(inOrder && { concurrency: '1' }),
+    },
     { app: app && join(__dirname, 'apps', app) },
   );
   if (simulation !== undefined) writeFileSync(join(assembly.folder, 'simulation'), simulation);

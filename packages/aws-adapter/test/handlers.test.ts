@@ -10,7 +10,7 @@ import { typeOrmStores } from '@stepcompute/sql-store';
 import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
 import { stepFunctionsModule } from '../src/inversify.js';
 import { times } from '../../../testing/exhaustive.js';
-import { deploy, type Deployment } from './deployment.js';
+import { blockSize, deploy, type Deployment } from './deployment.js';
 
 type Step = 'RetrieveRunId' | 'WriteToDb' | 'RecordFailure' | 'AggregateAndStoreValue' | 'Migrate';
 
@@ -336,8 +336,7 @@ describe.each(['inline', 'distributed'] as const)('a simulation that is mended, 
   let flaky: Deployment;
   let mended: string;
   beforeAll(async () => {
-    const context = { concurrency: '1', blockSize: '5' };
-    flaky = await deploy({ mode, simulation: 'flaky', context });
+    flaky = await deploy({ mode, simulation: 'flaky', inOrder: true });
     mended = join(flaky.assembly, 'mended');
   });
   beforeEach(() => rmSync(mended, { force: true }));
@@ -388,7 +387,6 @@ describe('with the faults of AWS', () => {
       mode,
       faults: { rate: 0.2, seed: 3 },
       simulation: 'uniform',
-      context: { blockSize: '5' },
     });
     try {
       const { ledger, average } = await faulty.orchestrator.run({ repetitions, seed: 42 });
@@ -443,12 +441,13 @@ describe.each(['inline', 'distributed'] as const)(
   (mode) => {
     let deadly: Deployment;
     beforeAll(async () => {
-      deadly = await deploy({ mode, simulation: 'deadly', context: { blockSize: '5' } });
+      deadly = await deploy({ mode, simulation: 'deadly' });
     });
     afterAll(() => deadly.close());
 
     /** Iteration 12 ends its process, and takes its block with it. */
-    const lost = mode === 'inline' ? [12] : [10, 11, 12, 13, 14];
+    const lost =
+      mode === 'inline' ? [12] : Array.from({ length: blockSize }, (_, index) => 10 + index);
 
     it('fails a run that tolerates no failure, with what was lost on record', async () => {
       const error: unknown = await deadly.orchestrator

@@ -6,15 +6,15 @@ import { execute } from '../dist/main.js';
 const outcomes = [];
 const write = process.stdout.write.bind(process.stdout);
 for (const args of JSON.parse(readFileSync(0, 'utf8'))) {
-  let output = '';
-  const collect = (text, ...others) => {
-    output += text;
-    others.at(-1)?.();
-    return true;
-  };
-  process.stdout.write = collect;
-  process.stderr.write = collect;
+  const written = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr']) {
+    process[name].write = (text, ...others) => {
+      written[name] += text;
+      others.at(-1)?.();
+      return true;
+    };
+  }
   const code = await execute(['node', 'stepcompute', ...args], new Interruption());
-  outcomes.push({ args, code, output });
+  outcomes.push({ args, code, ...written });
 }
 write(JSON.stringify(outcomes), () => process.exit(0));

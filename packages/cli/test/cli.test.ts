@@ -1,17 +1,30 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { IterationId, RunId } from '@stepcompute/core';
+import { InProcessOrchestrator, IterationId, RunId, type ValueGenerator } from '@stepcompute/core';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
-import { InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
 import { typeOrmStores } from '@stepcompute/sql-store';
 import { openPglite } from '@stepcompute/sql-store/pglite';
 import { createDatabase, describeOnPostgres } from '../../../testing/postgres/databases.js';
-import { lastLine, stepcompute, type Outcome } from './support.js';
+import {
+  inOneProcess,
+  lastLine,
+  putDatabase,
+  stepcompute,
+  type Ending,
+  type Outcome,
+} from './support.js';
 
 let folder: string;
+/** Begun before all tests: it takes the embedded database ten seconds to leave nothing to wait for. */
+let replayForever: Promise<Outcome>;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'stepcompute-cli-'));
+  writeFileSync(join(folder, 'stuck.mjs'), 'export default () => new Promise(() => {});');
+  const alone = mkdtempSync(join(folder, 'alone-'));
+  putDatabase(alone);
+  inOneProcess(alone, ['run', '-n', '1']);
+  replayForever = stepcompute(alone, ['replay', '1', '0', '--generator', '../stuck.mjs']);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -43,48 +56,59 @@ describe('in a fresh folder', () => {
     expect(first).toMatchObject({ code: 0, stderr: '' });
     expect(lastLine(first)).toMatchObject(expectedJson(1, 42, 1000));
 
-    const second = await run('run', '--seed', '42', '--json');
+    const [second, shown, table, csv, headed, json, replayed, listed] = inOneProcess(
+      folder,
+      ['run', '--seed', '42', '--json'],
+      ['show', '1', '--json'],
+      ['show', '1'],
+      ['values', '1', '--format', 'csv'],
+      ['values', '1', '--header'],
+      ['values', '2', '--format', 'json'],
+      ['replay', '1', '500', '--json'],
+      ['list', '--json'],
+    );
     expect(lastLine(second)).toMatchObject(expectedJson(2, 42, 1000));
-
-    const shown = await run('show', '1', '--json');
     expect(lastLine(shown)).toMatchObject(expectedJson(1, 42, 1000));
-    expect((await run('show', '1')).stdout).toContain('completed\t1,000\n');
+    expect(table.stdout).toContain('completed\t1,000\n');
 
-    const csv = await run('values', '1', '--format', 'csv');
     const values = expectedValues(42, 1000);
     expect(csv.stdout).toBe(values.map((value, id) => `${id},${value}\n`).join(''));
-    expect((await run('values', '1', '--header')).stdout).toBe(`iteration,value\n${csv.stdout}`);
-    const json = await run('values', '2', '--format', 'json');
+    expect(headed.stdout).toBe(`iteration,value\n${csv.stdout}`);
     expect(JSON.parse(json.stdout)).toEqual(
       values.map((value, iterationId) => ({ iterationId, value })),
     );
 
-    expect(lastLine(await run('replay', '1', '500', '--json'))).toEqual({
+    expect(lastLine(replayed)).toEqual({
       runId: 1,
       iterationId: 500,
       replayed: values[500],
       stored: values[500],
       matches: true,
     });
-
-    const listed = JSON.parse((await run('list', '--json')).stdout) as object[];
-    expect(listed).toMatchObject([{ runId: 2 }, { runId: 1, status: 'completed' }]);
+    expect(JSON.parse(listed.stdout)).toMatchObject([
+      { runId: 2 },
+      { runId: 1, status: 'completed' },
+    ]);
   });
 
-  it('tells when a replayed value is not the stored one', async () => {
+  it('replays the generator that the run recorded, tells when another’s value is not the stored one, and waits no longer than it may', () => {
     writeFileSync(join(folder, 'other.mjs'), 'export default () => -1;');
-    const outcome = await run('replay', '1', '500', '--generator', 'other.mjs');
-    expect(outcome.code).toBe(6);
-    expect(outcome.stdout).toContain('same\tno');
-  });
-
-  it('replays the generator that the run recorded', async () => {
     const source = 'module.exports = ({ random }) => random.integer(1, 6);';
     writeFileSync(join(folder, 'die.js'), source);
-    const rolled = await run('run', '-n', '20', '--generator', 'die.js', '--json');
+    const [rolled, replayed, other, limited] = inOneProcess(
+      folder,
+      ['run', '-n', '20', '--generator', 'die.js', '--json'],
+      ['replay', '3', '3', '--json'],
+      ['replay', '3', '3', '--generator', 'other.mjs'],
+      ['replay', '3', '3', '--generator', 'stuck.mjs', '--timeout', '5ms'],
+    );
     expect(rolled.code).toBe(0);
-    const id = String(lastLine(rolled).runId);
-    expect(lastLine(await run('replay', id, '3', '--json'))).toMatchObject({ matches: true });
+    expect(lastLine(rolled)).toMatchObject({ runId: 3 });
+    expect(lastLine(replayed)).toMatchObject({ matches: true });
+    expect(other.code).toBe(6);
+    expect(other.stdout).toContain('same\tno');
+    expect(limited).toMatchObject({ code: 3, stdout: '' });
+    expect(limited.stderr).toContain('did not settle within 5 ms');
   });
 
   it('stores and averages 100,000 repetitions in a heap that could not hold an object for each', async () => {
@@ -96,53 +120,41 @@ describe('in a fresh folder', () => {
     });
   });
 
-  it('replays in vain what never settles, and says so', async () => {
-    writeFileSync(join(folder, 'stuck.mjs'), 'export default () => new Promise(() => {});');
-    const stuck = ['replay', '1', '500', '--generator', 'stuck.mjs'];
-    const forever = await run(...stuck);
-    expect(forever).toMatchObject({ code: 3, stdout: '' });
-    expect(forever.stderr).toContain('the generator never settles');
-    const limited = await run(...stuck, '--timeout', '5ms');
-    expect(limited).toMatchObject({ code: 3, stdout: '' });
-    expect(limited.stderr).toContain('did not settle within 5 ms');
-  });
-
   it('records a run as failed whose generator never settles', async () => {
-    writeFileSync(join(folder, 'stuck.mjs'), 'export default () => new Promise(() => {});');
     const stuck = ['--generator', 'stuck.mjs', '--db', 'memory'];
     const outcome = await run('run', '-n', '5', ...stuck, '--json');
     expect(outcome.code).toBe(3);
     expect(lastLine(outcome)).toMatchObject({ status: 'failed', completed: 0, missing: 5 });
   });
 
-  it('needs to be told the generator of a run that a program made', async () => {
+  it('needs to be told the generator of a run that a program made, and shows failures that stand', async () => {
     const dataSource = await openPglite({ folder: join(folder, '.stepcompute') });
-    const orchestrator = new InProcessOrchestrator({
-      generator: () => 5,
-      stores: typeOrmStores(dataSource),
-      clock: new SystemClock(),
-    });
-    const { run: made } = await orchestrator.run({ repetitions: 1 });
+    const stores = typeOrmStores(dataSource);
+    const made = async (generator: ValueGenerator): Promise<RunId> => {
+      const orchestrator = new InProcessOrchestrator({ generator, stores });
+      await orchestrator.run({ repetitions: 1 }).catch(() => undefined);
+      const [newest] = await stores.runs.list(1);
+      return RunId.parse(newest?.id);
+    };
+    const fails = (): never => {
+      throw new Error('boom');
+    };
+    const completed = await made(() => 5);
+    const failed = await made(fails);
+    const mended = await made(fails);
+    await stores.values.write(mended, [{ iterationId: IterationId.parse(0), value: 1 }]);
     await dataSource.destroy();
-    const outcome = await run('replay', String(made.id), '0');
-    expect(outcome.code).toBe(2);
-    expect(outcome.stderr).toContain('--generator');
-  });
-
-  it('no longer shows a failure whose iteration has its value by now', async () => {
-    const flaky =
-      'import { existsSync, writeFileSync } from "node:fs";' +
-      'export default () => { if (existsSync("fails")) throw new Error("boom"); return 1; }';
-    writeFileSync(join(folder, 'flaky.mjs'), flaky);
-    writeFileSync(join(folder, 'fails'), '');
-    const failed = await run('run', '-n', '1', '--generator', 'flaky.mjs', '--json');
-    const id = String(lastLine(failed).runId);
-    expect((await run('show', id)).stdout).toContain('failure\titeration 0: boom');
-    const dataSource = await openPglite({ folder: join(folder, '.stepcompute') });
-    const { values } = typeOrmStores(dataSource);
-    await values.write(RunId.parse(Number(id)), [{ iterationId: IterationId.parse(0), value: 1 }]);
-    await dataSource.destroy();
-    expect((await run('show', id)).stdout).not.toContain('boom');
+    const [replayed, standing, gone] = inOneProcess(
+      folder,
+      ['replay', String(completed), '0'],
+      ['show', String(failed)],
+      ['show', String(mended)],
+    );
+    expect(replayed.code).toBe(2);
+    expect(replayed.stderr).toContain('--generator');
+    expect(standing.stdout).toContain('failure\titeration 0: boom');
+    expect(gone.code).toBe(0);
+    expect(gone.stdout).not.toContain('boom');
   });
 
   it('is where runs go when STEPCOMPUTE_DB is empty', async () => {
@@ -152,7 +164,7 @@ describe('in a fresh folder', () => {
     expect(outcome).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('says what is stored when it is interrupted, and leaves the folder usable', async () => {
+  it('says what is stored when it is interrupted, and leaves the folder usable, as a kill does', async () => {
     const args = ['run', '-n', '500', '--delay', '1h', '--concurrency', '10'];
     const outcome = await stepcompute(folder, args, {
       onStderr: (stderr, kill) => {
@@ -163,8 +175,17 @@ describe('in a fresh folder', () => {
     expect(outcome.stderr).toMatch(
       /run \d+ was cancelled: 0 of 500 values are stored, 0 failed, 500 missing/,
     );
-    const [newest] = JSON.parse((await run('list', '--json')).stdout) as object[];
-    expect(newest).toMatchObject({ status: 'cancelled', repetitions: 500 });
+    const killed = await stepcompute(folder, args, {
+      onStderr: (stderr, kill) => {
+        if (stderr.includes('500 repetitions')) kill('SIGKILL');
+      },
+    });
+    expect(killed.code).toBeNull();
+    const listed = JSON.parse((await run('list', '--json')).stdout) as object[];
+    expect(listed.slice(0, 2)).toMatchObject([
+      { status: 'started', repetitions: 500 },
+      { status: 'cancelled', repetitions: 500 },
+    ]);
   });
 
   it('refuses a folder that belongs to a running process, naming it', async () => {
@@ -182,25 +203,14 @@ describe('in a fresh folder', () => {
     expect(outcome?.stderr).toMatch(/belongs to the running process \d+/);
   });
 
-  it('can be used again after a process was killed', async () => {
-    const args = ['run', '-n', '500', '--delay', '1h'];
-    const killed = await stepcompute(folder, args, {
-      onStderr: (stderr, kill) => {
-        if (stderr.includes('500 repetitions')) kill('SIGKILL');
-      },
-    });
-    expect(killed.code).toBeNull();
-    const [newest] = JSON.parse((await run('list', '--json')).stdout) as object[];
-    expect(newest).toMatchObject({ status: 'started', repetitions: 500 });
-  });
-
-  it('says that a run does not exist', async () => {
-    for (const args of [
+  it('says that a run does not exist', () => {
+    const lines = [
       ['show', '99'],
       ['values', '99'],
       ['replay', '99', '0'],
-    ]) {
-      expect(await run(...args)).toMatchObject({
+    ];
+    for (const outcome of inOneProcess(folder, ...lines)) {
+      expect(outcome).toMatchObject({
         code: 4,
         stdout: '',
         stderr: 'stepcompute: run 99 does not exist in this store\n',
@@ -209,20 +219,29 @@ describe('in a fresh folder', () => {
   });
 });
 
+it('replays in vain what never settles, and says so', async () => {
+  const forever = await replayForever;
+  expect(forever).toMatchObject({ code: 3, stdout: '' });
+  expect(forever.stderr).toContain('the generator never settles');
+});
+
 describe('in memory', () => {
   it('gives the same bits as the database', async () => {
     const outcome = await run('run', '--seed', '42', '--db', 'memory', '--json');
     expect(lastLine(outcome)).toMatchObject(expectedJson(1, 42, 1000));
   });
 
-  it.each(['1', '3', 'auto'])('gives the same bits with --workers %s', async (workers) => {
+  it('gives the same bits with any number of workers', () => {
     const args = ['run', '--db', 'memory', '-n', '2000', '--seed', '42', '--json'];
-    const { average, standardDeviation } = lastLine(await run(...args));
-    expect(lastLine(await run(...args, '--workers', workers))).toMatchObject({
-      completed: 2000,
-      average,
-      standardDeviation,
-    });
+    const { mean, standardDeviation } = expectedAverage(42, 2000);
+    const workers = ['1', '3', 'auto'].map((count) => [...args, '--workers', count]);
+    for (const outcome of inOneProcess(folder, args, ...workers)) {
+      expect(lastLine(outcome)).toMatchObject({
+        completed: 2000,
+        average: mean,
+        standardDeviation,
+      });
+    }
   });
 
   it('ends a simulation that blocks its worker thread', async () => {
@@ -266,34 +285,47 @@ describe('in memory', () => {
 describe('bad input', () => {
   const memory = ['run', '--db', 'memory'];
 
-  it.each([
-    [['--repetitions', '0'], 'repetitions must be an integer from 1 to 1000000000; got 0'],
-    [['--repetitions', '-5'], 'got -5'],
-    [['--repetitions', '1.5'], 'got "1.5"'],
-    [['--repetitions', 'abc'], 'got "abc"'],
-    [['--repetitions', ''], 'got ""'],
-    [['--repetitions', '1e400'], 'got Infinity'],
-    [['--repetitions', '1000000001'], 'got 1000000001'],
-    [['--seed', '-1'], 'seed must be an integer from 0 to 9007199254740991; got -1'],
-    [['--seed', '0.5'], 'got "0.5"'],
-    [['--seed', '9007199254740992'], 'got 9007199254740992'],
-    [['--seed', '9007199254740991.4'], 'got "9007199254740991.4"'],
-    [['--delay', 'soon'], 'delay must be a duration such as 500ms, 5s, 10m or 1.5h; got "soon"'],
-    [['--delay', '-5m'], 'delay must be a duration'],
-    [['--delay', '400d'], 'delay must be a number of milliseconds from 0 to 31536000000'],
-    [['--concurrency', '0'], 'concurrency must be an integer from 1'],
-    [['--workers', '0'], 'workers must be auto or an integer from 1 to 1024; got 0'],
-    [['--workers', 'all'], 'got "all"'],
-    [['--timeout', '0'], 'timeout must be a number of milliseconds from 1'],
-    [['--generator', 'nowhere.js'], 'generator must be a file that exists'],
-    [['--db', 'mysql://user:secret@host/x'], 'got "mysql://…"'],
-    [['--unknown'], "unknown option '--unknown'"],
-  ])('%j exits 2 with one clear line, and creates nothing', async (args, message) => {
-    const outcome = await run('run', '--db', 'untouched', ...args);
-    expect(outcome).toMatchObject({ code: 2, stdout: '' });
-    expect(outcome.stderr).toContain(message);
-    expect(outcome.stderr).not.toMatch(/^\s+at /m);
-    expect(existsSync(join(folder, 'untouched'))).toBe(false);
+  describe('in an option', () => {
+    const cases: readonly (readonly [args: readonly string[], message: string])[] = [
+      [['--repetitions', '0'], 'repetitions must be an integer from 1 to 1000000000; got 0'],
+      [['--repetitions', '-5'], 'got -5'],
+      [['--repetitions', '1.5'], 'got "1.5"'],
+      [['--repetitions', 'abc'], 'got "abc"'],
+      [['--repetitions', ''], 'got ""'],
+      [['--repetitions', '1e400'], 'got Infinity'],
+      [['--repetitions', '1000000001'], 'got 1000000001'],
+      [['--seed', '-1'], 'seed must be an integer from 0 to 9007199254740991; got -1'],
+      [['--seed', '0.5'], 'got "0.5"'],
+      [['--seed', '9007199254740992'], 'got 9007199254740992'],
+      [['--seed', '9007199254740991.4'], 'got "9007199254740991.4"'],
+      [['--delay', 'soon'], 'delay must be a duration such as 500ms, 5s, 10m or 1.5h; got "soon"'],
+      [['--delay', '-5m'], 'delay must be a duration'],
+      [['--delay', '400d'], 'delay must be a number of milliseconds from 0 to 31536000000'],
+      [['--concurrency', '0'], 'concurrency must be an integer from 1'],
+      [['--workers', '0'], 'workers must be auto or an integer from 1 to 1024; got 0'],
+      [['--workers', 'all'], 'got "all"'],
+      [['--timeout', '0'], 'timeout must be a number of milliseconds from 1'],
+      [['--generator', 'nowhere.js'], 'generator must be a file that exists'],
+      [['--db', 'mysql://user:secret@host/x'], 'got "mysql://…"'],
+      [['--unknown'], "unknown option '--unknown'"],
+    ];
+    let endings: readonly Ending[];
+    beforeAll(() => {
+      const lines = cases.map(([args]) => ['run', '--db', 'untouched', ...args]);
+      endings = inOneProcess(folder, ...lines);
+    });
+
+    it.each(cases)('%j exits 2 with one clear line', (args, message) => {
+      const outcome = endings.find((ending) => ending.args.slice(3).join() === args.join());
+      expect(outcome).toMatchObject({ code: 2, stdout: '' });
+      expect(outcome?.stderr).toContain(message);
+      expect(outcome?.stderr).not.toMatch(/^\s+at /m);
+    });
+
+    it('creates nothing', () => {
+      expect(endings).toHaveLength(cases.length);
+      expect(existsSync(join(folder, 'untouched'))).toBe(false);
+    });
   });
 
   it('a failure is one JSON object too when asked for, and the stack is there when verbose', async () => {
@@ -367,8 +399,9 @@ describe('bad input', () => {
 
   it('a database that cannot be used exits 5, and nothing is created', async () => {
     writeFileSync(join(folder, 'file'), '');
-    for (const place of ['file', 'file/below', 'postgres://u:secret@127.0.0.1:1/x']) {
-      const outcome = await run('run', '--db', place);
+    const places = ['file', 'file/below', 'postgres://u:secret@127.0.0.1:1/x'];
+    const unusable = inOneProcess(folder, ...places.map((place) => ['run', '--db', place]));
+    for (const outcome of unusable) {
       expect(outcome).toMatchObject({ code: 5, stdout: '' });
       expect(outcome.stderr).not.toContain('secret');
     }
@@ -399,13 +432,15 @@ describeOnPostgres('on a PostgreSQL server', () => {
 
   it('creates no tables only to look at them', async () => {
     const database = await createDatabase();
-    for (const look of [['list'], ['show', '1'], ['values', '1'], ['replay', '1', '0']]) {
-      const outcome = await run(...look, '--db', database.url);
+    const on = (...args: string[]): string[] => [...args, '--db', database.url];
+    const looks = [on('list'), on('show', '1'), on('values', '1'), on('replay', '1', '0')];
+    for (const outcome of inOneProcess(folder, ...looks)) {
       expect(outcome).toMatchObject({ code: 5, stdout: '' });
       expect(outcome.stderr).toContain('the database holds no runs of StepCompute');
     }
-    expect((await run('migrate', '--db', database.url)).code).toBe(0);
-    expect((await run('list', '--json', '--db', database.url)).stdout).toBe('[]\n');
+    const [migrated, listed] = inOneProcess(folder, on('migrate'), on('list', '--json'));
+    expect(migrated.code).toBe(0);
+    expect(listed.stdout).toBe('[]\n');
     await database.drop();
   });
 });

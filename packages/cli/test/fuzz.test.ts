@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { inOneProcess } from './support.js';
+import { inOneProcess, putDatabase } from './support.js';
 
 const secret = 'hunter2-swordfish';
 
@@ -34,7 +34,7 @@ const option = fc.oneof(
 );
 const place = fc.constantFrom(
   'memory',
-  ...['folder', 'folder', 'folder'],
+  ...['.stepcompute', '.stepcompute', '.stepcompute'],
   '',
   'http://x',
   `postgres://user:${secret}@127.0.0.1:1/x`,
@@ -59,11 +59,13 @@ describe('whatever is typed', () => {
     const folder = mkdtempSync(join(tmpdir(), 'stepcompute-fuzz-'));
     try {
       writeFileSync(join(folder, 'simulation.mjs'), 'export default () => 1;');
-      const first = ['run', '-n', '3', '--seed', '1', '--db', 'folder'];
+      putDatabase(folder);
+      const first = ['run', '-n', '3', '--seed', '1'];
       const lines = [first, ...fc.sample(commandLine, { numRuns: 300, seed: 1 })];
-      const outcomes = inOneProcess(folder, lines);
+      const outcomes = inOneProcess(folder, ...lines);
       expect(outcomes).toHaveLength(lines.length);
-      for (const { args, code, output: said } of outcomes) {
+      for (const { args, code, stdout, stderr } of outcomes) {
+        const said = stdout + stderr;
         // 1 would be a bug; 130 an interruption, which there was none of.
         expect({ args, said, isExpected: [0, 2, 3, 4, 5, 6].includes(code) }).toMatchObject({
           isExpected: true,

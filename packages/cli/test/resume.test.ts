@@ -4,11 +4,19 @@ import { join } from 'node:path';
 import { averageOf } from '@stepcompute/core';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
 import { isExhaustive } from '../../../testing/exhaustive.js';
-import { inOneProcess, lastLine, stepcompute, type Outcome } from './support.js';
+import {
+  inOneProcess,
+  lastLine,
+  putDatabase,
+  stepcompute,
+  type Ending,
+  type Outcome,
+} from './support.js';
 
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'stepcompute-resume-'));
+  putDatabase(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -29,11 +37,10 @@ const survivors = averageOf(
 
 describe('a run with failures', () => {
   beforeAll(() => writeFileSync(join(folder, 'flaky.mjs'), flaky));
-  const begin = (...more: string[]): Promise<Outcome> =>
-    run('run', '-n', '200', '--seed', '42', '--generator', 'flaky.mjs', '--json', ...more);
+  const begun = ['run', '-n', '200', '--seed', '42', '--generator', 'flaky.mjs', '--json'];
 
-  it('fails when they are not tolerated, and says how to go on', async () => {
-    const outcome = await begin('--verbose');
+  it('fails when they are not tolerated, and says how to go on', () => {
+    const [outcome] = inOneProcess(folder, [...begun, '--verbose']);
     expect(outcome.code).toBe(3);
     expect(lastLine(outcome)).toMatchObject({
       status: 'failed',
@@ -46,22 +53,23 @@ describe('a run with failures', () => {
     expect(outcome.stderr).toContain('stepcompute resume 1');
   });
 
-  it('stops beyond its tolerance, and says so', async () => {
-    const outcome = await begin('--tolerate', '1.5%');
-    expect(outcome.code).toBe(3);
-    expect(lastLine(outcome)).toMatchObject({
+  it('stops beyond its tolerance, says so, and is averaged within it, with a warning', () => {
+    const [stopped, resumed, shown] = inOneProcess(
+      folder,
+      [...begun, '--tolerate', '1.5%'],
+      ['resume', '2', '--tolerate', '4', '--json', '--attempts', '2'],
+      ['show', '2'],
+    );
+    expect(stopped.code).toBe(3);
+    expect(lastLine(stopped)).toMatchObject({
       tolerance: '1.5%',
       error: {
         code: 'TOLERANCE_EXCEEDED',
         message: expect.stringContaining('run 2 tolerates 3 failures, and 4') as string,
       },
     });
-  });
-
-  it('is averaged over the others within its tolerance, with a warning', async () => {
-    const outcome = await run('resume', '2', '--tolerate', '4', '--json', '--attempts', '2');
-    expect(outcome.code).toBe(0);
-    expect(lastLine(outcome)).toMatchObject({
+    expect(resumed.code).toBe(0);
+    expect(lastLine(resumed)).toMatchObject({
       runId: 2,
       status: 'completed',
       completed: 196,
@@ -70,11 +78,16 @@ describe('a run with failures', () => {
       average: survivors.mean,
       warning: expect.stringContaining('over 196 of 200 values') as string,
     });
-    expect((await run('show', '2')).stderr).toContain('Warning: the average is over 196 of 200');
+    expect(shown.stderr).toContain('Warning: the average is over 196 of 200');
   });
 
-  it('lists its failures, with what it takes to replay each', async () => {
-    const listed = await run('failures', '2', '--json');
+  it('lists its failures, with what it takes to replay each', () => {
+    const [listed, table, replayed] = inOneProcess(
+      folder,
+      ['failures', '2', '--json'],
+      ['failures', '2'],
+      ['replay', '2', '57'],
+    );
     expect(JSON.parse(listed.stdout)).toEqual(
       failing.map((iterationId) => ({
         runId: 2,
@@ -85,44 +98,51 @@ describe('a run with failures', () => {
         attempts: 2,
       })),
     );
-    expect((await run('failures', '2')).stdout).toContain('57\tRangeError\t2\tno value at 57\n');
-    const replayed = await run('replay', '2', '57');
+    expect(table.stdout).toContain('57\tRangeError\t2\tno value at 57\n');
     expect(replayed.code).toBe(3);
     expect(replayed.stderr).toContain('On record for it is RangeError: no value at 57');
   });
 
-  it('comes to the bits of one that never failed once they are mended', async () => {
+  it('comes to the bits of one that never failed once they are mended', () => {
     writeFileSync(join(folder, 'mended'), '');
-    const outcome = await run('resume', '2', '--json');
-    expect(lastLine(outcome)).toMatchObject({
+    const [resumed, listed] = inOneProcess(
+      folder,
+      ['resume', '2', '--json'],
+      ['failures', '2', '--json'],
+    );
+    expect(lastLine(resumed)).toMatchObject({
       completed: 200,
       failed: 0,
       count: 200,
       average: expectedAverage(42, 200).mean,
       warning: null,
     });
-    expect((await run('failures', '2', '--json')).stdout).toBe('[]\n');
+    expect(listed.stdout).toBe('[]\n');
   });
 
-  it('is extended: its values are kept, and so is its old average', async () => {
-    const outcome = await run('extend', '2', '--to', '500', '--json');
-    expect(lastLine(outcome)).toMatchObject({
+  it('is extended: its values are kept, and so is its old average', () => {
+    const [extended, report, table] = inOneProcess(
+      folder,
+      ['extend', '2', '--to', '500', '--json'],
+      ['show', '2', '--json'],
+      ['show', '2'],
+    );
+    expect(lastLine(extended)).toMatchObject({
       repetitions: 500,
       count: 500,
       average: expectedAverage(42, 500).mean,
     });
-    expect(lastLine(await run('show', '2', '--json'))).toMatchObject({
+    expect(lastLine(report)).toMatchObject({
       history: [
         { count: 196, average: survivors.mean },
         { count: 200, average: expectedAverage(42, 200).mean },
         { count: 500, average: expectedAverage(42, 500).mean },
       ],
     });
-    expect((await run('show', '2')).stdout).toContain('earlier average\t');
+    expect(table.stdout).toContain('earlier average\t');
   });
 
-  it('refuses what can not be, and changes nothing', async () => {
-    const before = (await run('show', '2', '--json')).stdout;
+  it('refuses what can not be, and changes nothing', () => {
     const refused = [
       [2, 'extend', '2', '--to', '499'],
       [2, 'extend', '2', '--to', 'all'],
@@ -137,13 +157,17 @@ describe('a run with failures', () => {
       [2, 'resume', '2', '--db', 'memory'],
       [5, 'resume', '2', '--db', 'elsewhere'],
     ] as const;
-    const endings = inOneProcess(
+    const show = ['show', '2', '--json'];
+    const endings: readonly Ending[] = inOneProcess(
       folder,
-      refused.map(([, ...args]) => args),
+      show,
+      ...refused.map(([, ...args]) => args),
+      show,
     );
-    expect(endings.map(({ code, args }) => [code, ...args])).toEqual(refused);
-    for (const { output } of endings) expect(output).not.toBe('');
-    expect((await run('show', '2', '--json')).stdout).toBe(before);
+    const between = endings.slice(1, -1);
+    expect(between.map(({ code, args }) => [code, ...args])).toEqual(refused);
+    for (const { stderr } of between) expect(stderr).not.toBe('');
+    expect(endings.at(-1)?.stdout).toBe(endings[0]?.stdout);
   });
 });
 
@@ -166,9 +190,11 @@ it('tries iterations again after the errors that are named', async () => {
 });
 
 it('resumes a run whose process was killed, as often as that happens, to the same bits', async () => {
+  const alone = mkdtempSync(join(folder, 'killed-'));
+  putDatabase(alone);
   // Kills its own process when it is called for the 700th time, until it has done so twice.
   writeFileSync(
-    join(folder, 'deadly.mjs'),
+    join(alone, 'deadly.mjs'),
     `import { existsSync, writeFileSync } from 'node:fs';
      let calls = 0;
      export default ({ random }) => {
@@ -181,13 +207,13 @@ it('resumes a run whose process was killed, as often as that happens, to the sam
        return random.integer(0, 1000);
      };`,
   );
-  const args = ['--json', '--db', 'killed', '--concurrency', '20'];
+  const args = ['--json', '--concurrency', '20'];
   const begin = ['run', '-n', '3000', '--seed', '42', '--delay', '1ms'];
-  const killed = await run(...begin, '--generator', 'deadly.mjs', ...args);
+  const killed = await stepcompute(alone, [...begin, '--generator', 'deadly.mjs', ...args]);
   expect(killed.code).toBeNull();
   let before = 0;
   for (const code of [null, 0]) {
-    const ledger = lastLine(await run('show', '1', '--json', '--db', 'killed'));
+    const ledger = lastLine(await stepcompute(alone, ['show', '1', '--json']));
     const { completed, failed, missing } = ledger as Record<
       'completed' | 'failed' | 'missing',
       number
@@ -195,7 +221,7 @@ it('resumes a run whose process was killed, as often as that happens, to the sam
     expect(completed).toBeGreaterThan(before);
     expect(completed + failed + missing).toBe(3000);
     before = completed;
-    const resumed = await run('resume', '1', ...args);
+    const resumed = await stepcompute(alone, ['resume', '1', ...args]);
     expect(resumed.code).toBe(code);
     if (code === 0) {
       const { mean, standardDeviation } = expectedAverage(42, 3000);

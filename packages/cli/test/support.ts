@@ -1,6 +1,7 @@
 import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
+import { copyShared } from '../../../testing/shared-folder.js';
 
 const launcher = resolve(__dirname, '../bin/stepcompute.js');
 
@@ -53,15 +54,17 @@ export function stepcompute(
   });
 }
 
-/** How a command line went; `output` is what it wrote to both of its streams. */
-export interface Ending {
+/** How a command line went. */
+export interface Ending extends Outcome {
   readonly args: readonly string[];
   readonly code: number;
-  readonly output: string;
 }
 
 /** Runs command lines one after the other in one process, which starts once. */
-export function inOneProcess(folder: string, lines: readonly (readonly string[])[]): Ending[] {
+export function inOneProcess<const Lines extends readonly (readonly string[])[]>(
+  folder: string,
+  ...lines: Lines
+): { readonly [Index in keyof Lines]: Ending } {
   const answer = execFileSync(process.execPath, [resolve(__dirname, 'arguments-runner.mjs')], {
     cwd: folder,
     env: { ...process.env, NODE_OPTIONS: '', STEPCOMPUTE_DB: '.stepcompute' },
@@ -69,7 +72,18 @@ export function inOneProcess(folder: string, lines: readonly (readonly string[])
     maxBuffer: 2 ** 28,
     encoding: 'utf8',
   });
-  return JSON.parse(answer) as Ending[];
+  return JSON.parse(answer) as { readonly [Index in keyof Lines]: Ending };
+}
+
+/** Puts an empty database where the command looks for it, in less time than one takes to create. */
+export function putDatabase(folder: string): void {
+  const create = (place: string): void => {
+    const source =
+      'require("@stepcompute/sql-store/pglite").openPglite({ folder: process.argv[1] })' +
+      '.then((dataSource) => dataSource.destroy())';
+    execFileSync(process.execPath, ['-e', source, place], { cwd: __dirname });
+  };
+  copyShared(['an empty database'], create, join(folder, '.stepcompute'));
 }
 
 /** The JSON object on the last line. */

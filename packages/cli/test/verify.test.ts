@@ -1,42 +1,22 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InProcessOrchestrator, uniformInteger, type ValueGenerator } from '@stepcompute/core';
 import { typeOrmStores } from '@stepcompute/sql-store';
 import { openPglite } from '@stepcompute/sql-store/pglite';
-
-interface Outcome {
-  readonly code: number;
-  readonly output: string;
-}
+import { inOneProcess, lastLine, putDatabase } from './support.js';
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'stepcompute-verify-'));
+  putDatabase(folder);
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-/** Runs command lines in one process: a database is opened faster there the second time. */
-function stepcompute(...lines: readonly string[][]): Outcome[] {
-  const output = execFileSync(process.execPath, [join(__dirname, 'arguments-runner.mjs')], {
-    cwd: folder,
-    env: { ...process.env, NODE_OPTIONS: '', STEPCOMPUTE_DB: 'runs' },
-    input: JSON.stringify(lines),
-    encoding: 'utf8',
-  });
-  return JSON.parse(output) as Outcome[];
-}
-
-/** The JSON object that a command printed last. */
-function jsonOf(outcome: Outcome | undefined): Record<string, unknown> {
-  return JSON.parse(outcome?.output.trimEnd().split('\n').at(-1) ?? '') as Record<string, unknown>;
-}
 
 const mismatch = { code: 6 };
 
 it('verifies the averages of complete runs, and finds each alteration in the tables', async () => {
-  const dataSource = await openPglite({ folder: join(folder, 'runs') });
+  const dataSource = await openPglite({ folder: join(folder, '.stepcompute') });
   const stores = typeOrmStores(dataSource);
   const run = async (generator: ValueGenerator, tolerance = 0): Promise<number> => {
     const orchestrator = new InProcessOrchestrator({ generator, stores });
@@ -73,7 +53,8 @@ it('verifies the averages of complete runs, and finds each alteration in the tab
   await dataSource.destroy();
 
   const verify = (id: number): string[] => ['show', String(id), '--verify'];
-  const outcomes = stepcompute(
+  const outcomes = inOneProcess(
+    folder,
     verify(intact),
     [...verify(intact), '--json'],
     verify(tolerant),
@@ -86,22 +67,24 @@ it('verifies the averages of complete runs, and finds each alteration in the tab
     ['show', String(average)],
   );
   const [first, firstAsJson, second, ...altered] = outcomes;
-  expect(first?.code).toBe(0);
-  expect(first?.output).toContain('verified\tyes, to the bit\n');
-  expect(jsonOf(firstAsJson)).toMatchObject({ runId: intact, count: 10, verified: true });
-  expect(second?.code).toBe(0);
-  expect(second?.output).toContain('averaged\t9\n');
-  expect(second?.output).toContain('verified\tyes, to the bit\n');
+  expect(first.code).toBe(0);
+  expect(first.stdout).toContain('verified\tyes, to the bit\n');
+  expect(lastLine(firstAsJson)).toMatchObject({ runId: intact, count: 10, verified: true });
+  expect(second.code).toBe(0);
+  expect(second.stdout).toContain('averaged\t9\n');
+  expect(second.stdout).toContain('verified\tyes, to the bit\n');
 
   expect(altered.slice(0, 6)).toMatchObject(Array.from({ length: 6 }, () => mismatch));
-  const said = altered.map(({ output }) => output);
+  const said = altered.map(({ stdout, stderr }) => stdout + stderr);
   expect(said[0]).toContain(`run ${oneValue}'s values do not come to its stored average: the mean`);
   expect(said[1]).toContain('the standardDeviation stored is');
   expect(said[2]).toContain('can no longer be averaged: the values are too large');
   expect(said[3]).toContain('can no longer be averaged: run 6 has 9 of 10 values');
   expect(said[4]).toContain('the maximum stored is');
-  expect(jsonOf(altered[5])).toMatchObject({ error: { name: 'MismatchError', code: 'MISMATCH' } });
-  expect(altered[6]?.code).toBe(0);
+  expect(lastLine(altered[5])).toMatchObject({
+    error: { name: 'MismatchError', code: 'MISMATCH' },
+  });
+  expect(altered[6].code).toBe(0);
 });
 
 it('has nothing to verify in a run that is not complete, extended or not', () => {
@@ -110,7 +93,8 @@ it('has nothing to verify in a run that is not complete, extended or not', () =>
     'export default ({ iterationId }) => { if (iterationId > 9) throw new Error("boom"); return 1; }';
   writeFileSync(join(folder, 'simulation.mjs'), simulation);
   const begin = ['run', '--generator', 'simulation.mjs', '-n'];
-  const outcomes = stepcompute(
+  const outcomes = inOneProcess(
+    folder,
     [...begin, '11'],
     ['show', '1', '--verify'],
     [...begin, '10'],
@@ -119,10 +103,10 @@ it('has nothing to verify in a run that is not complete, extended or not', () =>
     ['show', '2', '--verify', '--json'],
   );
   expect(outcomes.map(({ code }) => code)).toEqual([3, 3, 0, 0, 3, 3]);
-  expect(outcomes[1]?.output).toBe(
+  expect(outcomes[1].stderr).toBe(
     'stepcompute: run 1 has no average yet: there is nothing to verify\n',
   );
-  expect(jsonOf(outcomes[5])).toMatchObject({
+  expect(lastLine(outcomes[5])).toMatchObject({
     error: { code: 'NOTHING_TO_VERIFY', message: expect.stringContaining('all') as string },
   });
 });
@@ -131,9 +115,10 @@ it('resumes a complete run from its stored average when its simulation is gone',
   const file = join(folder, 'simulation.mjs');
   writeFileSync(file, 'export default ({ random }) => random.integer(1, 6);');
   const begin = ['run', '-n', '20', '--seed', '1', '--generator', 'simulation.mjs', '--json'];
-  const [run] = stepcompute(begin);
+  const [run] = inOneProcess(folder, begin);
   rmSync(file);
-  const outcomes = stepcompute(
+  const outcomes = inOneProcess(
+    folder,
     ['resume', '1', '--json'],
     ['resume', '1'],
     ['resume', '1', '--delay', '1ms'],
@@ -141,12 +126,13 @@ it('resumes a complete run from its stored average when its simulation is gone',
     ['show', '1', '--json'],
   );
   expect(outcomes.map(({ code }) => code)).toEqual([0, 0, 2, 2, 0]);
-  const { elapsedMs, ...report } = jsonOf(run);
+  const { elapsedMs, ...report } = lastLine(run);
   expect(elapsedMs).toEqual(expect.any(Number));
-  expect(jsonOf(outcomes[0])).toEqual({ ...report, elapsedMs: expect.any(Number) as number });
-  expect(outcomes[1]?.output).toContain('20 of them stored already\nrun\t1\n');
-  expect(outcomes[2]?.output).toContain('generator must be a file that exists');
-  expect(jsonOf(outcomes[4])).toMatchObject({ status: 'completed', delayMs: 0, repetitions: 20 });
+  expect(lastLine(outcomes[0])).toEqual({ ...report, elapsedMs: expect.any(Number) as number });
+  expect(outcomes[1].stderr).toContain('20 of them stored already\n');
+  expect(outcomes[1].stdout).toMatch(/^run\t1\n/);
+  expect(outcomes[2].stderr).toContain('generator must be a file that exists');
+  expect(lastLine(outcomes[4])).toMatchObject({ status: 'completed', delayMs: 0, repetitions: 20 });
 });
 
 it('loads no simulation to resume a complete run, and takes up one whose failures were tolerated', () => {
@@ -155,14 +141,14 @@ it('loads no simulation to resume a complete run, and takes up one whose failure
     'export default ({ iterationId }) => { if (iterationId === 3) throw 0; return 1; }';
   writeFileSync(file, source);
   const run = ['run', '--generator', 'simulation.mjs', '--tolerate', '1', '-n'];
-  const begun = stepcompute([...run, '3'], [...run, '5']);
+  const begun = inOneProcess(folder, [...run, '3'], [...run, '5']);
   expect(begun.map(({ code }) => code)).toEqual([0, 0]);
   writeFileSync(file, 'throw new Error("loaded");');
-  const [complete, tolerated] = stepcompute(['resume', '1'], ['resume', '2']);
-  expect(complete?.code).toBe(0);
-  expect(tolerated?.code).toBe(2);
-  expect(tolerated?.output).toContain('loaded');
+  const [complete, tolerated] = inOneProcess(folder, ['resume', '1'], ['resume', '2']);
+  expect(complete.code).toBe(0);
+  expect(tolerated.code).toBe(2);
+  expect(tolerated.stderr).toContain('loaded');
   writeFileSync(file, 'export default () => 1;');
-  const [mended] = stepcompute(['resume', '2', '--json']);
-  expect(jsonOf(mended)).toMatchObject({ count: 5, failed: 0 });
+  const [mended] = inOneProcess(folder, ['resume', '2', '--json']);
+  expect(lastLine(mended)).toMatchObject({ count: 5, failed: 0 });
 });

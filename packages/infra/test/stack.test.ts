@@ -9,7 +9,13 @@ import { Template as SynthesizedTemplate } from 'aws-cdk-lib/assertions';
 import { mostPairs, toldErrors } from '@stepcompute/aws-adapter/wire';
 import { StepCompute } from '@stepcompute/infra';
 import { readCloudAssembly } from '@stepcompute/rehearsal';
-import { synthesize, type SynthesisOptions, type TestAssembly } from '../../../testing/assembly.js';
+import {
+  synthesize,
+  unbundled,
+  type SynthesisContext,
+  type SynthesisOptions,
+  type TestAssembly,
+} from '../../../testing/assembly.js';
 
 interface Template {
   readonly Resources: Readonly<
@@ -32,7 +38,7 @@ afterAll(() => {
 });
 
 function synthesized(
-  context: Readonly<Record<string, string>>,
+  context: SynthesisContext,
   options?: SynthesisOptions,
 ): {
   readonly folder: string;
@@ -74,7 +80,7 @@ function ofType(template: Template, type: string): [string, Readonly<Record<stri
 describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
   let made: ReturnType<typeof synthesized>;
   beforeAll(() => {
-    made = synthesized({ mode }, { validated: true });
+    made = synthesized({ mode, ...unbundled }, { validated: true });
   });
 
   it('has a valid state machine: the source document’s states, one after the other', () => {
@@ -305,7 +311,14 @@ it('is not synthesized with a finding of cdk-nag that nobody has acknowledged', 
   const { status } = spawnSync(
     process.execPath,
     ['--require', forgetful, join(__dirname, '../dist/app.js')],
-    { env: { ...process.env, CDK_OUTDIR: join(folder, 'out') }, stdio: 'ignore' },
+    {
+      env: {
+        ...process.env,
+        CDK_OUTDIR: join(folder, 'out'),
+        CDK_CONTEXT_JSON: JSON.stringify(unbundled),
+      },
+      stdio: 'ignore',
+    },
   );
   expect(status).toBe(1);
   const report = readFileSync(join(folder, 'out', 'validation-report.json'), 'utf8');
@@ -325,11 +338,7 @@ it.each(['README.md', 'src/state-machine.ts'])(
 
 describe('the construct’s properties', () => {
   const inStack = (props: ConstructorParameters<typeof StepCompute>[2]): StepCompute =>
-    new StepCompute(
-      new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'S'),
-      'C',
-      props,
-    );
+    new StepCompute(new Stack(new App({ context: unbundled }), 'S'), 'C', props);
 
   it('refuse a delay that no function can wait, and name the way out', () => {
     expect(() => inStack({ delay: Duration.minutes(13) })).toThrow(
@@ -377,7 +386,7 @@ describe('the construct’s properties', () => {
   });
 
   it('put a retrier for throttles before the document’s', () => {
-    const { definition } = synthesized({ mode: 'inline', retryThrottles: 'true' });
+    const { definition } = synthesized({ mode: 'inline', retryThrottles: 'true', ...unbundled });
     const [first, second] = definition.States.RetrieveRunId?.Retry as object[];
     expect(first).toMatchObject({
       ErrorEquals: ['Lambda.TooManyRequestsException'],
@@ -388,7 +397,7 @@ describe('the construct’s properties', () => {
   });
 
   it('bundle the user’s simulation into step 2, and into no other', () => {
-    const generator = join(__dirname, '../../aws-adapter/test/simulations/flaky.ts');
+    const generator = join(__dirname, '../../aws-adapter/test/simulations/chosen.ts');
     const { folder } = synthesized({ mode: 'inline', generator });
     const holding = readCloudAssembly(folder)
       .functions.filter(({ code }) =>
@@ -399,7 +408,7 @@ describe('the construct’s properties', () => {
   });
 
   it('leave out TypeORM’s drivers for other databases, and say so where one is used', () => {
-    const { folder } = synthesized({ mode: 'inline' }, { validated: true });
+    const { folder } = synthesized({ mode: 'inline' });
     for (const { code } of readCloudAssembly(folder).functions) {
       const bundle = readFileSync(join(code, 'index.js'), 'utf8');
       expect(bundle).toContain('OracleDriver is not in this function');
