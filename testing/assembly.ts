@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { copyShared } from './shared-folder.js';
+import { sharedFolder } from './shared-folder.js';
 
 export interface TestAssembly {
   readonly folder: string;
@@ -29,7 +29,6 @@ export function synthesize(
   context: SynthesisContext,
   { app = join(root, 'packages/infra/dist/app.js'), validated = false }: SynthesisOptions = {},
 ): TestAssembly {
-  const folder = mkdtempSync(join(tmpdir(), 'stepcompute-assembly-'));
   const make = (made: string): void => {
     execFileSync(process.execPath, [app], {
       cwd: root,
@@ -42,7 +41,9 @@ export function synthesize(
       stdio: ['ignore', 'ignore', 'pipe'],
     });
   };
-  copyShared([app, validated, context], make, folder);
+  const original = sharedFolder([app, validated, context], make);
+  const folder = mkdtempSync(join(tmpdir(), 'stepcompute-assembly-'));
+  cpSync(original, folder, { recursive: true });
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 

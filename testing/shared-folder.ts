@@ -1,28 +1,24 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdtempSync, renameSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Copies a folder that `make` fills once for all test files.
+ * A folder that `make` fills once for all test files: to be copied, not to be changed.
  * @param identity all that the content depends on
  */
-export function copyShared(
-  identity: readonly unknown[],
-  make: (folder: string) => void,
-  copy: string,
-): void {
+export function sharedFolder(identity: readonly unknown[], make: (folder: string) => void): string {
   const { STEPCOMPUTE_TEST_FOLDER: shared = '' } = process.env;
   const name = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
-  const original = join(shared, name);
-  if (!existsSync(original)) {
+  const folder = join(shared, name);
+  if (!existsSync(folder)) {
     const draft = mkdtempSync(join(shared, 'draft-'));
     make(draft);
     try {
-      renameSync(draft, original);
+      renameSync(draft, folder);
     } catch (error) {
       // Another test file may have been quicker.
-      if (!existsSync(original)) throw error;
+      if (!existsSync(folder)) throw error;
     }
   }
-  cpSync(original, copy, { recursive: true });
+  return folder;
 }

@@ -5,7 +5,7 @@
  * or else a cluster of its own. Where there is neither, those suites are skipped with a word, or fail
  * when STEPCOMPUTE_REQUIRE_POSTGRES is set.
  *
- * A folder for what test files share: see assembly.ts.
+ * A folder for what test files share: see shared-folder.ts.
  */
 const { mkdtempSync } = require('node:fs');
 const { tmpdir } = require('node:os');

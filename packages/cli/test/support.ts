@@ -1,7 +1,8 @@
 import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
+import { cpSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { copyShared } from '../../../testing/shared-folder.js';
+import { sharedFolder } from '../../../testing/shared-folder.js';
 
 const launcher = resolve(__dirname, '../bin/stepcompute.js');
 
@@ -83,7 +84,8 @@ export function putDatabase(folder: string): void {
       '.then((dataSource) => dataSource.destroy())';
     execFileSync(process.execPath, ['-e', source, place], { cwd: __dirname });
   };
-  copyShared(['an empty database'], create, join(folder, '.stepcompute'));
+  const database = sharedFolder(['an empty database'], create);
+  cpSync(database, join(folder, '.stepcompute'), { recursive: true });
 }
 
 /** The JSON object on the last line. */
