@@ -11,7 +11,7 @@ export interface TestAssembly {
 
 const root = resolve(__dirname, '..');
 
-/** What an app is synthesized with, by name. */
+/** The context that an app is synthesized with, by name. */
 export type SynthesisContext = Readonly<Record<string, string | readonly string[]>>;
 
 export interface SynthesisOptions {

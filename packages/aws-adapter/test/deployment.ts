@@ -29,7 +29,7 @@ export interface DeploymentProps {
   readonly mode: Mode;
   /** Default: the built-in one. */
   readonly simulation?: SimulationName;
-  /** Whether assignments are done one after the other, so that the lowest failure fails first. Default: false. */
+  /** Has assignments done one after the other, so that the lowest failure fails first. Default: false. */
   readonly inOrder?: boolean;
   readonly faults?: FaultProps;
   /** A CDK app in the folder of apps. Default: the product's own. */
