@@ -110,6 +110,22 @@ describe('a complete run', () => {
     expect(averaging).not.toHaveBeenCalled();
   });
 
+  it('is answered also to a listener that rejects, since there is nothing left to stop', async () => {
+    const orchestration = new Orchestration({ stores, executor: new Engine() });
+    const { average } = await orchestration.run({ repetitions: 5 });
+    const unhandled = jest.fn();
+    process.once('unhandledRejection', unhandled);
+    try {
+      const onProgress = (): Promise<never> => Promise.reject(new Error('enough'));
+      const again = await orchestration.resume(1, {}, { onProgress });
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(again.average).toEqual(average);
+      expect(unhandled).not.toHaveBeenCalled();
+    } finally {
+      process.removeListener('unhandledRejection', unhandled);
+    }
+  });
+
   it('is executed again when it is extended, or its average is gone', async () => {
     const executor = new Engine();
     const orchestration = new Orchestration({ stores, executor });

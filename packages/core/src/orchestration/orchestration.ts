@@ -1,4 +1,5 @@
 import { isStepComputeError } from '../errors/base.js';
+import { isPromiseLike } from '../execution/attempt.js';
 import { progressOf } from '../execution/progress.js';
 import type { Executor, Orchestrator, RunOptions, RunResult } from '../ports/orchestrator.js';
 import type { Stores } from '../ports/stores.js';
@@ -100,7 +101,9 @@ export async function completeResult(
 
 /** Answers with a stored result, and reports it as the whole of the progress. */
 export function tellOf(result: RunResult, { onProgress }: RunOptions): RunResult {
-  onProgress?.(progressOf({ ...result, stored: 0, elapsedMs: 0 }));
+  const answer = onProgress?.(progressOf({ ...result, stored: 0, elapsedMs: 0 }));
+  // A rejection comes when there is nothing left to stop.
+  if (isPromiseLike(answer)) answer.then(undefined, () => undefined);
   return result;
 }
 
