@@ -1,4 +1,4 @@
-import { IterationId, Seed, type IterationFailedError, SeededIteration } from '@stepcompute/core';
+import { iterationContext, type IterationFailedError } from '@stepcompute/core';
 import { simulate, VirtualClock } from '@stepcompute/inmemory-adapter';
 import { expectedDurationMs, retriedJob, type RetriedJob } from '../src/retried-job.js';
 
@@ -58,11 +58,7 @@ describe('a retried job', () => {
     const { run, values } = await simulate(generator, { repetitions: 200, seed: 42, clock });
     const [slowest] = [...values.entries()].sort(([, a], [, b]) => b - a);
     const [iteration, value] = slowest ?? [];
-    const alone = new SeededIteration(
-      { runId: run.id, seed: run.seed },
-      IterationId.parse(iteration),
-      new AbortController(),
-    );
+    const alone = iterationContext({ seed: run.seed, iterationId: iteration });
     expect(await generator(alone)).toBe(value);
   });
 
@@ -77,12 +73,8 @@ describe('a retried job', () => {
       name: 'IterationFailedError',
       cause: { name: 'JobGivenUpError', attempts: 3 },
     });
-    const { runId, iterationId } = failure!;
-    const alone = new SeededIteration(
-      { runId, seed: Seed.parse(42) },
-      iterationId,
-      new AbortController(),
-    );
+    const { seed, iterationId } = failure!;
+    const alone = iterationContext({ seed, iterationId });
     await expect(generator(alone)).rejects.toMatchObject({ name: 'JobGivenUpError', attempts: 3 });
   });
 

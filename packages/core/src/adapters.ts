@@ -10,7 +10,9 @@ export {
 export { errorClass, type ErrorClass } from './errors/base.js';
 export { describeValue, withoutSecrets } from './errors/masking.js';
 export { isRetryable, stackOf } from './errors/thrown.js';
+export { refuseUnknown, type FieldNames } from './errors/unknown-fields.js';
 export { Attempt, type AttemptSettings } from './execution/attempt.js';
+export { CheckedSimulation, type CheckSettings } from './execution/checked-simulation.js';
 export { progressOf, type ProgressAccount } from './execution/progress.js';
 export { RunningMean } from './execution/progress.js';
 export { Stop } from './execution/stop.js';
@@ -42,12 +44,15 @@ export {
   refuseOtherRequest,
   requestFields,
   type NewRun,
+  type ParsedRequest,
   type ParsedRunChange,
 } from './run/request.js';
 export { identityFields, RunIdentity } from './run/run.js';
+export { SeededIteration } from './simulation/generator.js';
 export { FirstBlock } from './simulation/random-stream.js';
+export { ParsedSimulation, parseSimulation } from './simulation/simulation.js';
 export { parseValue } from './simulation/value.js';
 export { AggregateAndStoreValue } from './steps/aggregate-and-store-value.js';
 export { RecordFailure } from './steps/record-failure.js';
 export { RetrieveRunId } from './steps/retrieve-run-id.js';
-export { WriteToDb } from './steps/write-to-db.js';
+export { checkedSimulation, WriteToDb } from './steps/write-to-db.js';

@@ -22,12 +22,15 @@ export {
   type IterationFailure,
   type Stores,
 } from './ports/stores.js';
+export { Fingerprint } from './run/fingerprint.js';
 export { type Ledger } from './run/ledger.js';
 export { IterationId, Milliseconds, Repetitions, RunId, Seed } from './run/numbers.js';
+export { RunParameters, type Json, type JsonObject } from './run/parameters.js';
 export { type RunChange, type RunRequest } from './run/request.js';
 export {
   AverageOverflowError,
   CancelledError,
+  ChangedSimulationError,
   ConflictingRunError,
   ConflictingValueError,
   IncompleteRunError,
@@ -41,13 +44,22 @@ export {
 } from './run/run-errors.js';
 export { type Run, type RunStatus } from './run/run.js';
 export { Tolerance } from './run/tolerance.js';
+export { randomStreamVersion, stepComputeVersion, type Versions } from './run/versions.js';
 export {
-  SeededIteration,
+  iterationContext,
   uniformInteger,
+  uniformIntegerVersion,
   ValueGenerator,
   type IterationContext,
+  type IterationContextProps,
 } from './simulation/generator.js';
-export { RandomStream, randomStreamVersion } from './simulation/random-stream.js';
+export { RandomStream, type Random } from './simulation/random-stream.js';
+export {
+  defineSimulation,
+  type AnySimulation,
+  type Simulation,
+  type StandardSchema,
+} from './simulation/simulation.js';
 export { type IterationValue } from './simulation/value.js';
 export { WriteToDbSettings } from './steps/write-to-db.js';
 export { Clock } from './time/clock.js';

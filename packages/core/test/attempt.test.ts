@@ -5,7 +5,7 @@ import { parseValue } from '../src/simulation/value.js';
 import type { IterationContext, ValueGenerator } from '../src/simulation/generator.js';
 import { ManualClock } from './fakes.js';
 
-const identity = { runId: RunId.parse(1), seed: Seed.parse(7) };
+const identity = { runId: RunId.parse(1), parameters: {}, seed: Seed.parse(7) };
 const iterationId = IterationId.parse(3);
 
 let stop: Stop;

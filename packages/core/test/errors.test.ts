@@ -2,11 +2,12 @@ import vm from 'node:vm';
 import { isStepComputeError, StepComputeError } from '../src/errors/base.js';
 import { InvalidInputError } from '../src/errors/invalid-input-error.js';
 import { describeValue } from '../src/errors/masking.js';
-import { messageOf } from '../src/errors/thrown.js';
-import { IterationId, RunId } from '../src/run/numbers.js';
+import { messageOf, placeOf } from '../src/errors/thrown.js';
+import { IterationId, RunId, Seed } from '../src/run/numbers.js';
 import {
   AverageOverflowError,
   CancelledError,
+  ChangedSimulationError,
   ConflictingRunError,
   ConflictingValueError,
   IncompleteRunError,
@@ -23,6 +24,8 @@ import * as core from '../src/index.js';
 const runId = RunId.parse(12);
 const iterationId = IterationId.parse(5);
 const cause = new RangeError('the cause');
+const seed = Seed.parse(42);
+const withoutFrames = Object.assign(new RangeError('the cause'), { stack: undefined });
 const ledger = { requested: 10, completed: 4, failed: 1, missing: 5 };
 
 const taxonomy: readonly {
@@ -56,11 +59,20 @@ const taxonomy: readonly {
     details: { runId: 12, idempotencyKey: 'nightly', field: 'repetitions' },
   },
   {
-    error: new IterationFailedError(runId, iterationId, cause),
+    error: new IterationFailedError({ runId, seed }, iterationId, withoutFrames, 2),
     name: 'IterationFailedError',
     code: 'ITERATION_FAILED',
-    message: 'iteration 5 of run 12 failed: the cause',
-    details: { runId: 12, iterationId: 5, cause },
+    message: 'iteration 5 of run 12 failed: the cause (seed 42, 2 attempts)',
+    details: { runId: 12, iterationId: 5, seed: 42, attempts: 2, cause: withoutFrames },
+  },
+  {
+    error: new ChangedSimulationError(runId, 'its code differs'),
+    name: 'ChangedSimulationError',
+    code: 'CHANGED_SIMULATION',
+    message:
+      'run 12 is of another simulation than the one at hand: its code differs. Go on with the ' +
+      'simulation as it was, begin a new run, or accept the change (acceptChangedSimulation)',
+    details: { runId: 12, difference: 'its code differs' },
   },
   {
     error: new InvalidValueError(NaN),
@@ -187,6 +199,47 @@ describe('the taxonomy', () => {
     const error = new CancelledError(undefined, undefined, { cause });
     expect(error.message).toBe('cancelled before a run was allocated');
     expect(error).toMatchObject({ runId: undefined, ledger: undefined, cause });
+  });
+});
+
+describe('the place of what was thrown', () => {
+  it('is the first line of its stack that is in no package and not of the platform', () => {
+    expect(placeOf(new Error('here'))).toMatch(/^errors\.test\.ts:\d+:\d+$/);
+    const stack = (...frames: string[]): Error =>
+      Object.assign(new Error('x'), {
+        stack: ['Error: x', ...frames.map((frame) => `    at ${frame}`)].join('\n'),
+      });
+    expect(
+      placeOf(
+        stack(
+          'node:internal/modules/esm/loader:12:3',
+          'draw (/app/node_modules/dice/index.js:1:2)',
+          'async Object.generate (file:///home/me/my%20sims/pricing.ts?t=1:12:9)',
+          'file:///home/me/other.ts:1:1',
+        ),
+      ),
+    ).toBe('pricing.ts:12:9');
+    expect(placeOf(stack('C:\\sims\\pricing.mjs:3:4'))).toBe('pricing.mjs:3:4');
+    expect(placeOf(stack('new Promise (<anonymous>)'))).toBeUndefined();
+    expect(placeOf('text')).toBeUndefined();
+  });
+
+  it('is told of a failed iteration, with its seed', () => {
+    const failed = new IterationFailedError({ runId, seed }, iterationId, cause);
+    expect(failed.message).toMatch(
+      /^iteration 5 of run 12 failed: the cause \(errors\.test\.ts:\d+:\d+, seed 42\)$/,
+    );
+  });
+
+  it('is not told of an error that says itself what was wrong with the value', () => {
+    const failed = new IterationFailedError(
+      { runId, seed },
+      iterationId,
+      new InvalidValueError(NaN),
+    );
+    expect(failed.message).toBe(
+      'iteration 5 of run 12 failed: a value must be a finite number; the generator returned NaN (seed 42)',
+    );
   });
 });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { IterationId, Seed } from '../src/run/numbers.js';
-import { philox4x32, RandomStream, randomStreamVersion } from '../src/simulation/random-stream.js';
+import { randomStreamVersion } from '../src/run/versions.js';
+import { philox4x32, RandomStream } from '../src/simulation/random-stream.js';
 
 const stream = (seed: number, iteration: number): RandomStream =>
   new RandomStream(Seed.parse(seed), IterationId.parse(iteration));

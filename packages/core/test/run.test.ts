@@ -1,7 +1,12 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describeValue } from '../src/errors/masking.js';
 import { Milliseconds, Repetitions, RunId, Seed } from '../src/run/numbers.js';
 import { parseRunRequest, type RunRequest } from '../src/run/request.js';
+
+const manifest = JSON.parse(
+  readFileSync(new URL('../package.json', `file://${__filename}`), 'utf8'),
+) as { version: string };
 
 function thrownBy(action: () => unknown): unknown {
   try {
@@ -148,10 +153,19 @@ describe('a span of milliseconds', () => {
 
 describe('a run request', () => {
   it('waits no time, has an anonymous generator and no key unless it says otherwise', () => {
-    const { seed, ...others } = parseRunRequest({ repetitions: 3 });
+    const { request, simulation, measures, versions } = parseRunRequest({ repetitions: 3 });
+    const { seed, ...others } = request;
+    expect(simulation).toEqual([{}]);
+    expect(measures).toEqual(['value']);
+    expect(versions).toEqual({
+      stepcompute: manifest.version,
+      randomStream: 'philox4x32-10/1',
+      runtime: `node ${process.versions.node}`,
+    });
     expect(others).toEqual({
       repetitions: 3,
       delayMs: 0,
+      parameters: {},
       generatorName: 'anonymous',
       tolerance: '0',
       idempotencyKey: undefined,
@@ -173,6 +187,9 @@ describe('a run request', () => {
       repetitions: fc.integer({ min: 1, max: 1e9 }),
       seed: fc.maxSafeNat(),
       delayMs: fc.nat({ max: 31_536_000_000 }),
+      parameters: fc.dictionary(fc.stringMatching(/^[A-Za-z]\w{0,9}$/), fc.integer(), {
+        maxKeys: 5,
+      }),
       generatorName: texts(4096),
       tolerance: fc.oneof(
         fc.nat({ max: 1e9 }).map(String),
@@ -182,14 +199,22 @@ describe('a run request', () => {
     });
     fc.assert(
       fc.property(requests, (request) => {
-        expect(parseRunRequest(request)).toEqual(request);
+        const { request: asked, ...run } = parseRunRequest(request);
+        expect(asked).toEqual(request);
+        expect(run).toMatchObject(request);
       }),
     );
   });
 
-  it('drops what is not part of a request', () => {
-    const request = { repetitions: 1, seed: 1, extra: true };
-    expect(parseRunRequest(request)).not.toHaveProperty('extra');
+  it('is refused with a field that there is not, unless that is undefined', () => {
+    const request = { repetitions: 1, sead: 1 };
+    expect(() => parseRunRequest(request)).toThrow(
+      'request must be an object with repetitions, seed, delayMs, parameters, generatorName, ' +
+        'tolerance, idempotencyKey alone; got "sead"',
+    );
+    expect(parseRunRequest({ ...request, sead: undefined } as RunRequest)).not.toHaveProperty(
+      'sead',
+    );
   });
 
   it.each<[string, string, Record<string, unknown>]>([

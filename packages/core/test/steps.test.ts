@@ -49,7 +49,7 @@ function expectedValues(seed: number, repetitions: number): number[] {
   return Array.from(iterationsOf([whole]), (id) =>
     uniformInteger(
       new SeededIteration(
-        { runId: RunId.parse(1), seed: Seed.parse(seed) },
+        { runId: RunId.parse(1), seed: Seed.parse(seed), parameters: {} },
         id,
         new AbortController(),
       ),
@@ -174,7 +174,7 @@ describe('write to db', () => {
 
     it('are refused with what is no generator', () => {
       expect(() => new WriteToDb(5 as never, stores, clock)).toThrow(
-        'generator must be a function (context) => number; got 5',
+        'generator must be a function (context) => number, or an object with such a function as generate; got 5',
       );
     });
   });
@@ -324,7 +324,9 @@ describe('write to db', () => {
         name: 'IterationFailedError',
         runId: 1,
         iterationId: 3,
-        message: 'iteration 3 of run 1 failed: no value at 3',
+        message: expect.stringMatching(
+          /^iteration 3 of run 1 failed: no value at 3 \(steps\.test\.ts:\d+:\d+, seed \d+\)$/,
+        ) as string,
         cause: new RangeError('no value at 3'),
       });
       expect(stores.recorded).toEqual([
@@ -412,9 +414,9 @@ describe('write to db', () => {
       const generator: ValueGenerator = () => {
         throw thrown as unknown as Error; // which it need not be
       };
-      await expect(write({ repetitions: 1 }, generator)).rejects.toMatchObject({
+      await expect(write({ repetitions: 1, seed: 7 }, generator)).rejects.toMatchObject({
         name: 'IterationFailedError',
-        message: `iteration 0 of run 1 failed: ${message}`,
+        message: `iteration 0 of run 1 failed: ${message} (seed 7)`,
         cause: thrown,
       });
       expect(stores.recorded).toEqual([
@@ -587,7 +589,9 @@ describe('write to db', () => {
       await clock.advance(1);
       await expect(written).rejects.toMatchObject({
         name: 'IterationFailedError',
-        message: 'iteration 0 of run 1 failed: the generator did not settle within 5000 ms',
+        message: expect.stringContaining(
+          'iteration 0 of run 1 failed: the generator did not settle within 5000 ms (seed ',
+        ) as string,
         cause: { name: 'IterationTimeoutError', timeoutMs: 5000 },
       });
       expect(signal?.reason).toMatchObject({ name: 'IterationTimeoutError' });
@@ -879,8 +883,9 @@ describe('write to db', () => {
       const failing: ValueGenerator = () => Promise.reject(new RangeError('no value'));
       await expect(write({ repetitions: 3 }, failing)).rejects.toMatchObject({
         name: 'PersistenceError',
-        message:
-          'iteration 0 of run 1 failed: no value; and that could not be recorded: the database is gone',
+        message: expect.stringMatching(
+          /^iteration 0 of run 1 failed: no value \(.*\); and that could not be recorded: the database is gone$/,
+        ) as string,
         retryable: true,
         cause,
       });

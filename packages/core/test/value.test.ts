@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { IterationId, RunId, Seed } from '../src/run/numbers.js';
-import { SeededIteration, uniformInteger } from '../src/simulation/generator.js';
+import {
+  SeededIteration,
+  uniformInteger,
+  type IterationContext,
+} from '../src/simulation/generator.js';
 import { RandomStream } from '../src/simulation/random-stream.js';
 import { parseValue } from '../src/simulation/value.js';
 
@@ -55,8 +59,13 @@ describe('a value', () => {
 describe('a seeded iteration', () => {
   const abort = new AbortController();
   const runId = RunId.parse(3);
+  const parameters = { strike: 110 };
   const iteration = (seed: number, id: number): SeededIteration =>
-    new SeededIteration({ runId, seed: Seed.parse(seed) }, IterationId.parse(id), abort);
+    new SeededIteration(
+      { runId, seed: Seed.parse(seed), parameters },
+      IterationId.parse(id),
+      abort,
+    );
 
   it('tells its generator which iteration of which run it is, and when to stop', () => {
     const context = iteration(1, 8);
@@ -73,11 +82,33 @@ describe('a seeded iteration', () => {
         return abort.signal;
       },
     };
-    const context = new SeededIteration({ runId, seed: Seed.parse(1) }, IterationId.parse(8), lazy);
+    const context = new SeededIteration(
+      { runId, seed: Seed.parse(1), parameters },
+      IterationId.parse(8),
+      lazy,
+    );
     uniformInteger(context);
     expect(asked).toBe(0);
     expect(context.signal).toBe(abort.signal);
     expect(asked).toBe(1);
+  });
+
+  it('keeps everything when it is spread, its random numbers in one stream', () => {
+    const context: IterationContext = iteration(9, 8);
+    const spread = { ...context, volatility: 0.2 };
+    expect(Object.keys(spread).sort()).toEqual([
+      'iterationId',
+      'parameters',
+      'random',
+      'runId',
+      'seed',
+      'signal',
+      'volatility',
+    ]);
+    expect(spread.parameters).toBe(parameters);
+    expect(spread.signal).toBe(abort.signal);
+    const first = spread.random.word();
+    expect(context.random.word()).not.toBe(first);
   });
 
   it('draws from one stream, that of its seed and id', () => {

@@ -37,6 +37,8 @@ import { RunValues } from './run-values.js';
 export interface RunRecord {
   run: Run;
   readonly values: RunValues;
+  /** Of which code a value is, where that is not the first. */
+  readonly codes: Map<number, number>;
   /** Of iterations without a value alone. */
   readonly failures: Map<IterationId, IterationFailure>;
 }
@@ -56,6 +58,7 @@ export class InMemoryDatabase {
     const record: RunRecord = {
       run: { ...asked, id, status: 'started', startedAt: new Date(), finishedAt: undefined },
       values: new RunValues(),
+      codes: new Map(),
       failures: new Map(),
     };
     this.#records.push(record);
@@ -111,11 +114,12 @@ export class InMemoryRunStore implements RunStore {
     record.run = { ...run, status, finishedAt: new Date() };
   }
 
-  async reopen(id: RunId, change: ParsedRunChange): Promise<Run> {
+  async reopen(id: RunId, { accepted, ...change }: ParsedRunChange): Promise<Run> {
     const record = this.database.find(id);
     const { run } = record;
     refuseFewerRepetitions(run, change.repetitions);
-    record.run = { ...run, ...change, status: 'started', finishedAt: undefined };
+    const simulation = accepted === undefined ? run.simulation : [...run.simulation, accepted];
+    record.run = { ...run, ...change, simulation, status: 'started', finishedAt: undefined };
     return record.run;
   }
 }
@@ -128,14 +132,15 @@ export class InMemoryValueStore implements ValueStore {
   constructor(private readonly database: InMemoryDatabase) {}
 
   async write(id: RunId, values: readonly IterationValue[]): Promise<void> {
-    const { run, values: kept, failures } = this.database.find(id);
-    const parsed = values.map(({ iterationId: offered, value }) => {
+    const { run, values: kept, codes, failures } = this.database.find(id);
+    const parsed = values.map(({ iterationId: offered, value, code = 0 }) => {
       const iterationId = IterationId.parse(offered);
       refuseOutside(run, iterationId);
-      return { iterationId, value: parseValue(value) };
+      return { iterationId, value: parseValue(value), code };
     });
     let conflict: ConflictingValueError | undefined;
-    for (const { iterationId, value } of parsed) {
+    for (const { iterationId, value, code } of parsed) {
+      if (code > 0 && kept.get(iterationId) === undefined) codes.set(iterationId, code);
       const first = kept.keep(iterationId, value);
       failures.delete(iterationId);
       const isLowest = conflict === undefined || iterationId < conflict.iterationId;
@@ -147,10 +152,12 @@ export class InMemoryValueStore implements ValueStore {
   }
 
   async *read(id: RunId, from = 0 as IterationId): AsyncGenerator<readonly IterationValue[], void> {
-    const { run, values } = this.database.find(id);
+    const { run, values, codes } = this.database.find(id);
     let batch: IterationValue[] = [];
     for (const iterationId of iterationsOf(values.parts(from, run.repetitions, true))) {
-      batch.push({ iterationId, value: values.get(iterationId)! });
+      const value = values.get(iterationId)!;
+      const code = codes.get(iterationId);
+      batch.push(code === undefined ? { iterationId, value } : { iterationId, value, code });
       if (batch.length === batchLength) {
         yield batch;
         batch = [];
@@ -178,11 +185,12 @@ export class InMemoryValueStore implements ValueStore {
   }
 }
 
-function ledgerOfRecord({ run, values, failures }: RunRecord): Ledger {
+function ledgerOfRecord({ run, values, codes, failures }: RunRecord): Ledger {
   return ledgerOf({
     requested: run.repetitions,
     completed: values.count,
     failed: failures.size,
+    changed: codes.size,
   });
 }
 

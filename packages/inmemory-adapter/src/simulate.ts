@@ -5,7 +5,7 @@ import {
   type RunOptions,
   type RunRequest,
   type RunResult,
-  type ValueGenerator,
+  type AnySimulation,
   type WriteToDbSettings,
 } from '@stepcompute/core';
 import { InMemoryDatabase, inMemoryStores } from './inmemory-stores.js';
@@ -27,13 +27,14 @@ export interface SimulationResult extends RunResult {
  * @throws as {@link InProcessOrchestrator.run} does
  */
 export async function simulate(
-  generator: ValueGenerator,
+  generator: AnySimulation,
   options: SimulateOptions,
 ): Promise<SimulationResult> {
   if (typeof options !== 'object' || (options as unknown) === null) {
     throw new InvalidInputError('options', 'an object with repetitions', options);
   }
-  const { concurrency, timeoutMs, retry, clock, signal, onProgress, ...request } = options;
+  const { concurrency, timeoutMs, retry, simulationVersion, checkStored, ...others } = options;
+  const { clock, signal, onProgress, ...request } = others;
   const database = new InMemoryDatabase();
   const stores = inMemoryStores(database);
   const orchestrator = new InProcessOrchestrator({
@@ -43,6 +44,8 @@ export async function simulate(
     concurrency,
     timeoutMs,
     retry,
+    simulationVersion,
+    checkStored,
   });
   const result = await orchestrator.run(request, { signal, onProgress });
   const { id, repetitions } = result.run;

@@ -8,7 +8,7 @@ import {
   Seed,
   uniformInteger,
   type IterationFailure,
-  SeededIteration,
+  iterationContext,
 } from '@stepcompute/core';
 import {
   inMemoryStores,
@@ -73,9 +73,7 @@ describe('a simulation in worker threads', () => {
     const threads = new WorkerThreads({ module: draws, workers: 1 });
     const runId = RunId.parse(1);
     const generate = (context: (typeof identities)[number], iteration: number) =>
-      threads.generate(
-        new SeededIteration(context, IterationId.parse(iteration), new AbortController()),
-      );
+      threads.generate(iterationContext({ ...context, iterationId: iteration }));
     const identities = [1, 2].map((seed) => ({ runId, seed: Seed.parse(seed) }));
     const iterations = Array.from({ length: 400 }, (_, iteration) => iteration);
     const drawn = (seed: number, iteration: number) =>
@@ -228,7 +226,7 @@ describe('an iteration that is not wanted any more', () => {
     const abort = new AbortController();
     const identity = { runId: RunId.parse(1), seed: Seed.parse(seed) };
     const call = async (iterationId: number, { signal } = new AbortController()) =>
-      threads.generate(new SeededIteration(identity, IterationId.parse(iterationId), { signal }));
+      threads.generate(iterationContext({ ...identity, iterationId, signal }));
     const calls = (first: number, count: number) =>
       Array.from({ length: count }, (_, index) => call(first + index));
     try {

@@ -39,3 +39,21 @@ export function stackOf(thrown: unknown): string | undefined {
 export function isRetryable(thrown: unknown): boolean {
   return looked(() => isError(thrown) && 'retryable' in thrown && thrown.retryable === true, false);
 }
+
+/** Where a stack has the code of someone else than the platform's and the packages'. */
+const frame = /^\s+at (?:.*\()?(?:file:\/\/)?(?!node:)([^()]+?):(\d+):(\d+)\)?$/;
+
+/**
+ * Where in its own code whatever was thrown comes from: a file's name with line and column, such as
+ * `pricing.ts:12:9`. Undefined when its stack doesn't say.
+ */
+export function placeOf(thrown: unknown): string | undefined {
+  for (const line of stackOf(thrown)?.split('\n', 30) ?? []) {
+    const [, path, row, column] = frame.exec(line) ?? [];
+    if (path === undefined || /[\\/]node_modules[\\/]/.test(path)) continue;
+    // A module that is loaded anew has a query behind its name.
+    const name = path.replace(/\?.*$/, '').split(/[\\/]/).at(-1) ?? path;
+    return `${name}:${row}:${column}`;
+  }
+  return undefined;
+}

@@ -1,3 +1,4 @@
+import { isStepComputeError } from '../errors/base.js';
 import { isRetryable, messageOf, nameOf } from '../errors/thrown.js';
 import type { RunOptions } from '../ports/orchestrator.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
@@ -14,7 +15,7 @@ import { RunIdentity } from '../run/run.js';
 import { Tolerance } from '../run/tolerance.js';
 import type { ValueGenerator } from '../simulation/generator.js';
 import { FirstBlock, RandomStream } from '../simulation/random-stream.js';
-import { parseValue } from '../simulation/value.js';
+import { parseValue, type IterationValue } from '../simulation/value.js';
 import { Attempt, isPromiseLike, type AttemptSettings } from './attempt.js';
 import { progressOf } from './progress.js';
 import { Recording } from './recording.js';
@@ -41,15 +42,19 @@ export class Execution {
   readonly #startedAt: number;
   #failed = 0;
   /** The lowest iteration that failed, with what it threw. */
-  #lowest: { readonly iterationId: IterationId; readonly thrown: unknown } | undefined;
+  #lowest:
+    | { readonly iterationId: IterationId; readonly thrown: unknown; readonly attempts: number }
+    | undefined;
   #isCancelled = false;
   /** The store's error, or the listener's, after which nothing more can be done. */
   #broken: { readonly thrown: unknown } | undefined;
   #isClosed = false;
 
+  /** @param code the generator's place among those that the run accepts */
   constructor(
     private readonly plan: RunPlan,
     private readonly generator: ValueGenerator,
+    private readonly code: number,
     private readonly stores: Pick<Stores, 'values' | 'failures'>,
     private readonly settings: ExecutionSettings,
     private readonly options: RunOptions,
@@ -114,6 +119,11 @@ export class Execution {
           const isUnwanted = this.#isClosed || attempt.wasStopped;
           attempt.close();
           if (isUnwanted) return;
+          // Code elsewhere that is not the run's: no iteration failed.
+          if (isStepComputeError(thrown) && thrown.name === 'ChangedSimulationError') {
+            this.#breakOff(thrown);
+            return;
+          }
           waits ??= new RandomStream(this.#identity.seed, iterationId, FirstBlock.backoff);
           const backoffMs = this.settings.retries.backoff(attempts, thrown, waits);
           if (backoffMs === undefined) {
@@ -127,11 +137,15 @@ export class Execution {
         attempt.close();
         if (delayMs > 0 && !(await this.#sleep(delayMs))) return;
         if (this.#isClosed) return;
-        room = this.#recording.values.add({ iterationId, value });
+        room = this.#recording.values.add(this.#valueOf(iterationId, value));
         break;
       }
       if (room !== undefined) await room;
     }
+  }
+
+  #valueOf(iterationId: IterationId, value: number): IterationValue {
+    return this.code === 0 ? { iterationId, value } : { iterationId, value, code: this.code };
   }
 
   /** False when the work was stopped meanwhile. */
@@ -151,7 +165,7 @@ export class Execution {
   #fail(iterationId: IterationId, thrown: unknown, attempts: number): Promise<void> | undefined {
     this.#failed += 1;
     if (this.#lowest === undefined || iterationId < this.#lowest.iterationId) {
-      this.#lowest = { iterationId, thrown };
+      this.#lowest = { iterationId, thrown, attempts };
     }
     if (this.#failed > this.#tolerated) this.#stop.stop(new StoppedError(thrown));
     return this.#recording.failures.add(describeFailure(iterationId, thrown, attempts));
@@ -202,8 +216,8 @@ export class Execution {
 
   #lowestError(): IterationFailedError | undefined {
     if (this.#lowest === undefined) return undefined;
-    const { iterationId, thrown } = this.#lowest;
-    return new IterationFailedError(this.plan.run.id, iterationId, thrown);
+    const { iterationId, thrown, attempts } = this.#lowest;
+    return new IterationFailedError(this.#identity, iterationId, thrown, attempts);
   }
 
   /** A failure that could not be recorded is told together with its own reason. */

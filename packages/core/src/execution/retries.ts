@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../errors/invalid-input-error.js';
+import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { nameOf } from '../errors/thrown.js';
 import { Milliseconds, parseInteger } from '../run/numbers.js';
 import type { RandomStream } from '../simulation/random-stream.js';
@@ -19,6 +20,13 @@ export interface RetryPolicy {
   readonly errors?: readonly string[] | undefined;
 }
 
+const policyFields: FieldNames<RetryPolicy> = {
+  attempts: true,
+  backoffMs: true,
+  maximumBackoffMs: true,
+  errors: true,
+};
+
 const mostAttempts = 1000;
 const defaultBackoffMs = 100;
 const defaultMaximumBackoffMs = 30_000;
@@ -32,9 +40,7 @@ export class Retries {
 
   /** @throws InvalidInputError when a field is out of range */
   constructor(policy: RetryPolicy = {}) {
-    if (typeof policy !== 'object' || (policy as unknown) === null) {
-      throw new InvalidInputError('retry', 'an object with attempts', policy);
-    }
+    refuseUnknown(policy, 'retry', policyFields);
     const { attempts = 1, backoffMs = defaultBackoffMs, errors } = policy;
     const { maximumBackoffMs = defaultMaximumBackoffMs } = policy;
     this.#attempts = parseInteger(attempts, 'retry attempts', 1, mostAttempts);

@@ -1,4 +1,5 @@
 import { isStepComputeError } from '../errors/base.js';
+import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { isPromiseLike } from '../execution/attempt.js';
 import { progressOf } from '../execution/progress.js';
 import type { Executor, Orchestrator, RunOptions, RunResult } from '../ports/orchestrator.js';
@@ -8,16 +9,40 @@ import type { RunPlan } from '../run/plan.js';
 import { parseRunChange, type RunChange, type RunRequest } from '../run/request.js';
 import { CancelledError } from '../run/run-errors.js';
 import type { Run } from '../run/run.js';
+import type { AnySimulation } from '../simulation/simulation.js';
 import { AggregateAndStoreValue } from '../steps/aggregate-and-store-value.js';
 import { RetrieveRunId } from '../steps/retrieve-run-id.js';
+import { checkedSimulation, type WriteToDbSettings } from '../steps/write-to-db.js';
+import type { Clock } from '../time/clock.js';
+import { SystemClock } from '../time/system-clock.js';
 
 export interface OrchestrationProps {
   readonly stores: Stores;
   /** Does what a run's plan says is missing. */
   readonly executor: Executor;
-  /** Names the simulation where a request doesn't. Default: `anonymous`. */
+  /**
+   * What the executor generates with: its defaults are filled in, its parameters checked, its code
+   * compared. Default: none of it is, and parameters are recorded as they are given.
+   */
+  readonly simulation?: AnySimulation | undefined;
+  /** Those of the executor, as far as it has them. */
+  readonly settings?: WriteToDbSettings | undefined;
+  /** Names the simulation where a request doesn't. Default: the simulation's name, or `anonymous`. */
   readonly generatorName?: string | undefined;
+  /** Default: the system's. */
+  readonly clock?: Clock | undefined;
 }
+
+const propsFields: FieldNames<OrchestrationProps> = {
+  stores: true,
+  executor: true,
+  simulation: true,
+  settings: true,
+  generatorName: true,
+  clock: true,
+};
+
+const optionFields: FieldNames<RunOptions> = { signal: true, onProgress: true };
 
 /**
  * An orchestrator around an executor, for every engine that is given a plan: it retrieves the run id,
@@ -29,10 +54,17 @@ export class Orchestration implements Orchestrator {
   readonly #retrieveRunId: RetrieveRunId;
   readonly #aggregateAndStoreValue: AggregateAndStoreValue;
 
-  constructor({ stores, executor, generatorName }: OrchestrationProps) {
+  /** @throws InvalidInputError when a property is not valid, or there is no such property */
+  constructor(props: OrchestrationProps) {
+    refuseUnknown(props, 'properties', propsFields);
+    const { stores, executor, simulation, settings = {}, clock = new SystemClock() } = props;
     this.#stores = stores;
     this.#executor = executor;
-    this.#retrieveRunId = new RetrieveRunId(stores, generatorName);
+    this.#retrieveRunId = new RetrieveRunId(
+      stores,
+      simulation && checkedSimulation(simulation, stores.values, clock, settings),
+      props.generatorName,
+    );
     this.#aggregateAndStoreValue = new AggregateAndStoreValue(stores);
   }
 
@@ -67,8 +99,12 @@ export class Orchestration implements Orchestrator {
   }
 }
 
-/** @throws CancelledError when there is no need to begin */
-export function refuseIfAborted({ signal }: RunOptions): void {
+/**
+ * @throws CancelledError when there is no need to begin
+ * @throws InvalidInputError when there is no such option
+ */
+export function refuseIfAborted(options: RunOptions): void {
+  const { signal } = refuseUnknown(options, 'options', optionFields);
   if (signal?.aborted === true) {
     throw new CancelledError(undefined, undefined, { cause: signal.reason });
   }

@@ -12,6 +12,8 @@ export interface RunReport extends Omit<
   readonly completed: number;
   readonly failed: number;
   readonly missing: number;
+  /** How many of the values came from a changed simulation that was accepted. */
+  readonly changed: number;
   /** How many values the average was taken over; null, like all that follows, while there is none. */
   readonly count: number | null;
   /** The mean. */
@@ -28,17 +30,27 @@ export interface RunReport extends Omit<
 }
 
 /**
- * Warns of an average that was not taken over all of the run's iterations, or no longer is; undefined
- * when there is nothing to warn of.
+ * Warns of an average that was not taken over all of the run's iterations, or no longer is, or is over
+ * the values of more than one simulation; undefined when there is nothing to warn of.
  */
 export function warningOf(ledger: Ledger, average: Average): string | undefined {
-  const { requested, completed } = ledger;
+  const { requested, completed, changed = 0 } = ledger;
   const { count } = average;
-  if (count === requested) return undefined;
-  const over = `the average is over ${count} of ${requested} values`;
-  return count < completed
-    ? `${over}, and ${completed} are stored by now: resume the run to average it again`
-    : `${over}: if what made the others fail depends on what they would have been, it is biased`;
+  const warnings: string[] = [];
+  if (count !== requested) {
+    const over = `the average is over ${count} of ${requested} values`;
+    warnings.push(
+      count < completed
+        ? `${over}, and ${completed} are stored by now: resume the run to average it again`
+        : `${over}: if what made the others fail depends on what they would have been, it is biased`,
+    );
+  }
+  if (changed > 0) {
+    warnings.push(
+      `${changed} of ${completed} values came from a changed simulation, which was accepted`,
+    );
+  }
+  return warnings.length === 0 ? undefined : warnings.join('; ');
 }
 
 export function reportOf(run: Run, ledger: Ledger, average: Average | undefined): RunReport {
@@ -51,6 +63,7 @@ export function reportOf(run: Run, ledger: Ledger, average: Average | undefined)
     completed: ledger.completed,
     failed: ledger.failed,
     missing: ledger.missing,
+    changed: ledger.changed ?? 0,
     count: average?.count ?? null,
     average: average?.mean ?? null,
     standardDeviation: average?.standardDeviation ?? null,

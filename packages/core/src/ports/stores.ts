@@ -32,7 +32,8 @@ export interface RunStore {
     status: Exclude<RunStatus, 'started'>,
   ): Promise<void>;
   /**
-   * Has the run started again, with what is to be changed of it.
+   * Has the run started again, with what is to be changed of it: `accepted` is added to the fingerprints
+   * that its record has already.
    * @throws RunNotFoundError
    * @throws InvalidInputError when it has more repetitions than asked for; nothing is changed
    */
@@ -54,7 +55,8 @@ export interface ValueStore {
    */
   write(id: RunId, values: readonly IterationValue[]): Promise<void>;
   /**
-   * The stored values in ascending iteration order, in batches, holding no more than one at a time.
+   * The stored values in ascending iteration order, in batches, holding no more than one at a time. A
+   * value has its code unless that is the first.
    * @param from the first iteration wanted; default 0
    * @throws RunNotFoundError
    */

@@ -1,7 +1,12 @@
 import { InvalidInputError } from '../errors/invalid-input-error.js';
+import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
+import { Fingerprint } from './fingerprint.js';
 import { Milliseconds, Repetitions, Seed, type RunId } from './numbers.js';
+import { RunParameters } from './parameters.js';
 import { ConflictingRunError } from './run-errors.js';
+import { textOf } from './text.js';
 import { Tolerance } from './tolerance.js';
+import { currentVersions, type Versions } from './versions.js';
 
 /** A run as it is asked for; its fields are validated when the run is allocated. */
 export interface RunRequest {
@@ -11,7 +16,13 @@ export interface RunRequest {
   readonly seed?: number | undefined;
   /** Wait after each value, standing in for a long computation, in milliseconds. Default: 0. */
   readonly delayMs?: number | undefined;
-  /** Names the simulation, for the record; 1 … 4,096 characters. Default: the generator's own name. */
+  /**
+   * What the simulation is given, an object of JSON's types of at most 16 KiB: part of the record, and
+   * not of the random numbers. Equal seeds are common random numbers, whatever the parameters.
+   * Default: the simulation's own.
+   */
+  readonly parameters?: object | undefined;
+  /** Names the simulation, for the record; 1 … 4,096 characters. Default: the simulation's own name. */
   readonly generatorName?: string | undefined;
   /**
    * How many iterations may fail without failing the run: a count, or a share such as `'1%'`. The
@@ -31,6 +42,8 @@ interface RequestField {
   readonly parse: (value: unknown) => unknown;
   /** When a request that repeats a key must say the same as the first one did. */
   readonly compared: 'always' | 'when given' | 'never';
+  /** By which the values of two requests are compared. Default: the values themselves. */
+  readonly textOf?: (value: never) => string;
 }
 
 const noDelay = 0 as Milliseconds;
@@ -49,6 +62,11 @@ export const requestFields = {
     ),
     compared: 'always',
   },
+  parameters: {
+    parse: optional(RunParameters.parse, () => RunParameters.none),
+    compared: 'always',
+    textOf: RunParameters.text,
+  },
   generatorName: { parse: textOf('generator name', 4096), compared: 'always' },
   tolerance: { parse: optional(Tolerance.parse, () => Tolerance.none), compared: 'always' },
   idempotencyKey: {
@@ -58,11 +76,34 @@ export const requestFields = {
 } satisfies Record<keyof RunRequest, RequestField>;
 
 const fieldNames = Object.keys(requestFields) as (keyof RunRequest)[];
+const knownFields = Object.fromEntries(
+  fieldNames.map((field) => [field, true]),
+) as FieldNames<RunRequest>;
 
-/** A run about to be allocated: a request that was validated, its defaults filled in. */
-export type NewRun = {
+/** A request that was validated, its defaults filled in. */
+export type ParsedRequest = {
   readonly [Field in keyof RunRequest]-?: ReturnType<(typeof requestFields)[Field]['parse']>;
 };
+
+/** The simulation, as the record of a run tells of it. */
+export interface RecordedSimulation {
+  /** The name, where the request gives none. */
+  readonly name?: string | undefined;
+  readonly fingerprint?: Fingerprint | undefined;
+  readonly measures?: readonly string[] | undefined;
+}
+
+/** A run about to be allocated. */
+export interface NewRun extends ParsedRequest {
+  /** The request as it was first asked: what a repeated key is compared with, whatever was changed since. */
+  readonly request: ParsedRequest;
+  /** The fingerprints of the code that may generate its values; the first is the one that it was asked with. */
+  readonly simulation: readonly Fingerprint[];
+  /** The names of an iteration's numbers, in order. */
+  readonly measures: readonly string[];
+  /** Undefined of runs that were begun by a version which did not record them. */
+  readonly versions: Versions | undefined;
+}
 
 function optional<Value, Default>(
   parse: (value: unknown) => Value,
@@ -71,43 +112,67 @@ function optional<Value, Default>(
   return (value) => (value === undefined ? otherwise() : parse(value));
 }
 
+const unnamed = 'anonymous';
+const value: readonly string[] = Object.freeze(['value']);
+
 /**
  * Validates a request and fills in its defaults.
- * @param generatorName what the record says when the request doesn't
- * @throws InvalidInputError naming the first field that is wrong
+ * @param simulation what the record says of it, or its name alone
+ * @throws InvalidInputError naming the first field that is wrong, or that there is no such field
  */
-export function parseRunRequest(request: RunRequest, generatorName = 'anonymous'): NewRun {
-  if (typeof request !== 'object' || (request as unknown) === null) {
-    throw new InvalidInputError('request', 'an object with repetitions', request);
-  }
-  const given = { ...request, generatorName: request.generatorName ?? generatorName };
-  return Object.fromEntries(
+export function parseRunRequest(
+  request: RunRequest,
+  simulation: RecordedSimulation | string = {},
+): NewRun {
+  refuseUnknown(request, 'request', knownFields);
+  const { name, fingerprint, measures } =
+    typeof simulation === 'string' ? { name: simulation } : simulation;
+  const given = { ...request, generatorName: request.generatorName ?? name ?? unnamed };
+  const parsed = Object.fromEntries(
     fieldNames.map((field) => [field, requestFields[field].parse(given[field])]),
-  ) as unknown as NewRun;
+  ) as unknown as ParsedRequest;
+  return {
+    ...parsed,
+    request: parsed,
+    simulation: [fingerprint ?? Fingerprint.unknown],
+    measures: measures ?? value,
+    versions: currentVersions(),
+  };
 }
 
 /**
- * Refuses a request that repeats another's idempotency key with other input.
+ * Refuses a request that repeats another's idempotency key with other input, or for another simulation.
  * @param run the key's run
  * @param asked the request with its defaults, without the fields that its asker has no say in
- * @param request as it was given: a seed that it leaves out matches any
+ * @param given the request as it was given: a seed that it leaves out matches any
  * @throws ConflictingRunError naming the first field that differs
  */
 export function refuseOtherRequest(
   run: NewRun & { readonly id: RunId },
-  asked: Partial<NewRun>,
-  request: RunRequest,
+  asked: Partial<ParsedRequest> & Partial<Pick<NewRun, 'simulation'>>,
+  given: RunRequest,
 ): void {
+  const key = given.idempotencyKey ?? '';
   for (const field of fieldNames) {
-    const { compared } = requestFields[field];
+    const { compared }: RequestField = requestFields[field];
     const isCompared =
       field in asked &&
-      (compared === 'always' || (compared === 'when given' && request[field] !== undefined));
-    if (isCompared && run[field] !== asked[field]) {
-      const key = request.idempotencyKey ?? '';
-      throw new ConflictingRunError(run.id, key, field, run[field], asked[field]);
-    }
+      (compared === 'always' || (compared === 'when given' && given[field] !== undefined));
+    const [first, again] = [run.request, asked].map((request) => comparable(request, field));
+    if (isCompared && first !== again)
+      throw new ConflictingRunError(run.id, key, field, first, again);
   }
+  const [first = Fingerprint.unknown] = run.simulation;
+  const [offered = Fingerprint.unknown] = asked.simulation ?? [];
+  if (Fingerprint.areSame(first, offered) === false) {
+    const [kept, other] = [first, offered].map(Fingerprint.describe);
+    throw new ConflictingRunError(run.id, key, 'simulation', kept, other);
+  }
+}
+
+function comparable(request: Partial<ParsedRequest>, field: keyof RunRequest): unknown {
+  const { textOf }: RequestField = requestFields[field];
+  return textOf === undefined ? request[field] : textOf(request[field] as never);
 }
 
 export const changeableFields = ['repetitions', 'delayMs', 'tolerance'] as const;
@@ -118,31 +183,39 @@ export const changeableFields = ['repetitions', 'delayMs', 'tolerance'] as const
  */
 export type RunChange = {
   readonly [Field in (typeof changeableFields)[number]]?: RunRequest[Field] | undefined;
+} & {
+  /**
+   * True to go on with a simulation whose code has changed since: the values to come are of another
+   * simulation than those that are there, and each keeps of which.
+   * @default false, a changed simulation is refused
+   */
+  readonly acceptChangedSimulation?: boolean | undefined;
 };
 
 /** A {@link RunChange} with its fields validated; those that were left out are not there. */
-export type ParsedRunChange = Partial<Pick<NewRun, keyof RunChange>>;
+export type ParsedRunChange = Partial<
+  Pick<ParsedRequest, (typeof changeableFields)[number]> & {
+    /** To be added to those that the run has accepted. */
+    readonly accepted: Fingerprint;
+  }
+>;
 
-/** @throws InvalidInputError naming the first field that is wrong */
+const changeNames: FieldNames<RunChange> = {
+  repetitions: true,
+  delayMs: true,
+  tolerance: true,
+  acceptChangedSimulation: true,
+};
+
+/** @throws InvalidInputError naming the first field that is wrong, or that there is no such field */
 export function parseRunChange(change: RunChange): ParsedRunChange {
-  if (typeof change !== 'object' || (change as unknown) === null) {
-    throw new InvalidInputError('change', 'an object', change);
+  refuseUnknown(change, 'change', changeNames);
+  const accepts: unknown = change.acceptChangedSimulation;
+  if (accepts !== undefined && typeof accepts !== 'boolean') {
+    throw new InvalidInputError('acceptChangedSimulation', 'true or false', accepts);
   }
   const given = changeableFields.filter((field) => change[field] !== undefined);
   return Object.fromEntries(
     given.map((field) => [field, requestFields[field].parse(change[field])]),
   );
-}
-
-/** Parses a text that every store can keep: PostgreSQL's is UTF-8 without NUL. */
-function textOf(field: string, maximum: number): (value: unknown) => string {
-  return (value) => {
-    if (typeof value !== 'string' || value.length < 1 || value.length > maximum) {
-      throw new InvalidInputError(field, `a text of 1 to ${maximum} characters`, value);
-    }
-    if (/\0|\p{Surrogate}/u.test(value)) {
-      throw new InvalidInputError(field, 'well-formed text without NUL characters', value);
-    }
-    return value;
-  };
 }

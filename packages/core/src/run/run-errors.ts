@@ -1,8 +1,8 @@
-import { errorClass } from '../errors/base.js';
+import { errorClass, isStepComputeError } from '../errors/base.js';
 import { describeValue } from '../errors/masking.js';
-import { messageOf } from '../errors/thrown.js';
+import { messageOf, placeOf } from '../errors/thrown.js';
 import type { Ledger } from './ledger.js';
-import type { IterationId, RunId } from './numbers.js';
+import type { IterationId, RunId, Seed } from './numbers.js';
 
 /** No run has this id in this store. */
 export class RunNotFoundError extends errorClass('RunNotFoundError', 'RUN_NOT_FOUND') {
@@ -27,14 +27,60 @@ export class ConflictingRunError extends errorClass('ConflictingRunError', 'CONF
   }
 }
 
-/** One iteration produced no value; `cause` says why. */
+/** One iteration produced no value; `cause` says why, and what else is here how to do it again. */
 export class IterationFailedError extends errorClass('IterationFailedError', 'ITERATION_FAILED') {
+  readonly runId: RunId;
+  readonly seed: Seed;
+
+  /** @param attempts how often the generator was called */
   constructor(
-    readonly runId: RunId,
+    { runId, seed }: { readonly runId: RunId; readonly seed: Seed },
     readonly iterationId: IterationId,
     cause: unknown,
+    readonly attempts = 1,
   ) {
-    super(`iteration ${iterationId} of run ${runId} failed: ${messageOf(cause)}`, { cause });
+    const place = isStepComputeError(cause) ? undefined : placeOf(cause);
+    const facts = [
+      ...(place === undefined ? [] : [place]),
+      `seed ${seed}`,
+      ...(attempts === 1 ? [] : [`${attempts} attempts`]),
+    ];
+    super(
+      `iteration ${iterationId} of run ${runId} failed: ${messageOf(cause)} (${facts.join(', ')})`,
+      { cause },
+    );
+    this.runId = runId;
+    this.seed = seed;
+  }
+}
+
+/**
+ * The code at hand is not that which the run's record names, or does not generate the values that are
+ * stored. Nothing was written.
+ */
+export class ChangedSimulationError extends errorClass(
+  'ChangedSimulationError',
+  'CHANGED_SIMULATION',
+) {
+  /** @param difference what differs, as the end of a sentence */
+  constructor(
+    readonly runId: RunId,
+    readonly difference: string,
+  ) {
+    super(
+      `run ${runId} is of another simulation than the one at hand: ${difference}. Go on with the ` +
+        'simulation as it was, begin a new run, or accept the change (acceptChangedSimulation)',
+    );
+  }
+
+  /** The error that a message tells of, where the message alone crossed; undefined when it tells of none. */
+  static fromMessage(message: string): ChangedSimulationError | undefined {
+    const [, id, difference] =
+      /^run (\d+) is of another simulation than the one at hand: (.*)\. Go on with the /s.exec(
+        message,
+      ) ?? [];
+    if (difference === undefined) return undefined;
+    return new ChangedSimulationError(Number(id) as RunId, difference);
   }
 }
 

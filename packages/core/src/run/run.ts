@@ -16,9 +16,12 @@ export interface Run extends NewRun {
   readonly finishedAt: Date | undefined;
 }
 
-export const identityFields = ['runId', 'seed'] as const;
+export const identityFields = ['runId', 'seed', 'parameters'] as const;
 
-/** Everything that an iteration's value depends on beside its own id. It travels whole to whoever generates. */
+/**
+ * Everything that an iteration's value depends on beside its own id and the simulation's code. It
+ * travels whole to whoever generates, who compares the code with what the run's record accepts.
+ */
 export type RunIdentity = Readonly<
   Pick<Run & { readonly runId: RunId }, (typeof identityFields)[number]>
 >;
@@ -28,7 +31,12 @@ export const RunIdentity = {
   /** The identity in something that has more fields. */
   pick: (identity: RunIdentity): RunIdentity =>
     Object.fromEntries(identityFields.map((field) => [field, identity[field]])) as never,
-  /** True when two iterations with the same id have the same value. */
+  /** True when two iterations with the same id have the same value, from the same code. */
   equal: (a: RunIdentity, b: RunIdentity): boolean =>
-    identityFields.every((field) => a[field] === b[field]),
+    // A run's iterations share one object of parameters, so the texts are hardly ever compared.
+    identityFields.every((field) => a[field] === b[field] || sameText(a[field], b[field])),
 } as const;
+
+function sameText(a: unknown, b: unknown): boolean {
+  return typeof a === 'object' && JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,9 +1,6 @@
 import { InvalidInputError } from '../errors/invalid-input-error.js';
 import type { IterationId, Seed } from '../run/numbers.js';
 
-/** The version of the stream that this package draws; a change of any bit changes it. See docs/random-stream.md. */
-export const randomStreamVersion = 'philox4x32-10/1';
-
 /** Taken once: where globals are looked up anew each time, as under Jest, they cost more than the arithmetic. */
 const { floor, imul } = Math;
 
@@ -76,16 +73,42 @@ export const FirstBlock = {
 const block = new Int32Array(4);
 
 /**
- * One iteration's random numbers. They depend on the seed and the iteration id alone, never on
- * scheduling, batching or retries, and any iteration's can be computed without the others'.
+ * One iteration's random numbers, as a generator draws them.
  *
  * `word`, `uniform` and `integer` are portable to the bit, in any language. `normal` and
  * `exponential` rest on transcendental functions, whose last bit ECMAScript leaves to the engine:
  * they promise their bits for one JavaScript engine version only.
+ */
+export interface Random {
+  /** The stream's next 32 bits, as an unsigned integer. */
+  word(): number;
+  /** Uniform in [0, 1), a multiple of 2^−53; takes two words. */
+  uniform(): number;
+  /**
+   * A uniform integer in [lowest, highest], both included; takes one `uniform`.
+   * @throws InvalidInputError unless both are safe integers, in this order, at most 2^53 − 1 apart
+   */
+  integer(lowest: number, highest: number): number;
+  /**
+   * A normal variate; takes two uniforms u, v: mean + deviation · √(−2 ln(1 − u)) · cos(2πv).
+   * Source: G. Box, M. Muller, "A note on the generation of random normal deviates", 1958.
+   * @throws InvalidInputError unless `mean` is finite and `standardDeviation` finite and not negative
+   */
+  normal(mean?: number, standardDeviation?: number): number;
+  /**
+   * An exponential variate with mean 1 / rate; takes one uniform u: −ln(1 − u) / rate.
+   * @throws InvalidInputError unless `rate` is finite and positive
+   */
+  exponential(rate?: number): number;
+}
+
+/**
+ * The random numbers that a seed and an iteration's id yield: they depend on nothing else, never on
+ * scheduling, batching or retries, and any iteration's can be computed without the others'.
  * @example
  * new RandomStream(Seed.parse(42), IterationId.parse(0)).integer(0, 1000); // 613
  */
-export class RandomStream {
+export class RandomStream implements Random {
   readonly #key0: number;
   readonly #key1: number;
   readonly #iteration: number;
@@ -105,7 +128,6 @@ export class RandomStream {
     this.#nextBlock = firstBlock;
   }
 
-  /** The stream's next 32 bits, as an unsigned integer. */
   word(): number {
     switch (this.#position++) {
       case 1:
@@ -134,17 +156,12 @@ export class RandomStream {
     this.#word3 = block[3];
   }
 
-  /** Uniform in [0, 1), a multiple of 2^−53; takes two words. */
   uniform(): number {
     const a = this.word();
     const b = this.word();
     return ((a >>> 5) * 67_108_864 + (b >>> 6)) / 9_007_199_254_740_992;
   }
 
-  /**
-   * A uniform integer in [lowest, highest], both included; takes one `uniform`.
-   * @throws InvalidInputError unless both are safe integers, in this order, at most 2^53 − 1 apart
-   */
   integer(lowest: number, highest: number): number {
     const span = highest - lowest;
     if (
@@ -159,11 +176,6 @@ export class RandomStream {
     return lowest + floor(this.uniform() * (span + 1));
   }
 
-  /**
-   * A normal variate; takes two uniforms u, v: mean + deviation · √(−2 ln(1 − u)) · cos(2πv).
-   * Source: G. Box, M. Muller, "A note on the generation of random normal deviates", 1958.
-   * @throws InvalidInputError unless `mean` is finite and `standardDeviation` finite and not negative
-   */
   normal(mean = 0, standardDeviation = 1): number {
     if (!Number.isFinite(mean)) throw new InvalidInputError('mean', 'a finite number', mean);
     if (!(standardDeviation >= 0 && standardDeviation < Infinity)) {
@@ -174,10 +186,6 @@ export class RandomStream {
     return mean + standardDeviation * radius * Math.cos(2 * Math.PI * this.uniform());
   }
 
-  /**
-   * An exponential variate with mean 1 / rate; takes one uniform u: −ln(1 − u) / rate.
-   * @throws InvalidInputError unless `rate` is finite and positive
-   */
   exponential(rate = 1): number {
     if (!(rate > 0 && rate < Infinity)) {
       throw new InvalidInputError('rate', 'a finite number above 0', rate);

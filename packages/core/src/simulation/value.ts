@@ -5,6 +5,8 @@ import type { IterationId } from '../run/numbers.js';
 export interface IterationValue {
   readonly iterationId: IterationId;
   readonly value: number;
+  /** The place that its code has among those that its run accepts; left out for the first, 0. */
+  readonly code?: number | undefined;
 }
 
 /**

@@ -36,7 +36,7 @@ export class RecordFailure {
     }
     if (batch.length > 0) standing = await failures.record(id, batch);
     if (standing <= tolerated) return;
-    const cause = new IterationFailedError(id, lowest.first, error);
+    const cause = new IterationFailedError({ runId: id, seed: run.seed }, lowest.first, error);
     throw tolerated === 0 ? cause : new ToleranceExceededError(id, standing, tolerated, { cause });
   }
 }

@@ -1,21 +1,29 @@
+import type { CheckedSimulation } from '../execution/checked-simulation.js';
 import type { Stores } from '../ports/stores.js';
 import { RunId } from '../run/numbers.js';
+import { refuseFewerRepetitions } from '../ports/refusals.js';
 import type { RunPlan } from '../run/plan.js';
-import { IterationRange } from '../run/range.js';
+import { countOf, IterationRange } from '../run/range.js';
 import {
   parseRunChange,
   parseRunRequest,
   refuseOtherRequest,
+  type NewRun,
   type RunChange,
   type RunRequest,
 } from '../run/request.js';
 
 /** Step 1: allocates the run and lists what of it is to be done. */
 export class RetrieveRunId {
-  /** @param generatorName what the record says of a request that names no generator */
+  /**
+   * @param simulation fills in and checks parameters, and is held against what a run has stored.
+   *   Undefined where it is not at hand: then who generates compares
+   * @param generatorName what the record says of a request that names no generator. Default: the simulation's name
+   */
   constructor(
     private readonly stores: Pick<Stores, 'runs' | 'values' | 'failures'>,
-    private readonly generatorName = 'anonymous',
+    private readonly simulation?: CheckedSimulation,
+    private readonly generatorName = simulation?.simulation.name,
   ) {}
 
   /**
@@ -23,33 +31,58 @@ export class RetrieveRunId {
    * its seed, and only the iterations still missing; none of a completed one. A seed left out of the
    * repetition is not compared.
    * @throws InvalidInputError before anything is allocated
-   * @throws ConflictingRunError when the key's run was asked for with another input
+   * @throws ConflictingRunError when the key's run was asked for with another input, or another simulation
+   * @throws ChangedSimulationError when stored iterations of the key's run come to other values
    */
   async execute(request: RunRequest): Promise<RunPlan> {
-    const asked = parseRunRequest(request, this.generatorName);
+    const asked = await this.parse(request);
     const run = await this.stores.runs.allocate(asked);
     refuseOtherRequest(run, asked, request);
     // One with its average answers with it, also where failures were tolerated.
     if (run.status === 'completed') return { run, missing: [] };
     // One that ended otherwise is begun again.
     if (run.status !== 'started') return this.resume(run.id);
-    return { run, missing: await this.stores.values.missing(run.id) };
+    const missing = await this.stores.values.missing(run.id);
+    if (countOf(missing) < run.repetitions) await this.simulation?.recheck(run);
+    return { run, missing };
+  }
+
+  /**
+   * The run as it would be allocated.
+   * @throws InvalidInputError
+   */
+  async parse(request: RunRequest): Promise<NewRun> {
+    const { simulation } = this.simulation ?? {};
+    const about = {
+      name: this.generatorName,
+      fingerprint: simulation?.fingerprint,
+      measures: simulation?.measures,
+    };
+    // All else first: a schema may be dear.
+    const parsed = parseRunRequest(request, about);
+    if (simulation === undefined) return parsed;
+    const parameters = await simulation.parametersOf(request.parameters);
+    return { ...parsed, parameters, request: { ...parsed.request, parameters } };
   }
 
   /**
    * The iterations still to be done of a run that was allocated before, and may have ended: all that
    * have no value. A failed one is missing from now on. A run that has all its values is left as it is.
    * @throws InvalidInputError when a change is not valid, or asks for fewer repetitions than the run has
+   * @throws ChangedSimulationError when the simulation at hand is not the run's, unless it is accepted
    * @throws RunNotFoundError
    */
   async resume(id: number, change: RunChange = {}): Promise<RunPlan> {
     const { runs, values, failures } = this.stores;
     const parsed = parseRunChange(change);
     const run = await runs.get(RunId.parse(id));
+    refuseFewerRepetitions(run, parsed.repetitions);
     const missing = await values.missing(run.id, [IterationRange.whole(run.repetitions)]);
     const isChanged = Object.keys(parsed).length > 0;
     if (!isChanged && missing.length === 0) return { run, missing };
-    const reopened = await runs.reopen(run.id, parsed);
+    // Before anything is changed.
+    const accepted = await this.simulation?.toAccept(run, change.acceptChangedSimulation === true);
+    const reopened = await runs.reopen(run.id, { ...parsed, ...(accepted && { accepted }) });
     await failures.clear(run.id);
     return { run: reopened, missing: extended(missing, run.repetitions, reopened.repetitions) };
   }

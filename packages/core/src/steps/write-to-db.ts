@@ -1,11 +1,14 @@
 import { InvalidInputError } from '../errors/invalid-input-error.js';
+import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
+import { CheckedSimulation, type CheckSettings } from '../execution/checked-simulation.js';
 import { Execution, type ExecutionSettings } from '../execution/execution.js';
 import { Retries, type RetryPolicy } from '../execution/retries.js';
 import type { Executor, RunOptions } from '../ports/orchestrator.js';
-import type { Stores } from '../ports/stores.js';
+import type { Stores, ValueStore } from '../ports/stores.js';
 import { Milliseconds, parseInteger, Repetitions } from '../run/numbers.js';
+import { Fingerprint } from '../run/fingerprint.js';
 import type { RunPlan } from '../run/plan.js';
-import type { ValueGenerator } from '../simulation/generator.js';
+import { parseSimulation, type AnySimulation } from '../simulation/simulation.js';
 import type { Clock } from '../time/clock.js';
 import { SystemClock } from '../time/system-clock.js';
 
@@ -26,52 +29,95 @@ export interface WriteToDbSettings {
   readonly timeoutMs?: number | undefined;
   /** When an iteration that failed is tried again. Default: never. */
   readonly retry?: RetryPolicy | undefined;
+  /**
+   * Tells the simulation's code from other code: a release, a commit. A run goes on with code of the
+   * version that it was begun with, and refuses other code. Default: nothing tells.
+   */
+  readonly simulationVersion?: string | Fingerprint | undefined;
+  /**
+   * Whether stored iterations are generated again, before a run is gone on with, and compared: true,
+   * one, or three where no version tells that the code is the same; false, none.
+   * @default those three
+   */
+  readonly checkStored?: boolean | undefined;
 }
 
+export const settingsFields: FieldNames<WriteToDbSettings> = {
+  concurrency: true,
+  timeoutMs: true,
+  retry: true,
+  simulationVersion: true,
+  checkStored: true,
+};
+
 export const WriteToDbSettings = {
-  /** @throws InvalidInputError when a setting is out of range */
+  /** @throws InvalidInputError when a setting is out of range, or there is no such setting */
   check: (settings: WriteToDbSettings): void => {
-    parse(settings);
+    parse(settings, new SystemClock());
   },
 } as const;
 
 /** The settings with their defaults filled in. */
-function parse({
-  concurrency = defaultConcurrency,
-  timeoutMs,
-  retry,
-}: WriteToDbSettings): Omit<ExecutionSettings, 'clock'> {
+function parse(
+  settings: WriteToDbSettings,
+  clock: Clock,
+): ExecutionSettings & Pick<CheckSettings, 'checkStored'> {
+  refuseUnknown(settings, 'settings', settingsFields);
+  const { concurrency = defaultConcurrency, timeoutMs, retry, simulationVersion } = settings;
+  const { checkStored } = settings;
+  if (simulationVersion !== undefined) Fingerprint.parse(simulationVersion);
+  if (checkStored !== undefined && typeof checkStored !== 'boolean') {
+    throw new InvalidInputError('checkStored', 'true or false', checkStored);
+  }
   return {
     concurrency: parseInteger(concurrency, 'concurrency', 1, Repetitions.maximum),
     timeoutMs: timeoutMs === undefined ? undefined : Milliseconds.parse(timeoutMs, 'timeout', 1),
     retries: new Retries(retry),
+    checkStored,
+    clock,
   };
+}
+
+/**
+ * The simulation, checked by the settings that step 2 goes by.
+ * @throws InvalidInputError when it is none, or a setting is out of range
+ */
+export function checkedSimulation(
+  simulation: AnySimulation,
+  values: ValueStore,
+  clock: Clock,
+  settings: WriteToDbSettings,
+): CheckedSimulation {
+  const parsed = parseSimulation(simulation, settings.simulationVersion);
+  return new CheckedSimulation(parsed, values, parse(settings, clock));
 }
 
 /** Step 2: for each missing iteration, generates its value, waits the run's delay, and stores it. */
 export class WriteToDb implements Executor {
+  readonly #simulation: CheckedSimulation;
   readonly #settings: ExecutionSettings;
 
-  /** @throws InvalidInputError when the generator is no function or a setting is out of range */
+  /** @throws InvalidInputError when there is no such simulation, or a setting is out of range */
   constructor(
-    private readonly generator: ValueGenerator,
+    simulation: AnySimulation,
     private readonly stores: Pick<Stores, 'values' | 'failures'>,
     clock: Clock = new SystemClock(),
     settings: WriteToDbSettings = {},
   ) {
-    if (typeof generator !== 'function') {
-      throw new InvalidInputError('generator', 'a function (context) => number', generator);
-    }
-    this.#settings = { ...parse(settings), clock };
+    this.#simulation = checkedSimulation(simulation, stores.values, clock, settings);
+    this.#settings = parse(settings, clock);
   }
 
   /**
    * The first failure beyond those that the run tolerates, counted over the whole run, stops new work
    * and aborts what is in flight; values completed by then are kept. A generator that ignores its
    * signal is abandoned: a late answer has no effect.
+   * @throws ChangedSimulationError when the run was begun with another simulation than this one
    * @throws as {@link Executor.execute} says
    */
   async execute(plan: RunPlan, options: RunOptions = {}): Promise<void> {
-    await new Execution(plan, this.generator, this.stores, this.#settings, options).toTheEnd();
+    const code = await this.#simulation.codeOf(plan.run);
+    const { generate } = this.#simulation.simulation;
+    await new Execution(plan, generate, code, this.stores, this.#settings, options).toTheEnd();
   }
 }

@@ -2,7 +2,14 @@ import { averageOf, type Average } from '../averaging/average.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
 import { IterationId, Milliseconds, Repetitions, RunId, Seed } from '../run/numbers.js';
 import { IterationRange } from '../run/range.js';
-import { parseRunChange, parseRunRequest, type NewRun, type RunRequest } from '../run/request.js';
+import { RunParameters } from '../run/parameters.js';
+import {
+  parseRunChange,
+  parseRunRequest,
+  type NewRun,
+  type ParsedRequest,
+  type RunRequest,
+} from '../run/request.js';
 import type { Run } from '../run/run.js';
 import { Tolerance } from '../run/tolerance.js';
 import type { IterationValue } from '../simulation/value.js';
@@ -55,13 +62,25 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     it('remembers a run as it was allocated, every field of it', async () => {
       const { runs } = await subject.stores();
       // No field is at its default, and one that is added to NewRun fails to compile here.
-      const asked: Required<NewRun> = {
+      const request: Required<ParsedRequest> = {
         repetitions: Repetitions.parse(1_000_000_000),
         seed: Seed.parse(Number.MAX_SAFE_INTEGER),
         delayMs: Milliseconds.parse(600_000.5, 'delay'),
+        parameters: RunParameters.parse({
+          b: [1e-300, { z: null, a: "it's “text” \u{1f3b2}" }],
+          a: 0.1,
+        }),
         generatorName: "it's a “generator” \u{1f3b2}; --",
         tolerance: Tolerance.parse('2.5%'),
         idempotencyKey: uniqueKey(),
+      };
+      const asked: Required<NewRun> = {
+        ...request,
+        // Another one, so that neither can stand for the other.
+        request: { ...request, delayMs: Milliseconds.parse(1, 'delay') },
+        simulation: [{ bundle: 'b'.repeat(64), files: 'f'.repeat(64), isDirty: true }],
+        measures: ['payoff', 'delta'],
+        versions: { stepcompute: '9.9.9', randomStream: 'dice/1', runtime: null },
       };
       const run = await runs.allocate(asked);
       const { id, startedAt } = run;
@@ -69,12 +88,34 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       assert(startedAt instanceof Date, 'started at must be a Date');
       const expected: Run = { ...asked, id, status: 'started', startedAt, finishedAt: undefined };
       assertSameRun(run, expected, 'the allocated run');
-      assertSameRun(await runs.get(id), expected, 'the run read back');
+      const kept = await runs.get(id);
+      assertSameRun(kept, expected, 'the run read back');
+      assert(Object.isFrozen(kept.parameters), 'the parameters must be frozen');
       assertSameRun((await runs.list(1))[0], expected, 'the listed run');
       assertSameRun(await runs.allocate(asked), expected, 'the run of the repeated key');
       await runs.finish(run, 'failed');
       const reopened = await runs.reopen(id, parseRunChange({}));
       assertSameRun(reopened, expected, 'the reopened run');
+    });
+
+    it('adds each simulation that a run accepts to its record, also when several do at once', async () => {
+      const { stores, run } = await allocate({ repetitions: 9 });
+      const change = (version: string): Promise<Run> =>
+        stores.runs.reopen(run.id, { accepted: { version, isDirty: false } });
+      const reopened = await change('2');
+      assertEqual(reopened.simulation, [{}, { version: '2', isDirty: false }], 'the simulations');
+      assertEqual(reopened.request, run.request, 'the request as first asked');
+      await Promise.all([change('3'), change('4')]);
+      const { simulation } = await stores.runs.get(run.id);
+      assertEqual(simulation.slice(0, 2), reopened.simulation, 'the first two');
+      assertEqual(
+        simulation
+          .slice(2)
+          .map(({ version }) => version)
+          .sort(),
+        ['3', '4'],
+        'the others',
+      );
     });
 
     it('gives every run its own id, also when many are allocated at once', async () => {
@@ -208,6 +249,35 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
   });
 
   describe(`${subject.name}: value store`, () => {
+    it('keeps of which code each value is, and counts those of another than the first', async () => {
+      const { stores, run } = await allocate({ repetitions: 6 });
+      const [first, second, third, fourth] = numbered([0.5, 1.5, 2.5, 3.5]);
+      await stores.values.write(run.id, [first!, { ...second!, code: 0 }]);
+      await stores.runs.reopen(run.id, { accepted: { version: '2' } });
+      await stores.runs.reopen(run.id, { accepted: { version: '3' } });
+      const others = [
+        { ...third!, code: 2 },
+        { ...fourth!, code: 1 },
+      ];
+      await stores.values.write(run.id, others);
+      // The first write wins, with its code.
+      await stores.values.write(run.id, [{ ...second!, code: 2 }, third!]);
+      const read: IterationValue[] = [];
+      for await (const batch of stores.values.read(run.id)) read.push(...batch);
+      assertEqual(
+        read.map(({ iterationId, value, code = 0 }) => [iterationId, value, code]),
+        [
+          [0, 0.5, 0],
+          [1, 1.5, 0],
+          [2, 2.5, 2],
+          [3, 3.5, 1],
+        ],
+        'the values with their codes',
+      );
+      const ledger = { requested: 6, completed: 4, failed: 0, missing: 2, changed: 2 };
+      assertEqual(await stores.failures.ledger(run.id), ledger, 'the ledger');
+    });
+
     it('reads values back in iteration order, to the bit, whatever the order they came in', async () => {
       const { stores, run } = await allocate({ repetitions: 6 });
       const values = [Math.PI, -1 / 3, 5e-324, Number.MAX_VALUE, 0, 1e21];

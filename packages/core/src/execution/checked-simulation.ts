@@ -1,0 +1,176 @@
+import { messageOf } from '../errors/thrown.js';
+import type { ValueStore } from '../ports/stores.js';
+import { Fingerprint } from '../run/fingerprint.js';
+import type { IterationId } from '../run/numbers.js';
+import { ChangedSimulationError } from '../run/run-errors.js';
+import { RunIdentity, type Run } from '../run/run.js';
+import { FirstBlock, RandomStream } from '../simulation/random-stream.js';
+import type { ParsedSimulation } from '../simulation/simulation.js';
+import { parseValue, type IterationValue } from '../simulation/value.js';
+import { Attempt, type AttemptSettings } from './attempt.js';
+import type { Retries } from './retries.js';
+import { Stop } from './stop.js';
+
+/** How a simulation is held against what a run has stored. */
+export interface CheckSettings extends AttemptSettings {
+  readonly retries: Retries;
+  /**
+   * Whether a run that is gone on with has stored iterations generated again, before anything is
+   * written. True: the lowest one, or three where no fingerprint tells that the code is the same.
+   * Undefined: those three alone. False: none.
+   */
+  readonly checkStored: boolean | undefined;
+}
+
+/** So many stored iterations explain a difference; they can't prove that there is none. */
+const sampleSize = 3;
+
+/** A stored iteration that was generated again. */
+interface Sample {
+  readonly iterationId: IterationId;
+  readonly stored: number;
+  /** Undefined when it failed, for the reason given. */
+  readonly again: number | undefined;
+  readonly reason: string | undefined;
+}
+
+/**
+ * The simulation at hand, held against the runs that it is to generate values of: who generates
+ * compares, since only he knows the code that he holds.
+ */
+export class CheckedSimulation {
+  constructor(
+    readonly simulation: ParsedSimulation,
+    private readonly values: Pick<ValueStore, 'read'>,
+    private readonly settings: CheckSettings,
+  ) {}
+
+  /**
+   * The place that the code at hand has among those that the run accepts: 0 for the one that the run
+   * was begun with, also where there is nothing to compare.
+   * @throws ChangedSimulationError when it has none
+   */
+  async codeOf(run: Run): Promise<number> {
+    const match = this.#matchOf(run);
+    if (match !== undefined) return match.code;
+    const fingerprints = run.simulation.map(Fingerprint.describe).join('; ');
+    const samples = await this.#generateAgain(run, undefined, sampleSize);
+    throw new ChangedSimulationError(
+      run.id,
+      `its code differs (${fingerprints}; at hand: ` +
+        `${Fingerprint.describe(this.simulation.fingerprint)})${explained(samples)}`,
+    );
+  }
+
+  /**
+   * Generates stored iterations of the run again, as the settings say.
+   * @throws ChangedSimulationError when one comes to another value, or fails
+   */
+  async recheck(run: Run): Promise<void> {
+    const { checkStored } = this.settings;
+    const match = this.#matchOf(run);
+    if (match === undefined || checkStored === false) return;
+    if (match.isKnown && checkStored !== true) return;
+    const samples = await this.#generateAgain(run, match.code, match.isKnown ? 1 : sampleSize);
+    const differing = samples.filter(({ stored, again }) => stored !== again);
+    if (differing.length === 0) return;
+    const cause = match.isKnown
+      ? 'its code is the same, but its values depend on more than their seed and parameters: on its ' +
+        'environment, a file that it reads, or chance'
+      : 'its values differ';
+    throw new ChangedSimulationError(run.id, `${cause}; ${differing.map(described).join('; ')}`);
+  }
+
+  /**
+   * Checks the simulation before the run is gone on with.
+   * @param accepts true when a change is to be accepted
+   * @returns the fingerprint that the run has to accept; undefined when it has
+   * @throws ChangedSimulationError when a change is not to be accepted
+   */
+  async toAccept(run: Run, accepts: boolean): Promise<Fingerprint | undefined> {
+    try {
+      await this.codeOf(run);
+      await this.recheck(run);
+      return undefined;
+    } catch (error) {
+      if (accepts && error instanceof ChangedSimulationError) return this.simulation.fingerprint;
+      throw error;
+    }
+  }
+
+  /** Undefined when the run accepts other code alone. Of equal ones the last counts: it was accepted last. */
+  #matchOf({ simulation }: Run): { readonly code: number; readonly isKnown: boolean } | undefined {
+    const relations = simulation.map((accepted) =>
+      Fingerprint.areSame(accepted, this.simulation.fingerprint),
+    );
+    const same = relations.lastIndexOf(true);
+    if (same >= 0) return { code: same, isKnown: true };
+    const incomparable = relations.lastIndexOf(undefined);
+    return incomparable < 0 ? undefined : { code: incomparable, isKnown: false };
+  }
+
+  /** @param code of which code the iterations are. Default: any */
+  async #generateAgain(run: Run, code: number | undefined, count: number): Promise<Sample[]> {
+    const stored = await this.#storedOf(run, code);
+    const last = stored.length - 1;
+    const places = new Set(
+      Array.from({ length: count }, (_, part) =>
+        Math.round((part * last) / Math.max(1, count - 1)),
+      ),
+    );
+    const samples: Sample[] = [];
+    for (const place of places) {
+      const value = stored[place];
+      if (value !== undefined) samples.push(await this.#again(run, value));
+    }
+    return samples;
+  }
+
+  /** The lowest stored iterations of this code, as many as come at once. */
+  async #storedOf(run: Run, code: number | undefined): Promise<readonly IterationValue[]> {
+    for await (const batch of this.values.read(run.id)) {
+      const ofCode =
+        code === undefined ? batch : batch.filter((value) => (value.code ?? 0) === code);
+      if (ofCode.length > 0) return ofCode;
+    }
+    return [];
+  }
+
+  async #again(run: Run, { iterationId, value: stored }: IterationValue): Promise<Sample> {
+    const identity = RunIdentity.of(run);
+    const waits = new RandomStream(run.seed, iterationId, FirstBlock.backoff);
+    for (let attempts = 1; ; attempts += 1) {
+      const attempt = new Attempt(new Stop());
+      try {
+        const again = parseValue(
+          await attempt.draw(this.simulation.generate, identity, iterationId, this.settings),
+        );
+        return { iterationId, stored, again, reason: undefined };
+      } catch (thrown) {
+        const backoffMs = this.settings.retries.backoff(attempts, thrown, waits);
+        if (backoffMs === undefined) {
+          return { iterationId, stored, again: undefined, reason: messageOf(thrown) };
+        }
+        await this.settings.clock.sleep(backoffMs);
+      } finally {
+        attempt.close();
+      }
+    }
+  }
+}
+
+function described({ iterationId, stored, again, reason }: Sample): string {
+  const outcome = again === undefined ? `failed (${reason ?? ''})` : `came to ${again}`;
+  return `iteration ${iterationId}, generated again, ${outcome}, and ${stored} is stored`;
+}
+
+function explained(samples: readonly Sample[]): string {
+  if (samples.length === 0) return '';
+  const differing = samples.filter(({ stored, again }) => stored !== again);
+  if (differing.length > 0) return `; ${differing.map(described).join('; ')}`;
+  const ids = samples.map(({ iterationId }) => iterationId).join(', ');
+  return (
+    `; of its stored iterations ${ids} came to the same value${samples.length === 1 ? '' : 's'} again, ` +
+    'which proves nothing of the others'
+  );
+}
