@@ -1,7 +1,9 @@
 export {
   migrateSchema,
   migrationOptions,
+  refuseNewerSchema,
   schemaState,
+  type MigrateSchemaOptions,
   type SchemaState,
 } from './migrate-schema.js';
 export {

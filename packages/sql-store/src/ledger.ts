@@ -22,7 +22,10 @@ const ledgerStatement = `
   SELECT repetitions AS requested, tolerance, (
       SELECT count(*)::integer FROM stepcompute_value
       WHERE run_id = $1 AND iteration_id < repetitions
-    ) AS completed,
+    ) AS completed, CASE WHEN jsonb_array_length(simulation::jsonb) = 1 THEN 0 ELSE (
+      SELECT count(code)::integer FROM stepcompute_value
+      WHERE run_id = $1 AND iteration_id < repetitions
+    ) END AS changed,
     (${standingFailures}) AS failed
   FROM stepcompute_run WHERE id = $1`;
 
@@ -30,6 +33,7 @@ interface LedgerRow {
   readonly requested: number;
   readonly tolerance: Tolerance;
   readonly completed: number;
+  readonly changed: number;
   readonly failed: number;
 }
 
@@ -44,10 +48,10 @@ export async function readLedger(
   const { records } = await execute(dataSource, ledgerStatement, [id]);
   const [row] = records as LedgerRow[];
   if (row === undefined) throw new RunNotFoundError(id);
-  const { requested, tolerance, completed, failed } = row;
+  const { tolerance, ...counts } = row;
   return {
-    ledger: ledgerOf({ requested, completed, failed }),
-    tolerated: Tolerance.failures(tolerance, requested),
+    ledger: ledgerOf(counts),
+    tolerated: Tolerance.failures(tolerance, counts.requested),
   };
 }
 
@@ -58,4 +62,16 @@ export async function readRepetitions(dataSource: DataSource, id: RunId): Promis
     .findOne({ select: { id: true, repetitions: true }, where: { id } });
   if (run === null) throw new RunNotFoundError(id);
   return run.repetitions;
+}
+
+/**
+ * How many fingerprints the run accepts.
+ * @throws RunNotFoundError
+ */
+export async function readAccepted(dataSource: DataSource, id: RunId): Promise<number> {
+  const run = await dataSource
+    .getRepository(runSchema)
+    .findOne({ select: { id: true, simulation: true }, where: { id } });
+  if (run === null) throw new RunNotFoundError(id);
+  return run.simulation.length;
 }

@@ -1,4 +1,4 @@
-import type { Run } from '@stepcompute/core';
+import { RunParameters, type JsonObject, type Run } from '@stepcompute/core';
 import type { NewRun } from '@stepcompute/core/adapters';
 import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
 
@@ -6,6 +6,22 @@ import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
 const bigintAsNumber = {
   to: (value: number | null): number | null => value,
   from: (value: string | number | null): number | null => (value === null ? null : Number(value)),
+};
+
+/** A text that holds JSON: every database and every driver has texts, and they come back as they were. */
+const json = {
+  type: 'text',
+  transformer: {
+    to: (value: unknown): string | null =>
+      value === null || value === undefined ? null : JSON.stringify(value),
+    from: (text: string | null): unknown => (text === null ? null : JSON.parse(text)),
+  },
+} as const;
+
+/** Sorted, frozen and the same for all iterations of the run that was read. */
+const parameters = {
+  to: (value: JsonObject): string => RunParameters.text(value),
+  from: (text: string): JsonObject => RunParameters.fromText(text),
 };
 
 /** A run's fields as a row has them: null where the field is undefined. */
@@ -20,9 +36,15 @@ export const askedColumns = {
   repetitions: { type: 'integer' },
   seed: { type: 'bigint', transformer: bigintAsNumber },
   delayMs: { name: 'delay_ms', type: 'double precision' },
+  parameters: { type: 'text', default: '{}', transformer: parameters },
   generatorName: { name: 'generator_name', type: 'text' },
   tolerance: { type: 'text', default: '0' },
   idempotencyKey: { name: 'idempotency_key', type: 'text', nullable: true },
+  // Null in runs that were begun before there was this column.
+  request: { ...json, nullable: true },
+  simulation: { ...json, default: '[{}]' },
+  measures: { ...json, default: '["value"]' },
+  versions: { ...json, nullable: true },
 } as const satisfies Record<keyof NewRun, EntitySchemaColumnOptions>;
 
 const runColumns = {
@@ -48,9 +70,16 @@ const runColumns = {
   },
 } as const satisfies Record<keyof Run, EntitySchemaColumnOptions>;
 
+/** Of a run that is part of an experiment, or stops by itself; nothing reads them yet. */
+const reservedColumns = {
+  experiment: { type: 'text', nullable: true, select: false },
+  scenario: { type: 'text', nullable: true, select: false },
+  precision: { type: 'text', nullable: true, select: false },
+} as const satisfies Record<string, EntitySchemaColumnOptions>;
+
 export const runSchema = new EntitySchema<RunRow>({
   name: 'stepcompute_run',
-  columns: runColumns,
+  columns: { ...runColumns, ...reservedColumns },
   uniques: [{ name: 'stepcompute_run_idempotency_key', columns: ['idempotencyKey'] }],
   checks: [
     { name: 'stepcompute_run_repetitions', expression: 'repetitions BETWEEN 1 AND 1000000000' },
@@ -64,6 +93,7 @@ export const runSchema = new EntitySchema<RunRow>({
       name: 'stepcompute_run_status',
       expression: `status IN ('started', 'completed', 'failed', 'cancelled')`,
     },
+    { name: 'stepcompute_run_parameters', expression: 'octet_length(parameters) <= 16384' },
   ],
 });
 
@@ -71,6 +101,8 @@ export interface ValueRow {
   runId: number;
   iterationId: number;
   value: number;
+  more: number[] | null;
+  code: number | null;
 }
 
 /**
@@ -93,6 +125,10 @@ export const valueSchema = new EntitySchema<ValueRow>({
       primaryKeyConstraintName: 'stepcompute_value_pk',
     },
     value: { type: 'double precision' },
+    /** Of further measures, in their order. Null costs no bytes. */
+    more: { type: 'double precision', array: true, nullable: true },
+    /** The place of its code among those that the run accepts; null for the first. */
+    code: { type: 'smallint', nullable: true },
   },
   checks: [
     { name: 'stepcompute_value_iteration', expression: 'iteration_id >= 0' },
@@ -150,8 +186,23 @@ export interface AverageRow {
   standardDeviation: number | null;
   minimum: number;
   maximum: number;
+  /** How it was taken; null of one that an earlier version stored. */
+  averaging: string | null;
   storedAt: Date;
 }
+
+const figureColumns = {
+  mean: { type: 'double precision' },
+  standardDeviation: { name: 'standard_deviation', type: 'double precision', nullable: true },
+  minimum: { type: 'double precision' },
+  maximum: { type: 'double precision' },
+  storedAt: {
+    name: 'stored_at',
+    type: 'timestamp with time zone',
+    precision: 3,
+    default: () => 'now()',
+  },
+} as const satisfies Record<string, EntitySchemaColumnOptions>;
 
 /** May live in another database than the runs, hence no foreign key. */
 export const averageSchema = new EntitySchema<AverageRow>({
@@ -168,16 +219,8 @@ export const averageSchema = new EntitySchema<AverageRow>({
       primary: true,
       primaryKeyConstraintName: 'stepcompute_average_pk',
     },
-    mean: { type: 'double precision' },
-    standardDeviation: { name: 'standard_deviation', type: 'double precision', nullable: true },
-    minimum: { type: 'double precision' },
-    maximum: { type: 'double precision' },
-    storedAt: {
-      name: 'stored_at',
-      type: 'timestamp with time zone',
-      precision: 3,
-      default: () => 'now()',
-    },
+    ...figureColumns,
+    averaging: { type: 'text', nullable: true },
   },
   checks: [
     { name: 'stepcompute_average_count', expression: 'count >= 1' },
@@ -185,5 +228,62 @@ export const averageSchema = new EntitySchema<AverageRow>({
   ],
 });
 
+interface MeasureAverageRow extends AverageRow {
+  measure: string;
+  averaging: string;
+}
+
+/** The averages of the second measure and those that follow. */
+const measureAverageSchema = new EntitySchema<MeasureAverageRow>({
+  name: 'stepcompute_measure_average',
+  columns: {
+    runId: {
+      name: 'run_id',
+      type: 'integer',
+      primary: true,
+      primaryKeyConstraintName: 'stepcompute_measure_average_pk',
+    },
+    count: {
+      type: 'integer',
+      primary: true,
+      primaryKeyConstraintName: 'stepcompute_measure_average_pk',
+    },
+    measure: {
+      type: 'text',
+      primary: true,
+      primaryKeyConstraintName: 'stepcompute_measure_average_pk',
+    },
+    ...figureColumns,
+    averaging: { type: 'text' },
+  },
+  checks: [
+    { name: 'stepcompute_measure_average_count', expression: 'count >= 1' },
+    {
+      name: 'stepcompute_measure_average_mean',
+      expression: `mean > '-Infinity' AND mean < 'Infinity'`,
+    },
+  ],
+});
+
+/** One row: which code may work on this schema. */
+const readerSchema = new EntitySchema<{ oldestReader: number }>({
+  name: 'stepcompute_schema',
+  columns: {
+    oldestReader: {
+      name: 'oldest_reader',
+      type: 'integer',
+      primary: true,
+      primaryKeyConstraintName: 'stepcompute_schema_pk',
+    },
+  },
+});
+
 /** The entities of a StepCompute DataSource. */
-export const schemas = [runSchema, valueSchema, failureSchema, averageSchema];
+export const schemas = [
+  runSchema,
+  valueSchema,
+  failureSchema,
+  averageSchema,
+  measureAverageSchema,
+  readerSchema,
+];

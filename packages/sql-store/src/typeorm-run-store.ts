@@ -1,5 +1,7 @@
 import {
+  Repetitions,
   RunNotFoundError,
+  type Fingerprint,
   type Run,
   type RunId,
   type RunStatus,
@@ -8,7 +10,9 @@ import {
 import {
   parseLimit,
   refuseFewerRepetitions,
+  requestFields,
   type NewRun,
+  type ParsedRequest,
   type ParsedRunChange,
 } from '@stepcompute/core/adapters';
 import {
@@ -68,7 +72,7 @@ export class TypeOrmRunStore implements RunStore {
     const { records } = await execute(
       this.dataSource,
       allocateStatement,
-      askedFields.map((field) => run[field] ?? null),
+      askedFields.map((field) => storedOf(field, run)),
     );
     return this.#find((records[0] as { id: RunId }).id);
   }
@@ -112,7 +116,7 @@ export class TypeOrmRunStore implements RunStore {
     });
   }
 
-  reopen(id: RunId, change: ParsedRunChange): Promise<Run> {
+  reopen(id: RunId, { accepted, ...change }: ParsedRunChange): Promise<Run> {
     return patiently(this.dataSource, async () => {
       const { repetitions } = change;
       await this.dataSource.getRepository(runSchema).update(
@@ -123,10 +127,22 @@ export class TypeOrmRunStore implements RunStore {
           finishedAt: null,
         },
       );
+      if (accepted !== undefined) await this.#accept(id, repetitions, accepted);
       const run = await this.#find(id);
       refuseFewerRepetitions(run, repetitions);
       return run;
     });
+  }
+
+  /** By the database, so that of several at once none is lost. A run that was not reopened accepts nothing. */
+  async #accept(id: RunId, repetitions: number | undefined, accepted: Fingerprint): Promise<void> {
+    await execute(
+      this.dataSource,
+      // The list without its last bracket, and one more.
+      `UPDATE stepcompute_run SET simulation = left(simulation, -1) || ',' || $1::text || ']'
+       WHERE id = $2 AND repetitions <= $3`,
+      [JSON.stringify(accepted), id, repetitions ?? Repetitions.maximum],
+    );
   }
 
   async #find(id: RunId): Promise<Run> {
@@ -136,7 +152,24 @@ export class TypeOrmRunStore implements RunStore {
   }
 }
 
+/** The field's value as its column takes it. */
+function storedOf(field: keyof NewRun, run: NewRun): unknown {
+  const { transformer }: EntitySchemaColumnOptions = askedColumns[field];
+  const value: unknown = run[field];
+  if (transformer === undefined || Array.isArray(transformer)) return value ?? null;
+  return transformer.to(value) as unknown;
+}
+
+const requestNames = Object.keys(requestFields) as (keyof ParsedRequest)[];
+
 function toRun(row: RunRow): Run {
   const fields = Object.entries(row).map(([field, value]) => [field, value ?? undefined]);
-  return Object.fromEntries(fields) as Run;
+  const run = Object.fromEntries(fields) as Run;
+  // Begun before requests were recorded: it counts as first asked as it is now.
+  const request = row.request as ParsedRequest | null;
+  return {
+    ...run,
+    request:
+      request ?? (Object.fromEntries(requestNames.map((name) => [name, run[name]])) as never),
+  };
 }

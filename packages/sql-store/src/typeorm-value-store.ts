@@ -22,7 +22,7 @@ import { averageStatement, type SumsRow } from './average-statement.js';
 import { doubles, integers } from './binary-array.js';
 import { dialectOf, piecesOf, rowsPerStatement, type Column, type Dialect } from './dialect.js';
 import { execute } from './execute.js';
-import { readLedger, readRepetitions } from './ledger.js';
+import { readAccepted, readLedger, readRepetitions } from './ledger.js';
 import { missingRanges } from './missing-ranges.js';
 import { patiently } from './patiently.js';
 import { codeOf } from './persistence-error.js';
@@ -30,6 +30,11 @@ import { codeOf } from './persistence-error.js';
 const valueColumns: readonly Column<IterationValue>[] = [
   { name: 'iteration_id', type: integers, of: ({ iterationId }) => iterationId },
   { name: 'value', type: doubles, of: ({ value }) => value },
+];
+
+const codedColumns: readonly Column<IterationValue>[] = [
+  ...valueColumns,
+  { name: 'code', type: integers, of: ({ code = 0 }) => code },
 ];
 
 /** Values in the table `stepcompute_value`. */
@@ -60,10 +65,13 @@ export class TypeOrmValueStore implements ValueStore {
     values: readonly IterationValue[],
     last: number,
   ): Promise<ConflictingValueError | undefined> {
-    const { item, parameters } = this.#dialect.tableOf('batch', valueColumns, values, 3);
+    // A column that is not named is null, at no cost.
+    const columns = values.some(({ code = 0 }) => code > 0) ? codedColumns : valueColumns;
+    const { item, parameters } = this.#dialect.tableOf('batch', columns, values, 3);
+    const coded = columns === codedColumns;
     const insert = `
-      INSERT INTO stepcompute_value (run_id, iteration_id, value)
-      SELECT run.id, batch.iteration_id, batch.value
+      INSERT INTO stepcompute_value (run_id, iteration_id, value${coded ? ', code' : ''})
+      SELECT run.id, batch.iteration_id, batch.value${coded ? ', nullif(batch.code, 0)' : ''}
       FROM stepcompute_run run, ${item}
       WHERE run.id = $1 AND run.repetitions > $2`;
     const all = [id, last, ...parameters];
@@ -105,22 +113,25 @@ export class TypeOrmValueStore implements ValueStore {
   }
 
   async *read(id: RunId, from = 0 as IterationId): AsyncGenerator<readonly IterationValue[], void> {
-    await patiently(this.dataSource, () => readRepetitions(this.dataSource, id));
+    const accepted = await patiently(this.dataSource, () => readAccepted(this.dataSource, id));
+    const columns = accepted === 1 ? '' : ', code';
+    const pageSize = columns === '' ? rowsPerStatement : rowsPerStatement / 2;
     let first: number = from;
     for (;;) {
       const { records } = await patiently(this.dataSource, () =>
         execute(
           this.dataSource,
-          `SELECT iteration_id AS "iterationId", value FROM stepcompute_value
-           WHERE run_id = $1 AND iteration_id >= $2 ORDER BY iteration_id LIMIT ${rowsPerStatement}`,
+          `SELECT iteration_id AS "iterationId", value${columns} FROM stepcompute_value
+           WHERE run_id = $1 AND iteration_id >= $2 ORDER BY iteration_id LIMIT ${pageSize}`,
           [id, first],
         ),
       );
       const page = records as IterationValue[];
+      if (columns !== '') withoutNull(page as { code?: number | null }[]);
       const last = page.at(-1);
       if (last === undefined) return;
       yield page;
-      if (page.length < rowsPerStatement) return;
+      if (page.length < pageSize) return;
       first = last.iterationId + 1;
     }
   }
@@ -173,6 +184,7 @@ function parseInOrder(values: readonly IterationValue[]): readonly IterationValu
     if (iterationId < before || !Object.is(parseValue(value), value)) {
       return values
         .map((item) => ({
+          ...item,
           iterationId: IterationId.parse(item.iterationId),
           value: parseValue(item.value),
         }))
@@ -181,6 +193,11 @@ function parseInOrder(values: readonly IterationValue[]): readonly IterationValu
     before = iterationId;
   }
   return values;
+}
+
+/** The first code is left out. */
+function withoutNull(page: readonly { code?: number | null }[]): void {
+  for (const value of page) if (value.code === null) delete value.code;
 }
 
 const numericValueOutOfRange = '22003';

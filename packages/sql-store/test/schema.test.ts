@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { RunId } from '@stepcompute/core';
 import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
-import { migrateSchema, schemaState } from '../src/migrate-schema.js';
-import { migrations } from '../src/migrations.js';
+import { migrateSchema, refuseNewerSchema, schemaState } from '../src/migrate-schema.js';
+import { migrations, oldestReader } from '../src/migrations.js';
 import { openPglite } from '../src/pglite.js';
 import { openPostgres } from '../src/postgres.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
@@ -32,6 +32,7 @@ it('released migrations are as they were released', async () => {
   }
   expect(digests).toEqual({
     CreateTables1764000000000: '4e5a997aba1bb3fa08b9dcaf4de2cd7c47b0cdce43c903b62bf8ee31f5a6958c',
+    AddIdentity1764300000000: '694ce8868e3744df6c0de050f4f8fdac86091f0961b503f156d10ed08e7dd48b',
     AddTolerance1764200000000: 'c017fada2f8e47b14d715486da9cbba69e3ee39008ccac9c41ef74d181f8b58b',
   });
 });
@@ -67,13 +68,18 @@ describe('the schema on PGlite', () => {
       'stepcompute_failure_attempts',
       'stepcompute_failure_iteration',
       'stepcompute_failure_pk',
+      'stepcompute_measure_average_count',
+      'stepcompute_measure_average_mean',
+      'stepcompute_measure_average_pk',
       'stepcompute_run_delay',
       'stepcompute_run_idempotency_key',
+      'stepcompute_run_parameters',
       'stepcompute_run_pk',
       'stepcompute_run_repetitions',
       'stepcompute_run_seed',
       'stepcompute_run_status',
       'stepcompute_run_tolerance',
+      'stepcompute_schema_pk',
       'stepcompute_value_finite',
       'stepcompute_value_iteration',
       'stepcompute_value_pk',
@@ -94,11 +100,24 @@ describe('the schema on PGlite', () => {
     expect(rows.map((row) => row.iteration_id)).toEqual([0, 2, 4]);
   });
 
-  it('is refused when a later version has been at it', async () => {
+  it('is worked on when a later version has been at it that this one may follow, and left as it is', async () => {
     await dataSource.query(
       `INSERT INTO stepcompute_migration (timestamp, name) VALUES (1, 'FromTheFuture1')`,
     );
+    expect(await schemaState(dataSource)).toBe('current');
+    await migrateSchema(dataSource);
+    await refuseNewerSchema(dataSource);
+    expect(await dataSource.query('SELECT * FROM stepcompute_schema')).toEqual([
+      { oldest_reader: oldestReader },
+    ]);
+  });
+
+  it('is refused when a later version has been at it that this one may not follow', async () => {
+    await dataSource.query(
+      `UPDATE stepcompute_schema SET oldest_reader = ${migrations.length + 1}`,
+    );
     expect(await schemaState(dataSource)).toBe('newer');
+    await expect(refuseNewerSchema(dataSource)).rejects.toThrow('upgrade StepCompute');
     await expect(migrateSchema(dataSource)).rejects.toMatchObject({
       name: 'PersistenceError',
       message: expect.stringContaining('upgrade StepCompute') as string,
@@ -135,6 +154,7 @@ describeOnPostgres('the schema on PostgreSQL', () => {
     await dataSource.query(
       `INSERT INTO stepcompute_migration (timestamp, name) VALUES (1, 'FromTheFuture1')`,
     );
+    await dataSource.query(`UPDATE stepcompute_schema SET oldest_reader = 99`);
     await dataSource.destroy();
     for (const migrate of [false, true]) {
       await expect(openPostgres({ url: database.url, migrate })).rejects.toMatchObject({
@@ -163,9 +183,33 @@ describeOnPostgres('the schema on PostgreSQL', () => {
     await migrateSchema(current);
     expect(await schemaState(current)).toBe('current');
     await current.destroy();
-    await expect(openPostgres({ url: database.url })).rejects.toMatchObject({
-      message: expect.stringContaining('newer') as string,
-    });
+    // The migration has left this version what it reads.
+    const rolledBack = await openPostgres({ url: database.url });
+    expect(await schemaState(rolledBack)).toBe('current');
+    await rolledBack.destroy();
+  });
+
+  it('is not migrated to where the code before can’t follow, unless that is asked for', async () => {
+    const dataSource = await openPostgres({ url: database.url });
+    await dataSource.undoLastMigration();
+    await expect(migrateSchema(dataSource, { breaking: false })).rejects.toThrow(
+      'deploy with --breaking-schema',
+    );
+    expect(await schemaState(dataSource)).toBe('older');
+    await migrateSchema(dataSource, { breaking: true });
+    expect(await schemaState(dataSource)).toBe('current');
+    await dataSource.destroy();
+  });
+
+  it('is created without asking, since there is no code before', async () => {
+    const dataSource = await openPostgres({ url: database.url, create: true });
+    await dataSource.query(
+      'DROP TABLE stepcompute_run, stepcompute_value, stepcompute_failure, stepcompute_average, ' +
+        'stepcompute_measure_average, stepcompute_schema, stepcompute_migration',
+    );
+    await migrateSchema(dataSource, { breaking: false });
+    expect(await schemaState(dataSource)).toBe('current');
+    await dataSource.destroy();
   });
 
   it('keeps the runs of the version before', async () => {
