@@ -1,6 +1,8 @@
 import {
   AverageOverflowError,
   CancelledError,
+  ChangedSimulationError,
+  InvalidInputError,
   IterationFailedError,
   PersistenceError,
   StepFailedError,
@@ -141,8 +143,12 @@ export class ExecutionFollower {
     if (error === 'PersistenceError') {
       return new PersistenceError(failed.message, { cause: failed, retryable: true });
     }
+    if (error === 'ChangedSimulationError') {
+      return ChangedSimulationError.fromMessage(message) ?? failed;
+    }
+    if (error === 'InvalidInputError') return refusal(message, failed);
     if (run === undefined || ledger === undefined) return failed;
-    const cause = await this.#lowestFailure(run.id);
+    const cause = await this.#lowestFailure(run);
     if (error === 'IterationFailedError' && cause !== undefined) return cause;
     if (error === 'ToleranceExceededError') {
       const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
@@ -152,12 +158,22 @@ export class ExecutionFollower {
   }
 
   /** The lowest failure that stands, as the error that it was. */
-  async #lowestFailure(id: RunId): Promise<IterationFailedError | undefined> {
-    for await (const [lowest] of this.props.stores.failures.read(id)) {
+  async #lowestFailure({ id: runId, seed }: Run): Promise<IterationFailedError | undefined> {
+    for await (const [lowest] of this.props.stores.failures.read(runId)) {
       if (lowest === undefined) continue;
-      const cause = Object.assign(new Error(lowest.message), { name: lowest.errorName });
-      return new IterationFailedError(id, lowest.iterationId, cause);
+      const { iterationId, errorName: name, attempts } = lowest;
+      // Its stack stayed where it was thrown.
+      const cause = Object.assign(new Error(lowest.message), { name, stack: undefined });
+      return new IterationFailedError({ runId, seed }, iterationId, cause, attempts);
     }
     return undefined;
   }
+}
+
+/** The refusal of an input, as its message tells of it. */
+function refusal(message: string, cause: Error): InvalidInputError {
+  const [, field = 'input', expected = message] = /^(.*?) must be (.*); got /s.exec(message) ?? [];
+  const error = new InvalidInputError(field, expected, undefined, { cause });
+  error.message = message;
+  return error;
 }

@@ -1,5 +1,6 @@
 import { RDSDataClient } from '@aws-sdk/client-rds-data';
-import { migrationOptions, schemas } from '@stepcompute/sql-store';
+import { refuseUnknown, type FieldNames } from '@stepcompute/core/adapters';
+import { migrationOptions, refuseNewerSchema, schemas } from '@stepcompute/sql-store';
 import { DataSource } from 'typeorm';
 import { DataApiSession } from './data-api-session.js';
 
@@ -17,18 +18,32 @@ export interface OpenDataApiOptions {
    * @default 90,000
    */
   readonly patienceMs?: number | undefined;
+  /**
+   * False to send nothing before the first statement: who is about to migrate the schema looks himself.
+   * @default true
+   */
+  readonly check?: boolean | undefined;
 }
 
+const optionFields: FieldNames<OpenDataApiOptions> = {
+  resourceArn: true,
+  secretArn: true,
+  database: true,
+  client: true,
+  patienceMs: true,
+  check: true,
+};
+
 /**
- * A DataSource over the RDS Data API, for {@link typeOrmStores} and {@link migrateSchema}. Nothing is
- * sent before the first statement: that the schema is there is not checked.
+ * A DataSource over the RDS Data API, for {@link typeOrmStores} and {@link migrateSchema}. That
+ * the schema is there is not checked; that this version may work on it is.
+ * @throws PersistenceError when the schema is newer than this version can read, or can't be looked at
  * @example
  * const stores = typeOrmStores(await openDataApi({ resourceArn, secretArn, database: 'stepcompute' }));
  */
-export async function openDataApi({
-  client = new RDSDataClient({}),
-  ...options
-}: OpenDataApiOptions): Promise<DataSource> {
+export async function openDataApi(given: OpenDataApiOptions): Promise<DataSource> {
+  refuseUnknown(given, 'options', optionFields);
+  const { client = new RDSDataClient({}), check = true, ...options } = given;
   const { resourceArn, secretArn, database } = options;
   // TypeORM calls it with `new` and the connection's names, which are known here already.
   function Session(): DataApiSession {
@@ -44,5 +59,7 @@ export async function openDataApi({
     entities: schemas,
     ...migrationOptions,
   });
-  return dataSource.initialize();
+  await dataSource.initialize();
+  if (check) await refuseNewerSchema(dataSource);
+  return dataSource;
 }

@@ -1,2 +1,17 @@
-/** The deployed simulation. A bundler puts the user's own module, with its default export, in this one's place. */
-export { uniformInteger as simulation } from '@stepcompute/core';
+import { uniformInteger, uniformIntegerVersion, type Fingerprint } from '@stepcompute/core';
+
+/** The simulation that a function was bundled with. */
+export interface DeployedSimulation {
+  /** A simulation, or the module that exports it by default. */
+  readonly exported: unknown;
+  /** Names it where it does not name itself. */
+  readonly name: string;
+  readonly fingerprint: Fingerprint | undefined;
+}
+
+/** The built-in one. A bundler puts a module with the user's in this one's place. */
+export const deployed: DeployedSimulation = {
+  exported: uniformInteger,
+  name: uniformInteger.name,
+  fingerprint: { version: uniformIntegerVersion },
+};

@@ -5,8 +5,10 @@ import {
   isError,
   Milliseconds,
   RunId,
+  RunParameters,
   SystemClock,
   type Clock,
+  type JsonObject,
   type Orchestrator,
   type RunChange,
   type RunOptions,
@@ -91,11 +93,11 @@ export class StepFunctionsOrchestrator implements Orchestrator {
 
   async resume(id: number, change: RunChange = {}, options: RunOptions = {}): Promise<RunResult> {
     const runId = RunId.parse(id);
-    const input = changeInputOf(parseRunChange(change));
+    const input = { ...changeInputOf(parseRunChange(change)), ...acceptance(change) };
     this.#refuseOtherDeployment(change);
     refuseIfAborted(options);
     const run = await this.#stores.runs.get(runId);
-    if (Object.keys(input).length === 0) {
+    if (Object.keys(parseRunChange(change)).length === 0) {
       const complete = await completeResult(this.#stores, run);
       if (complete !== undefined) return tellOf(complete, options);
     }
@@ -133,13 +135,15 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     const { idempotencyKey: key } = request;
     const name = key === undefined ? randomUUID() : executionNameOf(key);
     let input: object = requestInputOf(request);
+    let first: string | undefined;
     for (let attempt = 1; ; attempt += 1) {
       const execution = this.#executionNamed(attempt === 1 ? name : `${name}.${attempt}`);
       if (await this.#tryStart(execution, input)) return execution;
-      const { status } = await execution.describe();
+      const { status, input: described } = await execution.describe();
+      first ??= described;
       const runId = await this.#runOf(execution);
       if (runId !== undefined) {
-        await this.#refuseOtherInput(runId, request);
+        await this.#refuseOtherInput(runId, request, first);
         input = { runId };
       }
       if (status === 'RUNNING' || status === 'SUCCEEDED') return execution;
@@ -156,10 +160,19 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     }
   }
 
-  /** Compares the input alone: the rest is the deployment's, or the execution itself. */
-  async #refuseOtherInput(id: RunId, request: RunRequest): Promise<void> {
-    const asked = requestInputOf(parseRunRequest(request));
-    refuseOtherRequest(await this.#stores.runs.get(id), asked, request);
+  /**
+   * Compares the input alone: the rest is the deployment's, or the execution itself.
+   * @param first the input that the key's first execution was given
+   */
+  async #refuseOtherInput(
+    id: RunId,
+    request: RunRequest,
+    first: string | undefined,
+  ): Promise<void> {
+    const run = await this.#stores.runs.get(id);
+    const { parameters: asked } = parseRunRequest(request);
+    const parameters = asFirstAsked(run.request.parameters, asked, first);
+    refuseOtherRequest(run, { ...requestInputOf(parseRunRequest(request)), parameters }, request);
   }
 
   /** False when there has been an execution of this name with another input, or it has ended. */
@@ -184,6 +197,27 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     const prefix = this.#stateMachineArn.replace(':stateMachine:', ':execution:');
     return new StateMachineExecution(this.#client, `${prefix}:${name}`);
   }
+}
+
+/** Step 1 compares, so that it is told what to do about a change. */
+function acceptance({ acceptChangedSimulation }: RunChange): object {
+  return acceptChangedSimulation === true ? { acceptChangedSimulation } : {};
+}
+
+/**
+ * The parameters that are asked for, with the defaults that only the deployed simulation knows: those of
+ * the record, as far as the first request left them out as well.
+ */
+function asFirstAsked(
+  recorded: JsonObject,
+  asked: JsonObject,
+  first: string | undefined,
+): JsonObject {
+  const { parameters = {} } = JSON.parse(first ?? '{}') as RunRequest;
+  const given = RunParameters.parse(parameters);
+  if (RunParameters.text(given) === RunParameters.text(asked)) return recorded;
+  const defaults = Object.entries(recorded).filter(([name]) => !Object.hasOwn(given, name));
+  return { ...Object.fromEntries(defaults), ...asked };
 }
 
 /** The key itself where it can be a name with room for an attempt's number, else its digest. */

@@ -1,5 +1,5 @@
-import { Repetitions, RunId, Seed, Tolerance, type Run } from '@stepcompute/core';
-import { IterationRange, iterationsOf } from '@stepcompute/core/adapters';
+import { Repetitions, RunId, type Run } from '@stepcompute/core';
+import { IterationRange, iterationsOf, parseRunRequest } from '@stepcompute/core/adapters';
 import fc from 'fast-check';
 import {
   assignmentsOf,
@@ -16,13 +16,8 @@ const headroomBytes = 200 * 1024;
 
 function runOf(repetitions: number, id = 1): Run {
   return {
+    ...parseRunRequest({ repetitions, seed: Number.MAX_SAFE_INTEGER }),
     id: RunId.parse(id),
-    repetitions: Repetitions.parse(repetitions),
-    seed: Seed.parse(Number.MAX_SAFE_INTEGER),
-    delayMs: 0 as Run['delayMs'],
-    generatorName: 'g',
-    tolerance: Tolerance.none,
-    idempotencyKey: undefined,
     status: 'started',
     startedAt: new Date(0),
     finishedAt: undefined,

@@ -29,14 +29,14 @@ describe('a function’s environment', () => {
       ...variables.averagesDatabase.toEnvironment(averages),
       ...variables.delay.toEnvironment(600_000),
       ...variables.settings.toEnvironment(settings),
-      ...variables.generatorName.toEnvironment('mine'),
+      ...variables.breakingSchema.toEnvironment(true),
     };
     expect(Object.keys(environment)).toHaveLength(9);
     expect(variables.database.fromEnvironment(environment)).toEqual(names);
     expect(variables.averagesDatabase.fromEnvironment(environment)).toEqual(averages);
     expect(variables.delay.fromEnvironment(environment)).toBe(600_000);
     expect(variables.settings.fromEnvironment(environment)).toEqual(settings);
-    expect(variables.generatorName.fromEnvironment(environment)).toBe('mine');
+    expect(variables.breakingSchema.fromEnvironment(environment)).toBe(true);
   });
 
   it('may leave out all but the database', () => {
@@ -44,7 +44,9 @@ describe('a function’s environment', () => {
     expect(variables.averagesDatabase.fromEnvironment({})).toBeUndefined();
     expect(variables.delay.fromEnvironment({})).toBe(0);
     expect(variables.settings.fromEnvironment({})).toEqual({});
-    expect(variables.generatorName.fromEnvironment({})).toBeUndefined();
+    expect(variables.breakingSchema.fromEnvironment({})).toBe(false);
+    const otherwise = variables.breakingSchema.toEnvironment(false);
+    expect(variables.breakingSchema.fromEnvironment(otherwise)).toBe(false);
     expect(() => variables.database.fromEnvironment({})).toThrow('STEPCOMPUTE_CLUSTER_ARN');
   });
 
@@ -99,6 +101,7 @@ it('a request comes to step 1 whole: what the input leaves out comes from elsewh
     repetitions: 7,
     seed: 42,
     delayMs: 600_000,
+    parameters: { strike: 110 },
     generatorName: 'mine',
     tolerance: '1%',
     idempotencyKey: 'key',

@@ -103,9 +103,7 @@ export class StepCompute extends Construct {
     const brief = Duration.minutes(3);
     const retrieveRunId = create('RetrieveRunId', 'retrieve-run-id', {
       timeout: brief,
-      environment: variables.generatorName.toEnvironment(
-        props.generator?.entry ?? 'uniformInteger',
-      ),
+      simulation: props.generator?.entry,
     });
     const writeToDb = create('WriteToDb', 'write-to-db', {
       timeout: props.writeTimeout ?? timeoutFor(inFunction),

@@ -9,10 +9,11 @@ import { lambdaHandler } from './lambda-handler.js';
 export const handler = lambdaHandler('migrate', async () => {
   const averages = variables.averagesDatabase.fromEnvironment(process.env);
   const database = variables.database.fromEnvironment(process.env);
+  const breaking = variables.breakingSchema.fromEnvironment(process.env);
   for (const names of [database, ...(averages ? [averages] : [])]) {
-    const dataSource = await openDataApi(names);
+    const dataSource = await openDataApi({ ...names, check: false });
     // A lost answer leaves a transaction in doubt: the whole, which changes nothing twice, is repeated.
-    await backOff(() => migrateSchema(dataSource), {
+    await backOff(() => migrateSchema(dataSource, { breaking }), {
       numOfAttempts: 5,
       startingDelay: 500,
       jitter: 'full',

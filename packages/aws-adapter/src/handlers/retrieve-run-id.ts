@@ -1,11 +1,11 @@
 import { FailureStore } from '@stepcompute/core';
 import { countOf, RetrieveRunId, type RunPlan } from '@stepcompute/core/adapters';
+import { deployed } from '@stepcompute/aws-adapter/simulation';
 import {
   assignmentsOf,
   parseRetrieveRunIdEvent,
   refuseTooManyPairs,
   requestOf,
-  variables,
   type RetrieveRunIdEvent,
 } from '../wire/index.js';
 import { functionContainer } from './container.js';
@@ -24,7 +24,7 @@ async function planOf(
   { input, executionId, delayMs, blockSize }: RetrieveRunIdEvent,
   awsRequestId: string,
 ): Promise<RunPlan> {
-  const container = await functionContainer();
+  const container = await functionContainer(deployed);
   const step = container.get(RetrieveRunId);
   if ('runId' in input) {
     const { runId, ...change } = input;
@@ -39,7 +39,8 @@ async function planOf(
   return step.execute(
     requestOf(input, {
       delayMs,
-      generatorName: variables.generatorName.fromEnvironment(process.env),
+      // The simulation names itself.
+      generatorName: undefined,
       // Called by hand, too, a function may get one event twice.
       idempotencyKey: executionId ?? awsRequestId,
     }),

@@ -48,11 +48,11 @@ export const variables = {
     read: parseSettings,
     missing: {},
   }),
-  /** Names the simulation, for the run's record. */
-  generatorName: variable<string | undefined>('STEPCOMPUTE_GENERATOR_NAME', {
-    write: (name) => name ?? '',
-    read: (name) => name,
-    missing: undefined,
+  /** Whether a migration may lock out the code that was deployed before. Default: it may not. */
+  breakingSchema: variable<boolean>('STEPCOMPUTE_BREAKING_SCHEMA', {
+    write: (isBreaking) => (isBreaking ? 'yes' : ''),
+    read: () => true,
+    missing: false,
   }),
 };
 

@@ -71,8 +71,8 @@ const eventFields = Object.keys({
 } satisfies Record<keyof RetrieveRunIdEvent, true>);
 
 /**
- * @throws InvalidInputError unless it is `{repetitions, seed?, tolerance?}` or `{runId, repetitions?,
- *   tolerance?}`, alone or as the `input` of `{input, executionId, delayMs?, blockSize?}`
+ * @throws InvalidInputError unless it is `{repetitions, seed?, parameters?, tolerance?}` or `{runId,
+ *   repetitions?, tolerance?, acceptChangedSimulation?}`, alone or as the `input` of `{input, executionId, delayMs?, blockSize?}`
  */
 export function parseRetrieveRunIdEvent(event: unknown): RetrieveRunIdEvent {
   const outer = objectOf(event, 'event');

@@ -8,6 +8,7 @@ export const requestFields = {
   repetitions: 'input',
   seed: 'input',
   delayMs: 'deployment',
+  parameters: 'input',
   generatorName: 'deployment',
   tolerance: 'input',
   idempotencyKey: 'execution',
@@ -18,7 +19,12 @@ export const changeFields = {
   repetitions: 'input',
   delayMs: 'deployment',
   tolerance: 'input',
-} as const satisfies { [Field in keyof Required<RunChange>]: (typeof requestFields)[Field] };
+  acceptChangedSimulation: 'input',
+} as const satisfies {
+  [Field in keyof Required<RunChange>]: Field extends keyof typeof requestFields
+    ? (typeof requestFields)[Field]
+    : 'input';
+};
 
 /** The fields of a table that come this way. */
 export type FieldsBy<Table, Way> = {

@@ -23,6 +23,7 @@ const tells = {
   // Of step 3.
   AverageOverflowError: false,
   CancelledError: true,
+  ChangedSimulationError: true,
   // Of step 1.
   ConflictingRunError: false,
   ConflictingValueError: true,

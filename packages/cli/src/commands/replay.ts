@@ -95,7 +95,7 @@ async function replay(
   try {
     return parseValue(await attempt.draw(generate, RunIdentity.of(run), iterationId, settings));
   } catch (cause) {
-    throw new IterationFailedError(run.id, iterationId, cause);
+    throw new IterationFailedError({ runId: run.id, seed: run.seed }, iterationId, cause);
   } finally {
     attempt.close();
   }
