@@ -26,6 +26,7 @@ const places = {
   'inmemory-adapter/src/': { allowed: inmemoryAdapter },
   'inmemory-adapter/src/inversify.ts': { allowed: [...inmemoryAdapter, ...inversify] },
   'worker-threads/src/': { allowed: [workspace('core'), npm('piscina')] },
+  'simulation-file/src/': { allowed: [workspace('core'), npm('esbuild')] },
   'sql-store/src/': { allowed: sqlStore },
   'sql-store/src/inversify.ts': { allowed: [...sqlStore, ...inversify] },
   'sql-store/src/pglite': { allowed: [...sqlStore, npm('@electric-sql/pglite')] },
