@@ -7,7 +7,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { acknowledgeTracing } from './acknowledged.js';
 import type { StepComputeDatabase } from './database.js';
-import { functionCode } from './function-code.js';
+import { functionCode, type SimulationSource } from './function-code.js';
 
 export interface StepComputeFunctionProps {
   readonly handler: HandlerName;
@@ -20,8 +20,8 @@ export interface StepComputeFunctionProps {
   /** Default: one month. */
   readonly logRetention?: RetentionDays | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
-  /** The file that takes the place of the built-in simulation in the bundle. */
-  readonly simulation?: string | undefined;
+  /** Takes the place of the built-in simulation in the bundle. */
+  readonly simulation?: SimulationSource | undefined;
   /** True when its statements run in transactions, which need rights of their own. Default: false. */
   readonly usesTransactions?: boolean | undefined;
 }
