@@ -86,7 +86,7 @@ async function main([given = '', handler = '', entry, ...files]: readonly string
     platform: 'node',
     format: 'esm',
     target: 'node24',
-    logLevel: 'error',
+    logLevel: 'silent',
     banner: { js: entry === undefined ? withRequire : `${withRequire}\n${withSimulation}` },
     // The SDK's ES modules, of which esbuild leaves out what nothing uses.
     mainFields: ['module', 'main'],
@@ -95,7 +95,6 @@ async function main([given = '', handler = '', entry, ...files]: readonly string
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  // esbuild has said why itself.
-  if (error instanceof Refusal) console.error(error.message);
+  console.error(error instanceof Refusal ? error.message : error);
   process.exitCode = 1;
 });

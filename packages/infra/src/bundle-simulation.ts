@@ -1,10 +1,22 @@
 import { fork } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { basename, dirname, join, parse, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { decode, encode, type SourceMapSegment } from '@jridgewell/sourcemap-codec';
-import { nodeFileTrace, resolve as resolveAsNode } from '@vercel/nft';
 import { build, type BuildFailure, type BuildOptions, type Message, type Plugin } from 'esbuild';
+import {
+  commonFolder,
+  filesFolder,
+  isModule,
+  isOwn,
+  modulesThatAskWhere,
+  oldestNode,
+  placeOf,
+  placesBanner,
+  traceFiles,
+  withPlace,
+  type Inputs,
+} from './bundle-files.js';
 import {
   copyPackage,
   isForFunctions,
@@ -20,15 +32,6 @@ export const simulationFile = 'simulation.mjs';
 
 /** The bundle's own first lines, which import the simulation. */
 const entrySource = '<deployed>';
-
-/** The folder in the asset in which files lie relative to each other as they do at home. */
-const filesFolder = 'files';
-
-/** Modules that ask where they are. */
-const asksWhere = /\b__(?:dirname|filename)\b|\bimport\.meta\b|\brequire\.resolve\b/;
-
-const isModule = /\.[cm]?[jt]sx?$/;
-const isInPackage = (file: string): boolean => /(?:^|[\\/])node_modules[\\/]/.test(file);
 
 /** Imports that esbuild leaves as they are, and says so where it is asked. */
 const computedImports = ['unsupported-dynamic-import', 'unsupported-require-call'];
@@ -54,12 +57,9 @@ export async function bundleSimulation(
   const home = realpathSync(dirname(simulation));
   const entry = join(home, basename(simulation));
   const inputs = await check(entry);
-  const located = [...inputs.modules].filter(
-    (file) => isModule.test(file) && asksWhere.test(readFileSync(file, 'utf8')),
-  );
+  const located = modulesThatAskWhere(inputs);
   const copied = new Set([
-    ...inputs.addOns,
-    ...(await trace(located, inputs)),
+    ...(await traceFiles(located, inputs)),
     ...files.map((file) => resolve(home, file)),
   ]);
   const absent = files.filter((file) => !existsSync(resolve(home, file)));
@@ -69,36 +69,23 @@ export async function bundleSimulation(
     );
   }
   const base = commonFolder([...located, ...copied]);
-  await write(folder, entry, located, base);
+  await write(folder, entry, inputs, (file) => placeOf(file, base));
   for (const file of copied) {
     cpSync(file, join(folder, placeOf(file, base)), { recursive: true, dereference: true });
   }
   for (const { root, place } of inputs.packages) copyPackage(root, join(folder, place));
-  return [
-    ...foreignAddOns(inputs).map(
-      (file) =>
-        `warning: ${relative(home, file)} is not built for linux, arm64, where the functions run`,
-    ),
-    ...(await checkLoaded(folder, entry, inputs.packages)),
-  ];
+  return [...foreignAddOns(home, inputs), ...(await checkLoaded(folder, entry, inputs.packages))];
 }
 
-/** How to recognise this simulation's code, for the run's record. */
-function fingerprintOf(_file: string): object | undefined {
-  return undefined;
-}
+/** Tells this simulation's code from other code, for the run's record. */
+const fingerprintOf: (file: string) => object | undefined = () => undefined;
 
-interface Inputs {
-  /** All that is in the bundle. */
-  readonly modules: ReadonlySet<string>;
-  /** Of each module, the specifiers that esbuild has looked for. */
-  readonly specifiers: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly addOns: ReadonlySet<string>;
+interface SimulationInputs extends Inputs {
   readonly packages: ReadonlySet<NativePackage>;
 }
 
 /** Bundles nothing yet, but refuses what can't be, in the source's own lines. */
-async function check(entry: string): Promise<Inputs> {
+async function check(entry: string): Promise<SimulationInputs> {
   const home = dirname(entry);
   const found = {
     modules: new Set<string>(),
@@ -127,25 +114,26 @@ async function check(entry: string): Promise<Inputs> {
   });
   const computed = warnings.filter(
     ({ id, location }) =>
-      computedImports.includes(id) && !isInPackage(resolve(home, location?.file ?? '')),
+      computedImports.includes(id) && isOwn(resolve(home, location?.file ?? '')),
   );
   if (computed.length > 0) throw new Refusal(computed.map(lineOf).join('\n'));
   return found;
 }
 
-/** Writes the bundle, in which each of the modules `located` finds itself in the asset’s folder of files. */
+/** Writes the bundle, in which modules that ask where they are are told their places in the asset. */
 async function write(
   folder: string,
   entry: string,
-  located: readonly string[],
-  base: string,
+  inputs: Inputs,
+  placeInAsset: (file: string) => string,
 ): Promise<void> {
   const home = dirname(entry);
+  const located = modulesThatAskWhere(inputs);
   const place: Plugin = {
     name: 'place',
     setup(bundler) {
       bundler.onLoad({ filter: /\.node$/ }, ({ path }) => ({
-        contents: `module.exports = require(${JSON.stringify(`./${placeOf(path, base)}`)});`,
+        contents: `module.exports = require(${JSON.stringify(`./${placeInAsset(path)}`)});`,
         resolveDir: home,
       }));
       bundler.onResolve({ filter: new RegExp(`^\\./${filesFolder}/`) }, ({ path, importer }) =>
@@ -153,8 +141,13 @@ async function write(
       );
       bundler.onLoad({ filter: isModule }, async ({ path }) => {
         const index = located.indexOf(path);
-        if (index < 0) return undefined;
-        return { contents: await defineWhere(path, `__stepcompute.at${index}`), loader: 'js' };
+        if (index >= 0) {
+          return { contents: await withPlace(path, `__stepcompute.at${index}`), loader: 'js' };
+        }
+        if (isOwn(path)) return undefined;
+        // A package's source map leads to sources that seem to be anyone's.
+        const contents = readFileSync(path, 'utf8').replaceAll(/^\/\/# sourceMappingURL=.*/gm, '');
+        return { contents, loader: 'default' };
       });
     },
   };
@@ -167,10 +160,13 @@ async function write(
       resolveDir: home,
       sourcefile: entrySource,
     },
-    // Sources are named relative to the output's folder: to the simulation's own.
-    outfile: join(home, `${entrySource}.mjs`),
-    banner: { js: banner(located.map((file) => placeOf(file, base))) },
-    plugins: [asInNode(), place],
+    // Sources are named relative to the output's folder: to the one that has them all.
+    outfile: join(
+      commonFolder([entry, ...[...inputs.modules].filter(isOwn)]),
+      `${entrySource}.mjs`,
+    ),
+    banner: { js: placesBanner(located.map(placeInAsset)) },
+    plugins: [place, asInNode()],
   });
   const [map, code] = ['.map', '.mjs'].map(
     (end) => outputFiles?.find(({ path }) => path.endsWith(end))?.text ?? '',
@@ -179,46 +175,13 @@ async function write(
   writeFileSync(join(folder, simulationFile), `${code}//# sourceMappingURL=${url}\n`);
 }
 
-/** A module's source as JavaScript, in which an object of this name tells where the module is. */
-async function defineWhere(file: string, where: string): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [file],
-    write: false,
-    outdir: dirname(file),
-    platform: 'node',
-    target: options.target,
-    logLevel: 'silent',
-    sourcemap: 'inline',
-    sourcesContent: false,
-    define: {
-      'import.meta.url': `${where}.url`,
-      'import.meta.dirname': `${where}.dirname`,
-      'import.meta.filename': `${where}.filename`,
-      'require.resolve': `${where}.resolve`,
-      __dirname: `${where}.dirname`,
-      __filename: `${where}.filename`,
-    },
-  });
-  return outputFiles[0]?.text ?? '';
-}
-
-function banner(places: readonly string[]): string {
-  return `import { createRequire as __stepcomputeRequire } from 'node:module';
-const require = __stepcomputeRequire(import.meta.url);
-const __stepcompute = ((at) => ({ ${places.map((place, index) => `at${index}: at(${JSON.stringify(place)})`).join(', ')} }))((place) => {
-  const { href: url } = new URL(place.split('/').map(encodeURIComponent).join('/'), import.meta.url);
-  const filename = require('node:url').fileURLToPath(url);
-  return { url, filename, dirname: require('node:path').dirname(filename), resolve: __stepcomputeRequire(url).resolve };
-});`;
-}
-
 /**
  * A source map of own modules alone. The rest of the bundle is mapped to nothing: left out, it would be
  * taken for the last own line before it.
  */
 function ownMap(text: string): string {
   const map = JSON.parse(text) as { readonly sources: string[]; readonly mappings: string };
-  const sources = map.sources.filter((source) => !isInPackage(source) && source !== entrySource);
+  const sources = map.sources.filter((source) => isOwn(source) && basename(source) !== entrySource);
   const indices = map.sources.map((source) => sources.indexOf(source));
   const lines = decode(map.mappings).map((segments) =>
     segments
@@ -237,8 +200,7 @@ const options = {
   write: false,
   platform: 'node',
   format: 'esm',
-  // The oldest Node.js on which a deployment is rehearsed.
-  target: 'node20.19',
+  target: oldestNode,
   minifySyntax: true,
   minifyWhitespace: true,
   // Names of errors are recorded, and retried by.
@@ -253,7 +215,8 @@ async function bundle(home: string, given: BuildOptions): ReturnType<typeof buil
   try {
     return await build({ ...given, absWorkingDir: home });
   } catch (error) {
-    const { errors } = error as BuildFailure;
+    const { errors } = error as Partial<BuildFailure>;
+    if (errors === undefined) throw error;
     throw new Refusal(errors.map(lineOf).join('\n'), { cause: error });
   }
 }
@@ -303,7 +266,7 @@ function asInNode(found?: {
         });
         if (answer.errors.length > 0) {
           const isLazy = kind === 'require-call' || kind === 'dynamic-import';
-          return isLazy && isInPackage(importer) ? { path, external: true } : undefined;
+          return isLazy && !isOwn(importer) ? { path, external: true } : undefined;
         }
         const native = answer.external ? undefined : nativePackageOf(answer.path);
         if (native === undefined || nativePackageOf(importer) === native) return answer;
@@ -315,64 +278,21 @@ function asInNode(found?: {
   };
 }
 
-/** The files that modules refer to, and what these need in their turn. */
-async function trace(
-  located: readonly string[],
-  { modules, specifiers }: Inputs,
-): Promise<string[]> {
-  const { root } = parse(located[0] ?? '');
-  const { fileList, reasons } = await nodeFileTrace([...located], {
-    base: root,
-    processCwd: root,
-    readFile: async (path) => (located.includes(path) ? asJavaScript(path) : readFileSync(path)),
-    resolve: async (specifier, parent, job, isRequired) =>
-      specifiers.get(parent)?.has(specifier)
-        ? []
-        : resolveAsNode(specifier, parent, job, isRequired),
-  });
-  return [...fileList]
-    .filter((path) => {
-      const { type = [], parents = new Set<string>() } = reasons.get(path) ?? {};
-      // A package.json tells of what kind the modules beside it are: those in the bundle are of one kind.
-      const isOfBundled =
-        type.every((each) => each === 'resolve') &&
-        [...parents].every((parent) => modules.has(join(root, parent)));
-      return !isOfBundled;
-    })
-    .map((path) => join(root, path))
-    .filter((file) => !(modules.has(file) && isModule.test(file)));
-}
-
-async function asJavaScript(file: string): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [file],
-    write: false,
-    logLevel: 'silent',
-    target: 'esnext',
-  });
-  return outputFiles[0]?.text ?? '';
-}
-
-function placeOf(file: string, base: string): string {
-  return join(filesFolder, relative(base, file)).replaceAll(sep, '/');
-}
-
-/** The deepest folder that has them all. */
-function commonFolder(files: readonly string[]): string {
-  const [first = [], ...others] = files.map((file) => dirname(file).split(sep));
-  const differs = first.findIndex((part, index) => others.some((other) => other[index] !== part));
-  return first.slice(0, differs < 0 ? undefined : differs).join(sep) || sep;
-}
-
-/** An add-on, or one of each native package, for which the functions have the wrong machine. */
-function foreignAddOns({ addOns, packages }: Inputs): string[] {
-  const groups = [
-    ...[...addOns].map((file) => [file]),
-    ...[...packages].map((each) => each.addOns),
+/** The add-ons that the functions can't load. A native package may have several: one is enough. */
+function foreignAddOns(home: string, { addOns, packages }: SimulationInputs): string[] {
+  const reason = 'is not built for linux, arm64, where the functions run';
+  const foreign = [...packages].filter((each) => !each.addOns.some(isForFunctions));
+  return [
+    ...[...addOns]
+      .filter((file) => !isForFunctions(file))
+      .map((file) => `warning: ${relative(home, file)} ${reason}`),
+    ...foreign
+      .filter((each) => each.addOns.length > 0)
+      .map(
+        ({ name, addOns: [file = ''] }) =>
+          `warning: ${name}, ${relative(home, file)}, ${reason}: add what npm install --os=linux --cpu=arm64 brings`,
+      ),
   ];
-  return groups
-    .filter((group) => !group.some(isForFunctions))
-    .flatMap((group) => group.slice(0, 1));
 }
 
 /** Loads the finished bundle: the one way to see what a CommonJS module, or a computed export, comes to. */

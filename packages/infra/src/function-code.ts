@@ -19,6 +19,12 @@ export interface SimulationSource {
   readonly files?: readonly string[] | undefined;
 }
 
+interface FunctionCode {
+  readonly code: Code;
+  /** Why it could not be bundled, which CDK’s own error has in the middle of much else. */
+  readonly refusal: () => Error | undefined;
+}
+
 // esbuild takes plugins in its asynchronous API alone, and constructs are synchronous.
 const program = join(__dirname, '../dist/bundle-function.js');
 
@@ -27,10 +33,11 @@ const program = join(__dirname, '../dist/bundle-function.js');
  * @param handler the handler's module
  * @param simulation takes the place of the built-in one
  */
-export function functionCode(handler: string, simulation?: SimulationSource): Code {
+export function functionCode(handler: string, simulation?: SimulationSource): FunctionCode {
   const { entry, files = [] } = simulation ?? {};
   const sources = [handler, ...(entry === undefined ? [] : [resolve(entry), ...files])];
-  return Code.fromAsset(dirname(handler), {
+  let refusal: Error | undefined;
+  const code = Code.fromAsset(dirname(handler), {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       // CDK asks for an image, and tells bundles apart by the command; neither is used.
@@ -38,24 +45,27 @@ export function functionCode(handler: string, simulation?: SimulationSource): Co
       command: [createHash('sha256').update(JSON.stringify(sources)).digest('hex')],
       local: {
         tryBundle: (folder) => {
-          bundle([folder, ...sources]);
+          refusal = bundle([folder, ...sources]);
+          if (refusal !== undefined) throw refusal;
           return true;
         },
       },
     },
   });
+  return { code, refusal: () => refusal };
 }
 
 /** Two functions have the same simulation in them. */
 const told = new Set<string>();
 
-/** @throws Error with the program's own words */
-function bundle(parameters: readonly string[]): void {
+/** @returns an error with the program's own words where it has refused */
+function bundle(parameters: readonly string[]): Error | undefined {
   const { status, stderr, error } = spawnSync(process.execPath, [program, ...parameters], {
     stdio: ['ignore', 'ignore', 'pipe'],
     encoding: 'utf8',
   });
-  if (status !== 0) throw new Error(error?.message ?? stderr.trim());
+  if (status !== 0) return new Error(error?.message ?? stderr.trim());
   if (stderr !== '' && !told.has(stderr)) process.stderr.write(stderr);
   told.add(stderr);
+  return undefined;
 }

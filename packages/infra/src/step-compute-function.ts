@@ -37,23 +37,28 @@ export class StepComputeFunction extends NodejsFunction {
     const role = new Role(scope, `${id}Role`, {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     });
-    super(scope, id, {
-      // Nothing is left to the SDK that the runtime happens to have: the code was tested with its own.
-      code: functionCode(require.resolve(handlerModule(handler)), simulation),
-      handler: 'index.handler',
-      runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
-      memorySize: props.memorySize ?? 256,
-      timeout: props.timeout,
-      tracing: Tracing.ACTIVE,
-      role,
-      logGroup,
-      environment: {
-        ...variables.database.toEnvironment(database.names),
-        ...variables.averagesDatabase.toEnvironment(averagesDatabase?.names),
-        ...props.environment,
-      },
-    });
+    // Nothing is left to the SDK that the runtime happens to have: the code was tested with its own.
+    const { code, refusal } = functionCode(require.resolve(handlerModule(handler)), simulation);
+    try {
+      super(scope, id, {
+        code,
+        handler: 'index.handler',
+        runtime: Runtime.NODEJS_24_X,
+        architecture: Architecture.ARM_64,
+        memorySize: props.memorySize ?? 256,
+        timeout: props.timeout,
+        tracing: Tracing.ACTIVE,
+        role,
+        logGroup,
+        environment: {
+          ...variables.database.toEnvironment(database.names),
+          ...variables.averagesDatabase.toEnvironment(averagesDatabase?.names),
+          ...props.environment,
+        },
+      });
+    } catch (error) {
+      throw refusal() ?? error;
+    }
     role.addToPolicy(
       new PolicyStatement({
         effect: Effect.ALLOW,

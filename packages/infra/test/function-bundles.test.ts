@@ -232,7 +232,14 @@ describe('a bundled simulation', () => {
   it('has the errors of packages in no line of its own', () => {
     writeFiles(project, {
       'node_modules/fails/package.json': '{ "name": "fails" }',
-      'node_modules/fails/index.js': `exports.fail = () => { throw new Error('of the package'); };`,
+      'node_modules/fails/index.js': `exports.fail = () => { throw new Error('of the package'); };
+\n//# sourceMappingURL=index.js.map`,
+      'node_modules/fails/index.js.map': JSON.stringify({
+        version: 3,
+        sources: ['../../src/of-the-package.ts'],
+        names: [],
+        mappings: 'AAAA',
+      }),
       'calls.ts': `import { fail } from 'fails';\nexport default () => {\n  fail();\n};`,
     });
     const [, thrown, called] = (answerOf(bundle('calls.ts')) as string).split('\n');
