@@ -20,7 +20,7 @@ async function load(file: string): Promise<void> {
   tell(isSimulation(deployed.exported) ? 'simulation' : 'none');
 }
 
-// Whatever the module has left running ends with it.
+// The process ends with it, though the module may have left something running.
 function tell(answer: unknown): void {
   process.send?.(answer, () => process.exit());
 }

@@ -23,6 +23,11 @@ const addOn = readdirSync(join(packages, '@unrs'), { recursive: true, encoding: 
   .filter((file) => file.endsWith('.node'))
   .map((file) => join(packages, '@unrs', file))[0];
 
+/** An error whose name is that of its class, which no bundler may change. */
+const errorClass = `class TooFarError extends Error {
+  constructor(message) { super(message); this.name = this.constructor.name; }
+}`;
+
 /** A simulation in an ES module, typed or not. */
 const moduleOf = (type = '', asserted = ''): string => `
 import { readFileSync } from 'node:fs';
@@ -36,8 +41,9 @@ const csv = readFileSync(new URL('./data/table.csv', import.meta.url), 'utf8');
 const awaited = await Promise.resolve(1);
 const name${type && ': string'} = 'low';
 const { model } = await import(\`./models/\${name}.mjs\`);
+${errorClass.replace('message)', `message${type && ': string'})`)}
 export default ({ iterationId }${type}) => {
-  if (iterationId === 1) throw new RangeError('too far');
+  if (iterationId === 1) throw new TooFarError('too far');
   return { awaited, settings, table, text, missing: missing(), addOn: typeof addOn, csv, model }${asserted};
 };`;
 
@@ -52,8 +58,9 @@ const addOn = require('./add-on.node');
 const csv = readFileSync(join(__dirname, 'data', 'table.csv'), 'utf8');
 const name = 'low';
 const { model } = require(\`./models/\${name}.${ending}\`);
+${errorClass}
 ${exported} ({ iterationId }) => {
-  if (iterationId === 1) throw new RangeError('too far');
+  if (iterationId === 1) throw new TooFarError('too far');
   return { awaited: 1, settings, table, text, missing: missing(), addOn: typeof addOn, csv, model };
 };`;
 
@@ -149,14 +156,15 @@ function bundle(...parameters: Parameters<typeof run>): Bundle {
   return { asset, warnings: stderr };
 }
 
-/** The answer of an asset's handler for an iteration, or the stack of its error. */
+/** The answer of an asset's handler for an iteration, or its error's name and stack. */
 function answerOf({ asset }: Bundle, iterationId = 0): unknown {
   const caller = join(folder, 'call.mjs');
   const call = `import { argv } from 'node:process';
     import { pathToFileURL } from 'node:url';
     const { handler } = await import(pathToFileURL(argv[2]));
     const answer = async () => handler({ iterationId: Number(argv[3]) });
-    console.log(JSON.stringify(await answer().catch((error) => error.stack)));`;
+    const told = ({ name, stack }) => name + ', ' + stack;
+    console.log(JSON.stringify(await answer().catch(told)));`;
   writeFileSync(caller, call);
   const parameters = [caller, join(asset, 'index.mjs'), String(iterationId)];
   return JSON.parse(
@@ -170,7 +178,7 @@ describe('a bundled simulation', () => {
     expect(answerOf(made)).toEqual(expected);
     const line = source.split('\n').findIndex((each) => each.includes('too far')) + 1;
     expect(answerOf(made, 1)).toMatch(
-      new RegExp(`^RangeError: too far\\n.*/${entry.split('/').at(-1)}:${line}:\\d+\\)`),
+      new RegExp(`^TooFarError, .*too far\\n.*/${entry.split('/').at(-1)}:${line}:\\d+\\)`),
     );
     for (const file of ['index.mjs', 'simulation.mjs']) {
       const text = readFileSync(join(made.asset, file), 'utf8');
