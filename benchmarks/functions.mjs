@@ -4,7 +4,7 @@
  * Data API. Fresh processes, in turn, medians. `--json` prints a JSON array instead of a table.
  */
 import { spawn, execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,7 +56,7 @@ try {
     },
     ...readCloudAssembly(join(folder, 'assembly')).functions.map(({ logicalId, code }) => {
       const name = logicalId.replace(/[0-9A-F]{8}$/, '');
-      return { name, file: join(code, 'index.js'), event: events[name] };
+      return { name, file: join(code, 'index.mjs'), event: events[name] };
     }),
   ];
   const times = await measure(bundles);
@@ -82,14 +82,14 @@ try {
 }
 
 async function writeEmpty() {
-  const file = join(folder, 'empty.js');
+  const file = join(folder, 'empty.cjs');
   writeFileSync(file, '');
   return file;
 }
 
 /** Minified, whole, and otherwise as esbuild bundles for Node unless it is told more. */
 async function buildBare() {
-  const outfile = join(folder, 'bare.js');
+  const outfile = join(folder, 'bare.cjs');
   await build({
     entryPoints: [bareFunction],
     outfile,
@@ -103,10 +103,11 @@ async function buildBare() {
 
 /** By the program that bundles the functions. */
 function bundleBareAsOurs() {
-  const outfile = join(folder, 'like-ours.js');
+  const asset = join(folder, 'like-ours');
+  mkdirSync(asset);
   const program = new URL('./bundle-function.js', import.meta.resolve('@stepcompute/infra/app'));
-  execFileSync(process.execPath, [fileURLToPath(program), outfile, bareFunction]);
-  return outfile;
+  execFileSync(process.execPath, [fileURLToPath(program), asset, bareFunction]);
+  return join(asset, 'index.mjs');
 }
 
 /** The median times of each bundle in processes of its own; the bundles take turns. */
@@ -124,12 +125,16 @@ async function measure(bundles) {
 
 /** A process's clock is the machine's: what it says and when its statement arrives can be compared. */
 async function start({ name, file, event }) {
+  // Lambda's runtime is an ES module, too, and loads each kind of module as it wants to be.
   const program = `
+    import { writeSync } from 'node:fs';
+    import { createRequire } from 'node:module';
+    const load = ${file.endsWith('.mjs') ? '(file) => import(file)' : 'createRequire(import.meta.url)'};
     const start = process.hrtime.bigint();
-    const { handler } = require(${JSON.stringify(file)});
+    const { handler } = await load(${JSON.stringify(file)});
     const loaded = process.hrtime.bigint();
     handler?.(${JSON.stringify(event)}, { awsRequestId: 'bench' }).catch(() => {});
-    require('node:fs').writeSync(3, start + ' ' + loaded);`;
+    writeSync(3, start + ' ' + loaded);`;
   const env = {
     PATH: process.env.PATH,
     AWS_REGION: 'us-east-1',
@@ -144,7 +149,7 @@ async function start({ name, file, event }) {
   const statement =
     event === undefined ? undefined : new Promise((resolve) => void (arrived = resolve));
   const stdio = /** @type {const} */ (['ignore', 'ignore', 'inherit', 'pipe']);
-  const child = spawn(process.execPath, ['-e', program], { env, stdio });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { env, stdio });
   let told = '';
   child.stdio[3].on('data', (piece) => (told += piece));
   const closed = new Promise((resolve) => child.on('close', resolve));

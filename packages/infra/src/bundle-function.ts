@@ -1,10 +1,12 @@
 /**
- * A program that bundles a function: `node bundle-function.js <outfile> <handler> [<simulation>]`.
- * Most of what a function does when it starts is to load TypeORM, so that is made smaller.
+ * A program that bundles a function, `index.mjs` in a folder:
+ * `node bundle-function.js <folder> <handler> [<simulation> [<file or folder> …]]`. Most of what a function
+ * does when it starts is to load TypeORM, so that is made smaller.
  */
-import { basename } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { simulationModule } from '@stepcompute/aws-adapter/wire';
 import { build, type Plugin } from 'esbuild';
+import { bundleSimulation, Refusal, simulationFile } from './bundle-simulation.js';
 
 /** Where the functions' driver and those that it builds upon are. TypeORM imports all of them. */
 const driversInUse = ['aurora-postgres', 'postgres'];
@@ -49,21 +51,50 @@ const later: Plugin = {
   },
 };
 
-const [outfile = '', handler = '', simulation] = process.argv.slice(2);
-build({
-  entryPoints: [handler],
-  outfile,
-  bundle: true,
-  minify: true,
-  platform: 'node',
-  format: 'cjs',
-  target: 'node24',
-  logLevel: 'error',
-  // The SDK's ES modules, of which esbuild leaves out what nothing uses.
-  mainFields: ['module', 'main'],
-  alias: simulation === undefined ? {} : { [simulationModule]: simulation },
-  plugins: [withoutOtherDrivers, later],
-}).catch(() => {
-  // It has said why.
+/** The deployed simulation, which the function loads before anything else. */
+const deployedSimulation: Plugin = {
+  name: 'deployed-simulation',
+  setup(bundler) {
+    const filter = new RegExp(`^${simulationModule}$`);
+    bundler.onResolve({ filter }, ({ path }) => ({ path, namespace: 'simulation' }));
+    bundler.onLoad({ filter, namespace: 'simulation' }, () => ({
+      contents: 'module.exports = __stepcomputeSimulation;',
+    }));
+  },
+};
+
+/** The bundle is an ES module, and most of what is in it is not: that needs `require`. */
+const withRequire = `import { createRequire as __stepcomputeRequire } from 'node:module';
+const require = __stepcomputeRequire(import.meta.url);`;
+
+/** Node.js reads a module's source map where it has been told to before it loads the module. */
+const withSimulation = `process.setSourceMapsEnabled(true);
+const __stepcomputeSimulation = await import('./${simulationFile}');`;
+
+async function main([given = '', handler = '', entry, ...files]: readonly string[]): Promise<void> {
+  const folder = resolve(given);
+  const warnings = entry === undefined ? [] : await bundleSimulation(folder, resolve(entry), files);
+  for (const line of warnings) console.error(line);
+  await build({
+    stdin: {
+      contents: `export { handler } from ${JSON.stringify(handler)};`,
+      resolveDir: dirname(handler),
+    },
+    outfile: join(folder, 'index.mjs'),
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    logLevel: 'silent',
+    banner: { js: entry === undefined ? withRequire : `${withRequire}\n${withSimulation}` },
+    // The SDK's ES modules, of which esbuild leaves out what nothing uses.
+    mainFields: ['module', 'main'],
+    plugins: [withoutOtherDrivers, later, ...(entry === undefined ? [] : [deployedSimulation])],
+  });
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error instanceof Refusal ? error.message : error);
   process.exitCode = 1;
 });

@@ -1,4 +1,5 @@
 export { StepComputeDatabase, type StepComputeDatabaseProps } from './database.js';
+export type { SimulationSource } from './function-code.js';
 export { StepComputeStack, type StepComputeStackProps } from './stack.js';
 export {
   StepComputeStateMachine,

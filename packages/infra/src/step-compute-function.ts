@@ -7,7 +7,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { acknowledgeTracing } from './acknowledged.js';
 import type { StepComputeDatabase } from './database.js';
-import { functionCode } from './function-code.js';
+import { functionCode, type SimulationSource } from './function-code.js';
 
 export interface StepComputeFunctionProps {
   readonly handler: HandlerName;
@@ -20,8 +20,8 @@ export interface StepComputeFunctionProps {
   /** Default: one month. */
   readonly logRetention?: RetentionDays | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
-  /** The file that takes the place of the built-in simulation in the bundle. */
-  readonly simulation?: string | undefined;
+  /** Takes the place of the built-in simulation in the bundle. */
+  readonly simulation?: SimulationSource | undefined;
   /** True when its statements run in transactions, which need rights of their own. Default: false. */
   readonly usesTransactions?: boolean | undefined;
 }
@@ -37,23 +37,28 @@ export class StepComputeFunction extends NodejsFunction {
     const role = new Role(scope, `${id}Role`, {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     });
-    super(scope, id, {
-      // Nothing is left to the SDK that the runtime happens to have: the code was tested with its own.
-      code: functionCode(require.resolve(handlerModule(handler)), simulation),
-      handler: 'index.handler',
-      runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
-      memorySize: props.memorySize ?? 256,
-      timeout: props.timeout,
-      tracing: Tracing.ACTIVE,
-      role,
-      logGroup,
-      environment: {
-        ...variables.database.toEnvironment(database.names),
-        ...variables.averagesDatabase.toEnvironment(averagesDatabase?.names),
-        ...props.environment,
-      },
-    });
+    // Nothing is left to the SDK that the runtime happens to have: the code was tested with its own.
+    const { code, refusal } = functionCode(require.resolve(handlerModule(handler)), simulation);
+    try {
+      super(scope, id, {
+        code,
+        handler: 'index.handler',
+        runtime: Runtime.NODEJS_24_X,
+        architecture: Architecture.ARM_64,
+        memorySize: props.memorySize ?? 256,
+        timeout: props.timeout,
+        tracing: Tracing.ACTIVE,
+        role,
+        logGroup,
+        environment: {
+          ...variables.database.toEnvironment(database.names),
+          ...variables.averagesDatabase.toEnvironment(averagesDatabase?.names),
+          ...props.environment,
+        },
+      });
+    } catch (error) {
+      throw refusal() ?? error;
+    }
     role.addToPolicy(
       new PolicyStatement({
         effect: Effect.ALLOW,

@@ -6,6 +6,7 @@ import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Trigger } from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
 import { StepComputeDatabase } from './database.js';
+import type { SimulationSource } from './function-code.js';
 import { StepComputeStateMachine, type Mode } from './state-machine.js';
 import { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';
 
@@ -25,11 +26,10 @@ export interface StepComputeProps {
   /** How iterations get to their functions: see {@link Mode}. Default: `inline`. */
   readonly mode?: Mode | undefined;
   /**
-   * The simulation: a module whose default export is the generator, `.ts` or `.js`. If it uses TypeORM,
-   * it has PostgreSQL's drivers alone.
+   * The simulation.
    * @default the built-in one
    */
-  readonly generator?: { readonly entry: string } | undefined;
+  readonly generator?: SimulationSource | undefined;
   /** How long each iteration is delayed. Default: the source document's 10 minutes. */
   readonly delay?: Duration | undefined;
   /**
@@ -103,7 +103,7 @@ export class StepCompute extends Construct {
     const brief = Duration.minutes(3);
     const retrieveRunId = create('RetrieveRunId', 'retrieve-run-id', {
       timeout: brief,
-      simulation: props.generator?.entry,
+      simulation: props.generator,
     });
     const writeToDb = create('WriteToDb', 'write-to-db', {
       timeout: props.writeTimeout ?? timeoutFor(inFunction),
@@ -111,7 +111,7 @@ export class StepCompute extends Construct {
         ...variables.delay.toEnvironment(inFunction.toMilliseconds()),
         ...settingsVariable(props),
       },
-      simulation: props.generator?.entry,
+      simulation: props.generator,
     });
     const recordFailure = create('RecordFailure', 'record-failure', { timeout: brief });
     const aggregateAndStoreValue = create('AggregateAndStoreValue', 'aggregate-and-store-value', {

@@ -1,8 +1,8 @@
 import * as core from '@stepcompute/core';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import aslValidator from 'asl-validator';
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template as SynthesizedTemplate } from 'aws-cdk-lib/assertions';
@@ -396,29 +396,34 @@ describe('the construct’s properties', () => {
     expect(second).toEqual(documentRetry);
   });
 
-  it('bundle the user’s simulation into step 2, and into no other', () => {
+  it('bundle the user’s simulation into steps 1 and 2, and into no other, under its file’s name', () => {
     const generator = join(__dirname, '../../aws-adapter/test/simulations/chosen.ts');
-    const { folder } = synthesized({ mode: 'inline', generator });
-    const holding = readCloudAssembly(folder)
-      .functions.filter(({ code }) =>
-        readFileSync(join(code, 'index.js'), 'utf8').includes('not mended yet'),
-      )
-      .map(({ logicalId }) => logicalId);
-    expect(holding).toEqual([expect.stringMatching(/^WriteToDb/)]);
+    const { folder, template } = synthesized({ mode: 'inline', generator });
+    const holding = readCloudAssembly(folder).functions.filter(({ code }) =>
+      existsSync(join(code, 'simulation.mjs')),
+    );
+    expect(holding.map(({ logicalId }) => logicalId)).toEqual([
+      expect.stringMatching(/^RetrieveRunId/),
+      expect.stringMatching(/^WriteToDb/),
+    ]);
+    expect(holding[0]?.environment).toMatchObject({ STEPCOMPUTE_GENERATOR_NAME: 'chosen.ts' });
+    expect(JSON.stringify(template)).not.toContain(dirname(generator));
   });
 
   it('leave out TypeORM’s drivers for other databases, and say so where one is used', () => {
     const { folder } = synthesized({ mode: 'inline' });
     for (const { code } of readCloudAssembly(folder).functions) {
-      const bundle = readFileSync(join(code, 'index.js'), 'utf8');
+      const bundle = readFileSync(join(code, 'index.mjs'), 'utf8');
       expect(bundle).toContain('OracleDriver is not in this function');
       expect(bundle).not.toContain('PostgresDriver is not in this function');
     }
   });
 
-  it('refuse a simulation that can’t be bundled, with the bundler’s reason', () => {
+  it('refuse a simulation that can’t be bundled, in the bundler’s words', () => {
     const generator = join(__dirname, 'no-such-simulation.ts');
-    expect(() => synthesize({ mode: 'inline', generator })).toThrow(/no-such-simulation/);
+    expect(() => synthesize({ mode: 'inline', generator })).toThrow(
+      /^Error: .*no-such-simulation.ts: there is no such file$/m,
+    );
   });
 
   it.each([

@@ -52,9 +52,16 @@ describe('Lambda', () => {
         [longestName]: code('Echo'),
         Patient: { ...code('Echo'), timeoutSeconds: 100 * 86_400 },
         Module: {
-          code: `export const handle = async () => 'module';`,
+          code: `
+            import { basename } from 'node:path';
+            const word = await Promise.resolve('module');
+            export const handle = async () => [word, basename(import.meta.url)];`,
           file: 'index.mjs',
           handler: 'index.handle',
+        },
+        DefaultAlone: {
+          code: `export default { handler: async () => 'never called' };`,
+          file: 'index.mjs',
         },
         Callback: code('Callback'),
         Context: { ...code('Context'), timeoutSeconds: 600, memoryMegabytes: 512 },
@@ -121,7 +128,7 @@ describe('Lambda', () => {
   });
 
   it('runs a handler of an ES module', async () => {
-    expect(await answerOf('Module')).toBe('module');
+    expect(await answerOf('Module')).toEqual(['module', 'index.mjs']);
   });
 
   it('runs a handler that calls back', async () => {
@@ -224,6 +231,7 @@ describe('Lambda', () => {
     ['Broken', 'ConfigurationError', 'no configuration'],
     ['NoFile', 'Runtime.ImportModuleError', 'missing'],
     ['NoHandler', 'Runtime.HandlerNotFound', 'index.missing is undefined or not exported'],
+    ['DefaultAlone', 'Runtime.HandlerNotFound', 'index.handler is undefined or not exported'],
   ])('answers with the error of loading %s', async (name, errorType, message) => {
     const { FunctionError, Payload } = await invoke(name);
     expect(FunctionError).toBe('Unhandled');

@@ -14,5 +14,5 @@ export function handlerModule(name: HandlerName): string {
   return `@stepcompute/aws-adapter/handlers/${name}`;
 }
 
-/** The module that step 2 takes its simulation from: a bundler puts the user's in its place. */
+/** The module that has the deployed simulation: a bundler puts one with the user's in its place. */
 export const simulationModule = '@stepcompute/aws-adapter/simulation';

@@ -33,7 +33,8 @@ async function load(): Promise<Handler> {
   const bundle = (await import(pathToFileURL(file).href)) as {
     readonly default?: Readonly<Record<string, unknown>>;
   } & Readonly<Record<string, unknown>>;
-  const found = bundle[name] ?? bundle.default?.[name];
+  // Of a CommonJS module, `default` is the whole; an ES module's own is none of Lambda's business.
+  const found = bundle[name] ?? (file.endsWith('.mjs') ? undefined : bundle.default?.[name]);
   if (typeof found === 'function') return found as Handler;
   throw runtimeError('Runtime.HandlerNotFound', `${path} is undefined or not exported`);
 }
