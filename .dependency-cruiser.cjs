@@ -49,7 +49,13 @@ const places = {
   'chaos/src/programs/': { allowed: ['.'] },
   'infra/src/': { allowed: [wire, npm('aws-cdk-lib'), npm('constructs'), npm('cdk-nag')] },
   'infra/src/bundle-': {
-    allowed: [wire, npm('esbuild'), npm('@vercel/nft'), npm('@jridgewell/sourcemap-codec')],
+    allowed: [
+      wire,
+      workspace('simulation-file'),
+      npm('esbuild'),
+      npm('@vercel/nft'),
+      npm('@jridgewell/sourcemap-codec'),
+    ],
   },
 };
 

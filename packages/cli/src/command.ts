@@ -38,6 +38,18 @@ export function option<Value>(
   return { place, read: (parsed) => parsed as Value | undefined };
 }
 
+/** An option that is given as often as needed; its values, in the order they were given. */
+export function list<Value>(
+  flags: string,
+  description: string,
+  parse: (text: string, before: readonly Value[]) => Value,
+): Declared<Option, readonly Value[]> {
+  const place = new Option(flags, description).argParser(
+    (text, before: readonly Value[] | undefined = []) => [...before, parse(text, before)],
+  );
+  return { place, read: (parsed) => (parsed ?? []) as readonly Value[] };
+}
+
 /**
  * The option with a default.
  * @param text the default as people type it

@@ -18,7 +18,9 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 export const meanings: Readonly<Record<ExitCode, string>> = {
   [ExitCode.done]: 'done',
   [ExitCode.unexpected]: 'an unexpected error: a bug',
-  [ExitCode.invalidInput]: 'an option, argument or generator file is not valid; nothing was done',
+  [ExitCode.invalidInput]:
+    'an option, argument, parameter or simulation file is not valid, or the simulation is not the one ' +
+    'that the run was begun with; nothing was done',
   [ExitCode.runFailed]:
     'the run has no average: more iterations failed than it tolerates, another value was stored ' +
     'before, the average overflowed, or the generator never settles or broke outside of its ' +
@@ -34,6 +36,7 @@ export const meanings: Readonly<Record<ExitCode, string>> = {
 const exitCodes: Readonly<Record<string, ExitCode>> = {
   INVALID_INPUT: ExitCode.invalidInput,
   CONFLICTING_RUN: ExitCode.invalidInput,
+  CHANGED_SIMULATION: ExitCode.invalidInput,
   ITERATION_FAILED: ExitCode.runFailed,
   TOLERANCE_EXCEEDED: ExitCode.runFailed,
   CONFLICTING_VALUE: ExitCode.runFailed,

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { withoutSecrets } from '@stepcompute/core/adapters';
 import { Command, CommanderError } from 'commander';
 import type { DeclaredCommand } from './command.js';
+import { describeCommand } from './commands/describe.js';
 import { extendCommand } from './commands/extend.js';
 import { failuresCommand } from './commands/failures.js';
 import { listCommand } from './commands/list.js';
@@ -28,6 +29,7 @@ const commands: readonly DeclaredCommand[] = [
   failuresCommand,
   valuesCommand,
   replayCommand,
+  describeCommand,
   rehearseCommand,
   migrateCommand,
 ];

@@ -9,7 +9,7 @@ import {
 } from '@stepcompute/core';
 import { parseWorkers } from '@stepcompute/worker-threads';
 import ms, { type StringValue } from 'ms';
-import { argument, flag, option, withDefault, type ValuesOf } from './command.js';
+import { argument, flag, list, option, withDefault, type ValuesOf } from './command.js';
 
 /**
  * A whole number as people type it: digits, perhaps with a sign or an exponent. Any other text stays
@@ -96,6 +96,34 @@ export function generatorOption(description: string) {
   return option('--generator <file>', description, (text) => text);
 }
 
+/** A parameter as it is given on the command line. */
+export interface Parameter {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The simulation's parameters. */
+export const parameterOptions = {
+  parameters: list<Parameter>(
+    '-p, --param <name=value>',
+    'a parameter of the simulation, as often as needed: JSON, or text where its default is text',
+    (given, before) => {
+      const end = given.indexOf('=');
+      if (end < 1) throw new InvalidInputError('--param', 'name=value', given);
+      const name = given.slice(0, end);
+      if (before.some((other) => other.name === name)) {
+        throw new InvalidInputError('--param', 'given once for each name', name);
+      }
+      return { name, text: given.slice(end + 1) };
+    },
+  ),
+  parametersFile: option(
+    '--params-file <file>',
+    'a file with a JSON object of parameters; those of --param win',
+    (text) => text,
+  ),
+};
+
 export function delayOption(description: string) {
   return option('--delay <duration>', description, (text): number => parseDuration(text, 'delay'));
 }
@@ -143,6 +171,25 @@ export const changeOptions = {
   ),
 };
 
+/** A flag that takes something away: true unless it is given. */
+function check(flags: string, description: string) {
+  const { place } = flag(flags, description);
+  return { place, read: (parsed: unknown): boolean => parsed !== false };
+}
+
+/** How a run that is gone on with is held against the simulation. */
+export const goOnOptions = {
+  file: generatorOption('the simulation’s file, where it is not where the run’s record has it'),
+  acceptChangedSimulation: flag(
+    '--accept-changed-simulation',
+    'go on though the code is not the run’s: values to come are kept apart, and counted',
+  ),
+  checkStored: check(
+    '--no-check',
+    'generate no stored iteration again first, to see that it comes to the same value',
+  ),
+};
+
 /** How iterations are executed. */
 export const executionOptions = {
   concurrency: withDefault(
@@ -186,3 +233,5 @@ export const executionOptions = {
 };
 
 export type ExecutionOptions = ValuesOf<typeof executionOptions>;
+
+export type GoOnOptions = Omit<ValuesOf<typeof goOnOptions>, 'acceptChangedSimulation'>;

@@ -1,5 +1,7 @@
 import {
+  isStepComputeError,
   reportOf,
+  RunParameters,
   warningOf,
   type Ledger,
   type Run,
@@ -64,11 +66,13 @@ export class RunWatch {
     await this.#report(result);
   }
 
-  #announce({ id, repetitions, generatorName, seed }: Run, completed: number): void {
+  #announce({ id, repetitions, generatorName, parameters, seed }: Run, completed: number): void {
     const where = this.place.includes('://') ? 'PostgreSQL' : this.place;
+    const text = RunParameters.text(parameters);
+    const given = text === '{}' ? '' : ` with ${text}`;
     const before = completed === 0 ? '' : `, ${formatCount(completed)} of them stored already`;
     this.context.terminal.note(
-      `Run ${id}: ${formatCount(repetitions)} repetitions of ${generatorName}, ` +
+      `Run ${id}: ${formatCount(repetitions)} repetitions of ${generatorName}${given}, ` +
         `seed ${seed}, into ${where}${before}`,
     );
   }
@@ -101,6 +105,11 @@ export class RunWatch {
 
   /** The error with what the stores still know of its run; as it is when they are what failed. */
   async #withLedger(error: unknown): Promise<unknown> {
+    if (isStepComputeError(error) && error.code === 'CHANGED_SIMULATION') {
+      return new ReportedError(error, {}, [
+        '--accept-changed-simulation accepts the change, --no-check generates nothing again',
+      ]);
+    }
     if (this.#run === undefined) return error;
     const { id } = this.#run;
     let run: Run;

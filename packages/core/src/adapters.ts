@@ -48,7 +48,6 @@ export {
   type ParsedRunChange,
 } from './run/request.js';
 export { identityFields, RunIdentity } from './run/run.js';
-export { SeededIteration } from './simulation/generator.js';
 export { FirstBlock } from './simulation/random-stream.js';
 export { ParsedSimulation, parseSimulation } from './simulation/simulation.js';
 export { parseValue } from './simulation/value.js';

@@ -3,13 +3,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import fc from 'fast-check';
 import { averageOf, type Average } from '../src/averaging/average.js';
 import type { Progress, RunOptions } from '../src/ports/orchestrator.js';
-import { IterationId, Repetitions, RunId, Seed } from '../src/run/numbers.js';
+import { IterationId, Repetitions, RunId } from '../src/run/numbers.js';
 import type { RunPlan } from '../src/run/plan.js';
 import { IterationRange, iterationsOf } from '../src/run/range.js';
 import type { RunRequest } from '../src/run/request.js';
 import { ConflictingValueError, PersistenceError } from '../src/run/run-errors.js';
 import {
-  SeededIteration,
+  iterationContext,
   uniformInteger,
   type IterationContext,
   type ValueGenerator,
@@ -47,13 +47,7 @@ function untilAborted(signal: AbortSignal): Promise<number> {
 function expectedValues(seed: number, repetitions: number): number[] {
   const whole = IterationRange.whole(Repetitions.parse(repetitions));
   return Array.from(iterationsOf([whole]), (id) =>
-    uniformInteger(
-      new SeededIteration(
-        { runId: RunId.parse(1), seed: Seed.parse(seed), parameters: {} },
-        id,
-        new AbortController(),
-      ),
-    ),
+    uniformInteger(iterationContext({ seed, iterationId: id })),
   );
 }
 
@@ -183,13 +177,8 @@ describe('write to db', () => {
     it('are those of the seed, whatever the concurrency and however the generator answers', async () => {
       const later: ValueGenerator = async (context) => {
         const hops = context.random.integer(0, 3);
-        const value = uniformInteger(
-          new SeededIteration(
-            { ...context, seed: Seed.parse(77) },
-            context.iterationId,
-            new AbortController(),
-          ),
-        );
+        const { iterationId } = context;
+        const value = uniformInteger(iterationContext({ seed: 77, iterationId }));
         for (let hop = 0; hop < hops; hop += 1) await Promise.resolve();
         return value;
       };

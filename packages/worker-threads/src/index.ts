@@ -1,2 +1,1 @@
-export { loadGenerator } from './load-generator.js';
 export { parseWorkers, WorkerThreads, type WorkerThreadsProps } from './worker-threads.js';

@@ -1,11 +1,13 @@
+import type { Fingerprint } from '@stepcompute/core';
 import type { IterationRange, RunIdentity } from '@stepcompute/core/adapters';
+import type { SimulationModule } from './open-module.js';
 
 /** A thread's work: a range of one run's iterations, and the simulation. */
 export interface RangeWork extends IterationRange {
   readonly identity: RunIdentity;
-  /** The full path of the simulation's module. */
-  readonly module: string;
-  readonly exportName: string;
+  readonly simulation: SimulationModule;
+  /** The code that the thread must have; undefined where nothing is known of it. */
+  readonly fingerprint: Fingerprint | undefined;
   /** The longest that one iteration may take, in milliseconds. */
   readonly timeoutMs: number | undefined;
   /** In shared memory: how many of the range's iterations have been begun. */

@@ -1,20 +1,27 @@
 /** Runs in a worker thread: the generator over a range of iterations. */
 import { performance } from 'node:perf_hooks';
 import {
+  ChangedSimulationError,
+  Fingerprint,
   messageOf,
   nameOf,
   SystemClock,
   type IterationId,
-  type ValueGenerator,
 } from '@stepcompute/core';
-import { Attempt, parseValue, stackOf, Stop } from '@stepcompute/core/adapters';
-import { loadGenerator } from './load-generator.js';
+import {
+  Attempt,
+  parseValue,
+  stackOf,
+  Stop,
+  type ParsedSimulation,
+} from '@stepcompute/core/adapters';
+import { openModule } from './open-module.js';
 import type { CarriedError, RangeOutcome, RangeWork } from './range-work.js';
 
 const clock = new SystemClock();
 /** Never used: a thread that is not wanted any more is ended. */
 const stop = new Stop();
-let loading: Promise<ValueGenerator> | undefined;
+let loading: Promise<ParsedSimulation> | undefined;
 
 /** Never rejects: an error of the generator is its iteration's failure. */
 export async function generateRange(work: RangeWork): Promise<RangeOutcome> {
@@ -25,8 +32,9 @@ export async function generateRange(work: RangeWork): Promise<RangeOutcome> {
     failures.push({ position, thrown: carried(thrown) });
   };
   try {
-    loading ??= loadGenerator(work.module, work.exportName);
-    const generator = await loading;
+    loading ??= openModule(work.simulation);
+    const { generate: generator, fingerprint } = await loading;
+    refuseChanged(work, fingerprint);
     const before = performance.eventLoopUtilization();
     const unsettled: Promise<void>[] = [];
     for (let position = 0; position < count; position += 1) {
@@ -59,6 +67,16 @@ export async function generateRange(work: RangeWork): Promise<RangeOutcome> {
     for (let position = 0; position < count; position += 1) fail(position, thrown);
     return { values, failures, busyMs: 0 };
   }
+}
+
+/** Another file than that of the thread that asks: it was changed since, or this is another machine's. */
+function refuseChanged({ identity, fingerprint: expected }: RangeWork, found: Fingerprint): void {
+  if (expected === undefined || Fingerprint.areSame(expected, found) !== false) return;
+  const [asked, here] = [expected, found].map(Fingerprint.describe);
+  throw new ChangedSimulationError(
+    identity.runId,
+    `its code differs (${asked}; in a worker thread: ${here})`,
+  );
 }
 
 async function settle(drawn: Promise<number>, attempt: Attempt): Promise<number> {

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import {
+  ChangedSimulationError,
+  Fingerprint,
   InvalidInputError,
   IterationTimeoutError,
   messageOf,
@@ -11,7 +13,7 @@ import {
   type IterationContext,
   type ValueGenerator,
 } from '@stepcompute/core';
-import { RunIdentity } from '@stepcompute/core/adapters';
+import { refuseUnknown, RunIdentity, type FieldNames } from '@stepcompute/core/adapters';
 import { Piscina } from 'piscina';
 import type { CarriedError, RangeOutcome, RangeWork } from './range-work.js';
 
@@ -43,7 +45,29 @@ export interface WorkerThreadsProps {
    * @default none
    */
   readonly timeoutMs?: number | undefined;
+  /**
+   * The path of a module that loads the simulation's in a thread, and tells the fingerprint of its
+   * code, by an export `openSimulationFile`: that of `@stepcompute/simulation-file`, which loads
+   * TypeScript too.
+   * @default Node loads it, and nothing is known of its code
+   */
+  readonly loader?: string | undefined;
+  /**
+   * The code that each thread must have, where a loader tells what it has. Give the same to the
+   * orchestrator.
+   * @default any
+   */
+  readonly simulationVersion?: string | Fingerprint | undefined;
 }
+
+const propsFields: FieldNames<WorkerThreadsProps> = {
+  module: true,
+  exportName: true,
+  workers: true,
+  timeoutMs: true,
+  loader: true,
+  simulationVersion: true,
+};
 
 /** An iteration that waits for a thread, or for its value. */
 interface Call {
@@ -75,7 +99,7 @@ export class WorkerThreads {
    * when the thread broke down.
    */
   readonly generate: ValueGenerator;
-  readonly #work: Pick<RangeWork, 'module' | 'exportName' | 'timeoutMs'>;
+  readonly #work: Pick<RangeWork, 'simulation' | 'fingerprint' | 'timeoutMs'>;
   readonly #workers: number;
   readonly #threads: Piscina<RangeWork, RangeOutcome>;
   #waiting: Call[] = [];
@@ -83,12 +107,19 @@ export class WorkerThreads {
   #rangeSize = 1;
   #isScheduled = false;
 
-  /** @throws InvalidInputError when a property is out of range */
-  constructor({ module, exportName = 'default', workers = 'auto', timeoutMs }: WorkerThreadsProps) {
+  /** @throws InvalidInputError when a property is out of range, or there is no such property */
+  constructor(props: WorkerThreadsProps) {
+    refuseUnknown(props, 'properties', propsFields);
+    const { module, exportName = 'default', workers = 'auto', timeoutMs } = props;
+    const { loader, simulationVersion: version } = props;
     this.#workers = parseWorkers(workers);
     this.#work = {
-      module: resolve(module),
-      exportName,
+      simulation: {
+        module: resolve(module),
+        exportName,
+        loader: loader === undefined ? undefined : resolve(loader),
+      },
+      fingerprint: version === undefined ? undefined : Fingerprint.parse(version),
       timeoutMs: timeoutMs === undefined ? undefined : Milliseconds.parse(timeoutMs, 'timeout', 1),
     };
     this.#threads = new Piscina({
@@ -104,7 +135,7 @@ export class WorkerThreads {
     this.#threads.on('error', () => undefined);
     this.generate = (context) => this.#call(context);
     // A run records its generator by name.
-    Object.defineProperty(this.generate, 'name', { value: this.#work.module });
+    Object.defineProperty(this.generate, 'name', { value: basename(module) });
   }
 
   /** Ends the threads, and with them what they are at. */
@@ -241,6 +272,10 @@ export class WorkerThreads {
     const { timeoutMs } = this.#work;
     if (name === 'IterationTimeoutError' && timeoutMs !== undefined) {
       return new IterationTimeoutError(timeoutMs);
+    }
+    if (name === 'ChangedSimulationError') {
+      const changed = ChangedSimulationError.fromMessage(message);
+      if (changed !== undefined) return changed;
     }
     const error = new Error(message);
     Object.defineProperty(error, 'name', { value: name });

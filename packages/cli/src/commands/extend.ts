@@ -3,6 +3,7 @@ import {
   changeOptions,
   databaseOption,
   executionOptions,
+  goOnOptions,
   repetitionsOption,
   reportOption,
   runArgument,
@@ -19,6 +20,7 @@ export const extendCommand = declareCommand({
       repetitionsOption('--to <count>', 'how many repetitions the run has from now on'),
     ),
     ...changeOptions,
+    ...goOnOptions,
     ...executionOptions,
     db: databaseOption(),
     json: reportOption,
@@ -29,6 +31,9 @@ The run's values are kept, its seed goes on, and its old average stays in its hi
 
 Example:
   $ stepcompute extend 3 --to 1000000`,
-  action: ({ id, repetitions, delayMs, tolerance, db, ...options }, context) =>
-    resume(id, { repetitions, delayMs, tolerance }, db, options, context),
+  action: ({ id, db, repetitions, delayMs, tolerance, ...options }, context) => {
+    const { acceptChangedSimulation, ...others } = options;
+    const change = { repetitions, delayMs, tolerance, acceptChangedSimulation };
+    return resume(id, change, db, others, context);
+  },
 });

@@ -1,4 +1,4 @@
-import { RunId } from '@stepcompute/core';
+import { RunId, RunParameters } from '@stepcompute/core';
 import { declareCommand, option, withDefault } from '../command.js';
 import { withStores } from '../databases.js';
 import { formatCount, formatNumber, formatTable } from '../format.js';
@@ -37,6 +37,7 @@ Examples:
           repetitions: run.repetitions,
           seed: run.seed,
           generator: run.generatorName,
+          parameters: run.parameters,
           count: averages[index]?.count ?? null,
           average: averages[index]?.mean ?? null,
           startedAt: run.startedAt,
@@ -53,9 +54,19 @@ Examples:
           formatNumber(averages[index]?.mean ?? null),
           String(run.seed),
           run.startedAt.toISOString(),
+          run.generatorName,
+          cut(RunParameters.text(run.parameters)),
         ]);
         const head = ['run', 'status', 'repetitions', 'average', 'seed', 'started'];
+        head.push('simulation', 'parameters');
         terminal.print(formatTable(rows, terminal.isInteractive, head));
       }
     }),
 });
+
+/** So much of a run's parameters fits a line; `show` has all of them. */
+const longestParameters = 200;
+
+function cut(text: string): string {
+  return text.length > longestParameters ? `${text.slice(0, longestParameters - 1)}…` : text;
+}

@@ -17,9 +17,9 @@ import type { Costs, Rehearsal } from '@stepcompute/rehearsal';
 import { declareCommand, flag, option, withDefault } from '../command.js';
 import { ReportedError } from '../errors.js';
 import { averageRows, formatCount, formatDuration, formatTable } from '../format.js';
-import { loadGenerator } from '../generators.js';
 import {
   generatorOption,
+  parameterOptions,
   parseEither,
   parseLikelihood,
   parseWholeNumber,
@@ -29,6 +29,7 @@ import {
   toleranceOption,
 } from '../options.js';
 import { openProgress } from '../progress-display.js';
+import { builtIn, givenParameters, openSimulation } from '../simulations.js';
 import type { Context } from '../context.js';
 
 /** Ten minutes become ten milliseconds. */
@@ -50,7 +51,8 @@ export const rehearseCommand = declareCommand({
       ),
       'inline',
     ),
-    generator: generatorOption('a .ts, .js or .mjs file with the simulation to deploy'),
+    generator: generatorOption('a file of JavaScript or TypeScript with the simulation to deploy'),
+    ...parameterOptions,
     tolerance: withDefault(toleranceOption(), '0'),
     faults: withDefault(
       option('--faults <likelihood>', 'how likely a call meets a fault of AWS, 0 to 1', (text) =>
@@ -87,11 +89,23 @@ Ten minutes of delay become ten milliseconds. The output says what the run would
 Examples:
   $ stepcompute rehearse --repetitions 200 --seed 42
   $ stepcompute rehearse --mode distributed -n 100000 --json
+  $ stepcompute rehearse --generator ./pricing.ts --param strike=110
   $ stepcompute rehearse --faults 0.2 --fault-seed 7`,
   async action(given, context) {
     const { mode, generator, db, verbose, repetitions, seed, tolerance } = given;
     const { terminal, interruption } = context;
-    if (generator !== undefined) await loadGenerator(generator);
+    const { simulation } =
+      generator === undefined
+        ? builtIn
+        : await interruption.race(
+            openSimulation(generator),
+            'the generator’s module never finishes loading',
+          );
+    const parameters = await givenParameters(simulation, given.parameters, given.parametersFile);
+    await interruption.race(
+      simulation.parametersOf(parameters),
+      'the check of the parameters never ends',
+    );
     // The functions on AWS run on a Node of their own; the warning is about this one.
     process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
     const assembly = mkdtempSync(join(tmpdir(), 'stepcompute-rehearsal-'));
@@ -113,7 +127,11 @@ Examples:
         'the rehearsal never starts',
       );
       try {
-        const result = await rehearse(rehearsal, { repetitions, seed, tolerance }, context);
+        const result = await rehearse(
+          rehearsal,
+          { repetitions, seed, parameters, tolerance },
+          context,
+        );
         report(result, rehearsal.costs(), context);
       } finally {
         await rehearsal.close();

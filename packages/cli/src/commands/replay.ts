@@ -13,7 +13,7 @@ import { argument, declareCommand } from '../command.js';
 import { withStores } from '../databases.js';
 import { MismatchError, ReportedError } from '../errors.js';
 import { formatTable } from '../format.js';
-import { loadGenerator, recordedGenerator } from '../generators.js';
+import { openSimulation, recordedSimulation } from '../simulations.js';
 import {
   databaseOption,
   generatorOption,
@@ -48,8 +48,9 @@ Examples:
     const work = async (stores: Stores): Promise<void> => {
       const run = await stores.runs.get(id);
       refuseOutside(run, iterationId);
-      const { generate } =
-        file === undefined ? await recordedGenerator(run.generatorName) : await loadGenerator(file);
+      const { simulation } =
+        file === undefined ? await recordedSimulation(run) : await openSimulation(file);
+      const { generate } = simulation;
       let replayed: number;
       try {
         replayed = await replay(generate, run, iterationId, timeoutMs);

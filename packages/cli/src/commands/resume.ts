@@ -3,17 +3,19 @@ import { completeResult, parseRunChange } from '@stepcompute/core/adapters';
 import { declareCommand } from '../command.js';
 import { openExistingDatabase } from '../databases.js';
 import { openEngine } from '../engine.js';
-import { recordedGenerator } from '../generators.js';
 import {
   changeOptions,
   databaseOption,
   executionOptions,
+  goOnOptions,
   reportOption,
   runArgument,
   verboseOption,
   type ExecutionOptions,
+  type GoOnOptions,
 } from '../options.js';
 import { RunWatch } from '../run-watch.js';
+import { openSimulation, recordedSimulation } from '../simulations.js';
 import type { Context } from '../context.js';
 
 export const resumeCommand = declareCommand({
@@ -22,21 +24,25 @@ export const resumeCommand = declareCommand({
   arguments: { id: runArgument },
   options: {
     ...changeOptions,
+    ...goOnOptions,
     ...executionOptions,
     db: databaseOption(),
     json: reportOption,
     verbose: verboseOption,
   },
   help: `
-The stored values are kept. The run remembers its generator, seed, delay and tolerance; --delay and
---tolerate change them. A complete run answers with its stored average, also when the generator's
-file is gone.
+The stored values are kept. The run remembers its simulation, parameters, seed, delay and tolerance;
+--delay and --tolerate change the last two. Where the simulation's code is not the run's, or its lowest
+stored iteration comes to another value, nothing is done and the exit code is 2. A complete run answers
+with its stored average, also when the simulation's file is gone.
 
 Examples:
   $ stepcompute resume 3
-  $ stepcompute resume 3 --attempts 5 --tolerate 2`,
-  action: ({ id, delayMs, tolerance, db, ...options }, context) =>
-    resume(id, { delayMs, tolerance }, db, options, context),
+  $ stepcompute resume 3 --attempts 5 --tolerate 2
+  $ stepcompute resume 3 --generator ./moved/pricing.ts
+  $ stepcompute resume 3 --accept-changed-simulation`,
+  action: ({ id, delayMs, tolerance, acceptChangedSimulation, db, ...options }, context) =>
+    resume(id, { delayMs, tolerance, acceptChangedSimulation }, db, options, context),
 });
 
 /** Takes a run, with what is to be changed of it, to its end. */
@@ -44,7 +50,7 @@ export async function resume(
   id: RunId,
   change: RunChange,
   db: string,
-  options: ExecutionOptions,
+  options: ExecutionOptions & GoOnOptions,
   context: Context,
 ): Promise<void> {
   const { interruption } = context;
@@ -63,11 +69,12 @@ export async function resume(
         return;
       }
     }
-    const generator = await interruption.race(
-      recordedGenerator(run.generatorName),
+    const { file, checkStored } = options;
+    const found = await interruption.race(
+      file === undefined ? recordedSimulation(run) : openSimulation(file),
       'the generator’s module never finishes loading',
     );
-    const engine = openEngine(generator, stores, options);
+    const engine = openEngine(found, stores, options, checkStored);
     try {
       await watch.toTheEnd(engine.orchestrator.resume(id, change, watch.runOptions));
     } finally {

@@ -1,12 +1,12 @@
 import { declareCommand, withDefault } from '../command.js';
 import { openDatabase } from '../databases.js';
 import { openEngine } from '../engine.js';
-import { builtInGenerator, loadGenerator } from '../generators.js';
 import {
   databaseOption,
   delayOption,
   executionOptions,
   generatorOption,
+  parameterOptions,
   repetitionsOption,
   reportOption,
   seedOption,
@@ -14,6 +14,7 @@ import {
   verboseOption,
 } from '../options.js';
 import { RunWatch } from '../run-watch.js';
+import { builtIn, givenParameters, openSimulation } from '../simulations.js';
 
 export const runCommand = declareCommand({
   name: 'run',
@@ -26,8 +27,9 @@ export const runCommand = declareCommand({
     ),
     seed: seedOption,
     generator: generatorOption(
-      'a .js or .mjs file whose default export is the simulation; without one, each value is a random integer from 0 to 1000',
+      'a file of JavaScript or TypeScript whose default export is the simulation; without one, each value is a random integer from 0 to 1000',
     ),
+    ...parameterOptions,
     delayMs: withDefault(
       delayOption('wait after each value: a stand-in for a long computation'),
       0,
@@ -47,28 +49,37 @@ Examples:
   $ stepcompute run --generator ./my-simulation.js --concurrency 50 --timeout 30s
   $ stepcompute run --generator ./my-long-computation.js --workers auto
   $ stepcompute run --generator ./my-simulation.js --attempts 3 --tolerate 1%
+  $ stepcompute run --generator ./pricing.ts --param strike=110 --param 'rates=[0.01,0.02]'
   $ stepcompute run --db memory --json
 
 my-simulation.js:
   export default ({ random }) => random.integer(1, 6) + random.integer(1, 6);`,
   async action({ generator: file, db, ...options }, context) {
     const { terminal, interruption } = context;
-    // The generator first: a file that is refused leaves no database behind.
-    const generator =
+    // The simulation first: a file, or a parameter, that is refused leaves no database behind.
+    const found =
       file === undefined
-        ? builtInGenerator
+        ? builtIn
         : await interruption.race(
-            loadGenerator(file),
+            openSimulation(file),
             'the generator’s module never finishes loading',
           );
+    const { parameters: given, parametersFile } = options;
+    const parameters = await interruption.race(
+      found.simulation.parametersOf(await givenParameters(found.simulation, given, parametersFile)),
+      'the check of the parameters never ends',
+    );
+    // They are checked, and no schema is to see what it has made of them.
+    const simulation = found.simulation.with({ parameters: undefined });
     const { stores, close } = await interruption.race(
       openDatabase(db, (message) => terminal.note(message)),
       'the database never opens',
     );
-    const engine = openEngine(generator, stores, options);
+    const engine = openEngine({ ...found, simulation }, stores, options);
     try {
       const { repetitions, seed, delayMs, tolerance } = options;
-      const request = { repetitions, seed, delayMs, tolerance, generatorName: generator.name };
+      const { name: generatorName } = found;
+      const request = { repetitions, seed, delayMs, parameters, tolerance, generatorName };
       const watch = new RunWatch(stores, db, context);
       await watch.toTheEnd(engine.orchestrator.run(request, watch.runOptions));
     } finally {

@@ -1,7 +1,9 @@
 import {
+  Fingerprint,
   isStepComputeError,
   messageOf,
   reportOf,
+  RunParameters,
   warningOf,
   type Average,
   type IterationFailure,
@@ -135,20 +137,45 @@ function runRows(run: Run, ledger: Ledger, lowest: IterationFailure | undefined)
   return [
     ['run', String(run.id)],
     ['status', run.status],
-    ['generator', run.generatorName],
+    ['simulation', run.generatorName],
+    ...run.simulation.map((accepted, code) => [
+      code === 0 ? 'code' : `accepted code ${code}`,
+      codeText(accepted),
+    ]),
+    ['parameters', RunParameters.text(run.parameters)],
     ['seed', String(run.seed)],
     ['delay', formatDuration(run.delayMs)],
     ['tolerance', run.tolerance],
+    ['begun with', versionsText(run)],
     ['started', run.startedAt.toISOString()],
     ['elapsed', elapsed === null ? '–' : formatDuration(elapsed)],
     ['requested', formatCount(ledger.requested)],
     ['completed', formatCount(ledger.completed)],
     ['failed', formatCount(ledger.failed)],
     ['missing', formatCount(ledger.missing)],
+    ...(ledger.changed === undefined ? [] : [['of accepted code', formatCount(ledger.changed)]]),
     ...(lowest === undefined
       ? []
       : [['failure', `iteration ${lowest.iterationId}: ${lowest.message}`]]),
   ];
+}
+
+function codeText(accepted: Fingerprint): string {
+  const { bundler, commit, isDirty, file } = accepted;
+  const origin = [
+    bundler,
+    commit && `commit ${commit.slice(0, 12)}${isDirty === true ? ' with changes' : ''}`,
+    file,
+  ];
+  return [Fingerprint.describe(accepted), ...origin.filter(Boolean)].join(', ');
+}
+
+function versionsText({ versions }: Run): string {
+  if (versions === undefined) return 'not recorded';
+  const { stepcompute, randomStream, runtime } = versions;
+  return [`StepCompute ${stepcompute}`, randomStream, ...(runtime === null ? [] : [runtime])].join(
+    ', ',
+  );
 }
 
 /** The average that counts, then those before it. */

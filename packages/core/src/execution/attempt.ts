@@ -1,7 +1,7 @@
 import type { IterationId } from '../run/numbers.js';
 import { IterationTimeoutError } from '../run/run-errors.js';
 import type { RunIdentity } from '../run/run.js';
-import { SeededIteration, type ValueGenerator } from '../simulation/generator.js';
+import { contextFor, type ValueGenerator } from '../simulation/generator.js';
 import type { Clock } from '../time/clock.js';
 import { Stop } from './stop.js';
 
@@ -56,7 +56,7 @@ export class Attempt {
     iterationId: IterationId,
     { timeoutMs, clock }: AttemptSettings,
   ): number | Promise<number> {
-    const drawn = generator(new SeededIteration(identity, iterationId, this));
+    const drawn = generator(contextFor(generator, identity, iterationId, this));
     return timeoutMs !== undefined && isPromiseLike(drawn) && this.#state instanceof Stop
       ? this.#within(timeoutMs, drawn, clock, this.#state)
       : drawn;

@@ -39,37 +39,86 @@ export function uniformInteger({ random }: Pick<IterationContext, 'random'>): nu
   return random.integer(0, 1000);
 }
 
-/** An {@link IterationContext} whose signal costs nothing until it is asked for. */
-export class SeededIteration implements IterationContext {
+/** What can abort an iteration, an AbortController for one. */
+interface Abort {
+  readonly signal: AbortSignal;
+}
+
+/** An {@link IterationContext} whose random numbers and signal cost nothing until they are asked for. */
+class LazyIteration implements IterationContext {
   readonly runId: RunId;
   readonly seed: Seed;
   readonly parameters: JsonObject;
-  readonly random: Random;
-  declare readonly signal: AbortSignal;
-  readonly #abort: { readonly signal: AbortSignal };
+  readonly #abort: Abort;
+  #random: Random | undefined;
 
-  /** A property of its own, so that `{ ...context }` has it too; one descriptor for all costs least. */
-  static readonly #signal = {
-    get(this: SeededIteration): AbortSignal {
-      return this.#abort.signal;
-    },
-    enumerable: true,
-    configurable: true,
-  };
-
-  /** @param abort what can abort the iteration, an AbortController for one */
   constructor(
     { runId, seed, parameters }: RunIdentity,
     readonly iterationId: IterationId,
-    abort: { readonly signal: AbortSignal },
+    abort: Abort,
   ) {
     this.runId = runId;
     this.seed = seed;
     this.parameters = parameters;
-    this.random = new RandomStream(seed, iterationId);
     this.#abort = abort;
-    Object.defineProperty(this, 'signal', SeededIteration.#signal);
   }
+
+  get random(): Random {
+    this.#random ??= new RandomStream(this.seed, this.iterationId);
+    return this.#random;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+}
+
+const { random, signal } = Object.getOwnPropertyDescriptors(LazyIteration.prototype);
+const ownProperties = {
+  random: { ...random, enumerable: true },
+  signal: { ...signal, enumerable: true },
+};
+
+/** The same with properties of its own, so that `{ ...context }` has them all. It takes three times as long to make. */
+class WholeIteration extends LazyIteration {
+  constructor(identity: RunIdentity, iterationId: IterationId, abort: Abort) {
+    super(identity, iterationId, abort);
+    Object.defineProperties(this, ownProperties);
+  }
+}
+
+/** A function that has no parameter, or a pattern without a rest: nothing gets hold of its argument as a whole. */
+const takesApart =
+  /^(?:async\s+)?(?:function\b)?\s*[\w$]*\s*\(\s*(?:\{(?:[^{}=.]|\{[^{}=.]*\})*\}\s*)?\)/;
+
+const iterationClasses = new WeakMap<object, typeof LazyIteration>();
+/** The one that was asked about last, nearly always the next as well: a WeakMap costs as much as the context. */
+let last: { readonly generator: unknown; readonly found: typeof LazyIteration } | undefined;
+
+/** Decided once for each generator, by how it takes its argument. */
+function iterationClassOf(generator: ValueGenerator): typeof LazyIteration {
+  if (last?.generator === generator) return last.found;
+  const found = iterationClasses.get(generator) ?? chooseIterationClass(generator);
+  iterationClasses.set(generator, found);
+  last = { generator, found };
+  return found;
+}
+
+function chooseIterationClass(generator: ValueGenerator): typeof LazyIteration {
+  const source = Function.prototype.toString.call(generator);
+  const isTakenApart =
+    takesApart.test(source) && !/\b(?:arguments|eval|native code)\b/.test(source);
+  return isTakenApart ? LazyIteration : WholeIteration;
+}
+
+/** The context of one attempt. */
+export function contextFor(
+  generator: ValueGenerator,
+  identity: RunIdentity,
+  iterationId: IterationId,
+  abort: Abort,
+): IterationContext {
+  return new (iterationClassOf(generator))(identity, iterationId, abort);
 }
 
 /** The parts of an {@link IterationContext} that a test cares for. */
@@ -104,8 +153,11 @@ export function iterationContext<Parameters extends object = JsonObject>(
     parameters: RunParameters.parse(parameters),
   };
   const { random, signal = new AbortController().signal } = props;
-  const context: IterationContext = new SeededIteration(identity, IterationId.parse(iterationId), {
+  const id = IterationId.parse(iterationId);
+  return {
+    ...identity,
+    iterationId: id,
+    random: random ?? new RandomStream(identity.seed, id),
     signal,
-  });
-  return { ...context, ...(random && { random }) } as unknown as IterationContext<Parameters>;
+  } as unknown as IterationContext<Parameters>;
 }

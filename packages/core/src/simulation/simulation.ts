@@ -92,8 +92,10 @@ export class ParsedSimulation implements Simulation {
       : filledIn(parsed, this.parameters);
   }
 
-  /** The same with other code, or another fingerprint. */
-  with(changes: Partial<Pick<ParsedSimulation, 'generate' | 'fingerprint'>>): ParsedSimulation {
+  /** The same with other code, another fingerprint, or other parameters. */
+  with(
+    changes: Partial<Pick<ParsedSimulation, 'generate' | 'fingerprint' | 'parameters'>>,
+  ): ParsedSimulation {
     const { name, generate, fingerprint, measures, parameters } = this;
     return new ParsedSimulation({ name, generate, fingerprint, measures, parameters, ...changes });
   }

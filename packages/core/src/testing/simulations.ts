@@ -1,8 +1,8 @@
 import { averageOf, type Average } from '../averaging/average.js';
-import { type IterationId, Repetitions, RunId, Seed } from '../run/numbers.js';
-import { RunParameters } from '../run/parameters.js';
+import { type IterationId, Repetitions, Seed } from '../run/numbers.js';
 import { IterationRange, iterationsOf } from '../run/range.js';
-import { SeededIteration, uniformInteger, type IterationContext } from '../simulation/generator.js';
+import { uniformInteger, type IterationContext } from '../simulation/generator.js';
+import { RandomStream } from '../simulation/random-stream.js';
 
 /** The iterations that {@link contractSimulations}.failing fails. */
 export const failingIterations: readonly number[] = [3, 7];
@@ -34,15 +34,9 @@ export type ContractSimulation = keyof typeof contractSimulations;
 
 /** The values that `uniform` must yield for a seed, in iteration order, from the domain's pure functions alone. */
 export function expectedValues(seed: number, repetitions: number): number[] {
-  const abort = new AbortController();
-  const identity = {
-    runId: RunId.parse(1),
-    seed: Seed.parse(seed),
-    parameters: RunParameters.none,
-  };
   const range = IterationRange.whole(Repetitions.parse(repetitions));
   return Array.from(iterationsOf([range]), (iterationId: IterationId) =>
-    uniformInteger(new SeededIteration(identity, iterationId, abort)),
+    uniformInteger({ random: new RandomStream(Seed.parse(seed), iterationId) }),
   );
 }
 

@@ -1,0 +1,134 @@
+import { readFile } from 'node:fs/promises';
+import { basename, isAbsolute, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  InvalidInputError,
+  messageOf,
+  uniformInteger,
+  uniformIntegerVersion,
+  type Fingerprint,
+  type Json,
+  type Run,
+} from '@stepcompute/core';
+import { parseSimulation, type ParsedSimulation } from '@stepcompute/core/adapters';
+import type { Parameter } from './options.js';
+
+/** A simulation, and where its code is. */
+export interface SimulationFile {
+  readonly simulation: ParsedSimulation;
+  /** As the run's record has it: the simulation's own name, or its file's. */
+  readonly name: string;
+  /** Where a worker thread finds it. */
+  readonly module: string;
+  readonly exportName: string;
+}
+
+/** The simulation of a run that names no other. */
+export const builtIn: SimulationFile = {
+  simulation: parseSimulation(uniformInteger, { version: uniformIntegerVersion }),
+  name: uniformInteger.name,
+  module: fileURLToPath(import.meta.resolve('@stepcompute/core')),
+  exportName: uniformInteger.name,
+};
+
+/**
+ * The simulation that a run's record names.
+ * @throws InvalidInputError when it names none that can be loaded, as for a run that a program made
+ */
+export async function recordedSimulation({
+  generatorName: name,
+  simulation,
+}: Pick<Run, 'generatorName' | 'simulation'>): Promise<SimulationFile> {
+  // The one that was accepted last is the one to go on with.
+  const file = simulation.findLast((accepted) => accepted.file !== undefined)?.file;
+  if (file !== undefined) return openSimulation(file);
+  if (name === builtIn.name) return builtIn;
+  // So runs were recorded before they had fingerprints.
+  if (isAbsolute(name)) return openSimulation(name);
+  throw new InvalidInputError(
+    'the run’s simulation',
+    'a file or the built-in one, to be found from here: name its file with --generator, or go on with ' +
+      'the program that began the run',
+    name,
+  );
+}
+
+/**
+ * The simulation in a module, JavaScript or TypeScript, ESM or CommonJS.
+ * @throws InvalidInputError when there is no such file, it can't be loaded, or exports no simulation
+ */
+export async function openSimulation(file: string): Promise<SimulationFile> {
+  const path = resolve(file);
+  const { openSimulationFile, commitOf } = await import('@stepcompute/simulation-file');
+  const [{ module, fingerprint }, commit] = await Promise.all([
+    openSimulationFile(path),
+    commitOf(path),
+  ]);
+  const known: Fingerprint = { ...fingerprint, ...commit, file: path };
+  const simulation = parsed(module, known, path);
+  return {
+    simulation,
+    name: simulation.name ?? basename(path),
+    module: path,
+    exportName: 'default',
+  };
+}
+
+function parsed(module: unknown, fingerprint: Fingerprint, path: string): ParsedSimulation {
+  try {
+    return parseSimulation(module, fingerprint);
+  } catch (cause) {
+    const expected = `a module with a simulation for its default export (${messageOf(cause)})`;
+    throw new InvalidInputError('generator', expected, path, { cause });
+  }
+}
+
+/**
+ * The parameters as they were given: those of a file, and over them those of the command line. A text
+ * stays one where the simulation's default is one; otherwise it is JSON where it can be.
+ * @throws InvalidInputError
+ */
+export async function givenParameters(
+  { parameters: declared }: ParsedSimulation,
+  given: readonly Parameter[],
+  file: string | undefined,
+): Promise<Record<string, unknown> | undefined> {
+  if (given.length === 0 && file === undefined) return undefined;
+  const parameters = file === undefined ? {} : await readParameters(file);
+  const defaults = (declared ?? {}) as Record<string, Json>;
+  for (const { name, text } of given) {
+    const isText = Object.hasOwn(defaults, name) && typeof defaults[name] === 'string';
+    parameters[name] = isText ? text : jsonOrText(text);
+  }
+  return parameters;
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+async function readParameters(file: string): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    const expected = `a file that can be read (${messageOf(cause)})`;
+    throw new InvalidInputError('--params-file', expected, file, { cause });
+  }
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (cause) {
+    const expected = `a file of JSON (${messageOf(cause)})`;
+    throw new InvalidInputError('--params-file', expected, file, { cause });
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    throw new InvalidInputError('--params-file', 'a file with a JSON object', file);
+  }
+  // Without a prototype, so that every name is a name.
+  return Object.assign(Object.create(null) as Record<string, unknown>, content);
+}
