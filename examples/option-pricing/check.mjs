@@ -1,6 +1,6 @@
 import { simulate } from '@stepcompute/inmemory-adapter';
 import { blackScholesPrice } from './black-scholes.mjs';
-import discountedPayoff, { call } from './simulation.mjs';
+import option, { call } from './simulation.mjs';
 
 /** Of 20 independent 95 % intervals, fewer than 16 cover what they estimate 3 times in 1,000. */
 const seeds = Array.from({ length: 20 }, (_, index) => index + 1);
@@ -11,7 +11,7 @@ console.log(`Black–Scholes ${price.toFixed(4)}`);
 
 let covering = 0;
 for (const seed of seeds) {
-  const { average } = await simulate(discountedPayoff, { repetitions: 20_000, seed });
+  const { average } = await simulate(option, { repetitions: 20_000, seed });
   const [lower, upper] = average.confidenceInterval ?? [NaN, NaN];
   const covers = lower <= price && price <= upper;
   if (covers) covering += 1;

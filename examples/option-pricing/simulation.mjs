@@ -1,3 +1,5 @@
+import { defineSimulation } from '@stepcompute/core';
+
 /**
  * A European call. Prices are in one currency, rates per year and continuously compounded.
  */
@@ -14,17 +16,17 @@ export const call = {
   maturity: 1,
 };
 
-const { spot, strike, rate, volatility, maturity } = call;
-const drift = (rate - volatility ** 2 / 2) * maturity;
-const deviation = volatility * Math.sqrt(maturity);
-const discount = Math.exp(-rate * maturity);
-
 /**
- * The simulation: the call's discounted payoff under one possible future, a geometric Brownian motion
- * in the risk-neutral measure. The mean over many futures is the call's price.
- * @param {import('@stepcompute/core').IterationContext} context
+ * The call's discounted payoff under one possible future, a geometric Brownian motion in the
+ * risk-neutral measure. The mean over many futures is the call's price.
  */
-export default function discountedPayoff({ random }) {
-  const priceAtMaturity = spot * Math.exp(random.normal(drift, deviation));
-  return discount * Math.max(0, priceAtMaturity - strike);
-}
+export default defineSimulation({
+  name: 'European call',
+  parameters: call,
+  generate({ random, parameters: { spot, strike, rate, volatility, maturity } }) {
+    const drift = (rate - volatility ** 2 / 2) * maturity;
+    const deviation = volatility * Math.sqrt(maturity);
+    const priceAtMaturity = spot * Math.exp(random.normal(drift, deviation));
+    return Math.exp(-rate * maturity) * Math.max(0, priceAtMaturity - strike);
+  },
+});

@@ -11,7 +11,8 @@ export interface DeployedSimulation {
 
 /** The built-in one. A bundler puts a module with the user's in this one's place. */
 export const deployed: DeployedSimulation = {
-  exported: uniformInteger,
-  name: uniformInteger.name,
+  // By name, since a bundler takes the function's.
+  exported: { name: 'uniformInteger', generate: uniformInteger },
+  name: 'uniformInteger',
   fingerprint: { version: uniformIntegerVersion },
 };

@@ -93,11 +93,12 @@ export class StepFunctionsOrchestrator implements Orchestrator {
 
   async resume(id: number, change: RunChange = {}, options: RunOptions = {}): Promise<RunResult> {
     const runId = RunId.parse(id);
-    const input = { ...changeInputOf(parseRunChange(change)), ...acceptance(change) };
+    const changes = changeInputOf(parseRunChange(change));
+    const input = { ...changes, ...acceptance(change) };
     this.#refuseOtherDeployment(change);
     refuseIfAborted(options);
     const run = await this.#stores.runs.get(runId);
-    if (Object.keys(parseRunChange(change)).length === 0) {
+    if (Object.keys(changes).length === 0) {
       const complete = await completeResult(this.#stores, run);
       if (complete !== undefined) return tellOf(complete, options);
     }

@@ -265,9 +265,9 @@ describe('the orchestrator', () => {
 
   it('says which step refused a run, and why', async () => {
     await expect(deployment.orchestrator.run({ repetitions: 5000 })).rejects.toMatchObject({
-      name: 'StepFailedError',
-      step: 'RetrieveRunId',
-      errorName: 'InvalidInputError',
+      name: 'InvalidInputError',
+      field: 'repetitions',
+      cause: { name: 'StepFailedError', step: 'RetrieveRunId', errorName: 'InvalidInputError' },
       message: expect.stringContaining('at most 2854 in inline mode') as string,
     });
   });

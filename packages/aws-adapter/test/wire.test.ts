@@ -87,6 +87,7 @@ it('step 2 tells of what it refuses, what failed, and what its store says', () =
   // Any other error means that the function was lost.
   expect(toldErrors).toEqual([
     'CancelledError',
+    'ChangedSimulationError',
     'ConflictingValueError',
     'InvalidInputError',
     'IterationFailedError',

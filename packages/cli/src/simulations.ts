@@ -78,8 +78,12 @@ function parsed(module: unknown, fingerprint: Fingerprint, path: string): Parsed
   try {
     return parseSimulation(module, fingerprint);
   } catch (cause) {
-    const expected = `a module with a simulation for its default export (${messageOf(cause)})`;
-    throw new InvalidInputError('generator', expected, path, { cause });
+    const { field, expected } = cause as InvalidInputError;
+    const isNone = field === 'generator';
+    const reason = isNone ? `is ${expected}` : `is a simulation (${messageOf(cause)})`;
+    throw new InvalidInputError('generator', `a module whose default export ${reason}`, path, {
+      cause,
+    });
   }
 }
 

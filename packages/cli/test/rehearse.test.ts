@@ -22,10 +22,11 @@ it.each(isExhaustive ? ['inline', 'distributed'] : ['distributed'])(
     const args = ['--repetitions', String(repetitions), '--seed', '42'];
     const rehearsed = await rehearse(...args, '--mode', mode, '--json');
     expect(rehearsed.code).toBe(0);
-    const { elapsedMs, rehearsal, delayMs, ...report } = lastLine(rehearsed);
+    const { elapsedMs, rehearsal, delayMs, request, ...report } = lastLine(rehearsed);
     const inMemory = await stepcompute(folder, ['run', '--db', 'memory', ...args, '--json']);
-    const { elapsedMs: sooner, delayMs: none, ...expected } = lastLine(inMemory);
+    const { elapsedMs: sooner, delayMs: none, request: asked, ...expected } = lastLine(inMemory);
     expect(report).toEqual(expected);
+    expect(request).toEqual({ ...(asked as object), delayMs });
     expect([elapsedMs, sooner, none, delayMs]).toEqual([
       expect.any(Number),
       expect.any(Number),

@@ -35,10 +35,8 @@ export async function openModule(place: SimulationModule): Promise<ParsedSimulat
     const { module, fingerprint } = opened;
     return parseSimulation(exportOf(module, exportName), fingerprint);
   } catch (cause) {
-    const reason = messageOf(cause);
-    throw new InvalidInputError('generator', `a module with a simulation (${reason})`, file, {
-      cause,
-    });
+    const reason = `a module whose ${exportName} export is a simulation (${messageOf(cause)})`;
+    throw new InvalidInputError('generator', reason, file, { cause });
   }
 }
 

@@ -65,8 +65,8 @@ describe('a simulation in worker threads', () => {
     expect(average).toEqual((await inProcess()).average);
   });
 
-  it('is recorded by its module’s path', async () => {
-    expect((await run()).run.generatorName).toBe(draws);
+  it('is recorded by its file’s name', async () => {
+    expect((await run()).run.generatorName).toBe('draws.mjs');
   });
 
   it('keeps runs of several stores apart, which give the same run ids', async () => {
@@ -265,7 +265,7 @@ describe('what a simulation in worker threads is given', () => {
   it.each([
     ['missing.mjs', undefined, 'a file that exists'],
     ['broken.mjs', undefined, 'a module that loads (does not load)'],
-    ['draws.mjs', 'nothing', 'a module whose nothing export is a function'],
+    ['draws.mjs', 'nothing', 'a module whose nothing export is a simulation'],
   ])(
     'fails with the reason when %s, export %p, is no simulation',
     async (file, exportName, why) => {

@@ -1,12 +1,15 @@
 import type { Average } from '../averaging/average.js';
 import type { Ledger } from '../run/ledger.js';
+import type { ParsedRequest } from '../run/request.js';
 import type { Run } from '../run/run.js';
 
 /** A run, its account and its average as one flat object of JSON's types, for machines. */
 export interface RunReport extends Omit<
   Run,
-  'id' | 'generatorName' | 'idempotencyKey' | 'startedAt' | 'finishedAt'
+  'id' | 'generatorName' | 'idempotencyKey' | 'request' | 'startedAt' | 'finishedAt'
 > {
+  /** As it was first asked. */
+  readonly request: Omit<ParsedRequest, 'idempotencyKey'>;
   readonly runId: number;
   readonly generator: string;
   readonly completed: number;
@@ -55,10 +58,12 @@ export function warningOf(ledger: Ledger, average: Average): string | undefined 
 
 export function reportOf(run: Run, ledger: Ledger, average: Average | undefined): RunReport {
   // Every field of a run that is not left out or renamed here is in the report.
-  const { id, generatorName, idempotencyKey, startedAt, finishedAt, ...fields } = run;
+  const { id, generatorName, idempotencyKey, request, startedAt, finishedAt, ...fields } = run;
+  const { idempotencyKey: key, ...asked } = request;
   return {
     runId: id,
     ...fields,
+    request: asked,
     generator: generatorName,
     completed: ledger.completed,
     failed: ledger.failed,
