@@ -77,7 +77,12 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       const asked: Required<NewRun> = {
         ...request,
         // Another one, so that neither can stand for the other.
-        request: { ...request, delayMs: Milliseconds.parse(1, 'delay') },
+        request: {
+          ...request,
+          repetitions: Repetitions.parse(1),
+          delayMs: Milliseconds.parse(1, 'delay'),
+          tolerance: Tolerance.none,
+        },
         simulation: [{ bundle: 'b'.repeat(64), files: 'f'.repeat(64), isDirty: true }],
         measures: ['payoff', 'delta'],
         versions: { stepcompute: '9.9.9', randomStream: 'dice/1', runtime: null },
