@@ -15,6 +15,7 @@ export { Attempt, type AttemptSettings } from './execution/attempt.js';
 export { CheckedSimulation, type CheckSettings } from './execution/checked-simulation.js';
 export { progressOf, type ProgressAccount } from './execution/progress.js';
 export { RunningMean } from './execution/progress.js';
+export { Retries } from './execution/retries.js';
 export { Stop } from './execution/stop.js';
 export { followLedger } from './orchestration/follow-ledger.js';
 export {

@@ -58,6 +58,8 @@ export {
   defineSimulation,
   type AnySimulation,
   type Simulation,
+  type StandardIssue,
+  type StandardResult,
   type StandardSchema,
 } from './simulation/simulation.js';
 export { type IterationValue } from './simulation/value.js';

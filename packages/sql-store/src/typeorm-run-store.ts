@@ -174,5 +174,5 @@ function toRun(row: RunRow): Run {
   const fields = Object.entries(row).map(([field, value]) => [field, value ?? undefined]);
   const run = Object.fromEntries(fields) as Run;
   const asNow = Object.fromEntries(requestNames.map((name) => [name, run[name]]));
-  return { ...run, request: { ...asNow, ...row.request } as ParsedRequest };
+  return { ...run, request: { ...asNow, ...row.request } };
 }
