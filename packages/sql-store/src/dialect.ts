@@ -32,6 +32,8 @@ export interface Dialect {
   readonly textsPerStatement: number;
   /** The most runs that one statement answers with. */
   readonly runsPerStatement: number;
+  /** The most values that one statement of a scan answers with. */
+  readonly valuesPerScan: number;
   /** How long a store waits for a database that is out of reach, in milliseconds. */
   readonly patienceMs: number;
 }
@@ -52,6 +54,7 @@ export const wire: Dialect = {
   },
   textsPerStatement: 10_000,
   runsPerStatement: 1000,
+  valuesPerScan: 65_536,
   // A server that was killed is back in seconds; nobody should have to wait long for one that is gone.
   patienceMs: 30_000,
 };
@@ -76,6 +79,7 @@ export const dataApi: Dialect = {
   },
   textsPerStatement: 50,
   runsPerStatement: 15,
+  valuesPerScan: 40_960,
   // The session has its own.
   patienceMs: 0,
 };
