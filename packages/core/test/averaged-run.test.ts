@@ -24,13 +24,12 @@ beforeEach(async () => {
 function scanning(then: (id: number) => void): ValueStore {
   return {
     ...stores.values,
-    async *scan(id) {
+    async *scan() {
       for (const [iteration] of [...stores.kept].sort(([a], [b]) => a - b)) {
         const value = stores.kept.get(iteration)!;
         yield { iterationIds: Int32Array.of(iteration), values: Float64Array.of(value) };
         then(iteration);
       }
-      void id;
       await Promise.resolve();
     },
   };
@@ -69,7 +68,10 @@ describe('the average of a run whose values come while it is taken', () => {
   it('is answered as it was first stored, also when it was taken in another way', async () => {
     const earlier = { ...averageOf([0, 0.1, 0.3, 0.5]), method: null, mean: 0.225 };
     const averages = { ...stores.averages, save: () => Promise.resolve(earlier) };
-    const answered = await new AggregateAndStoreValue({ ...stores, averages }).execute(run.id);
+    const { runs, values, failures } = stores;
+    const answered = await new AggregateAndStoreValue({ runs, values, failures, averages }).execute(
+      run.id,
+    );
     expect(answered).toBe(earlier);
   });
 });
