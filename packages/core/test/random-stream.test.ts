@@ -117,7 +117,7 @@ describe('philox4x32', () => {
 
 describe('random stream', () => {
   it('names its version', () => {
-    expect(randomStreamVersion).toBe('philox4x32-10/1');
+    expect(randomStreamVersion).toBe('philox4x32-10/2');
   });
 
   it('yields the blocks of the specification, word for word', () => {
@@ -194,12 +194,15 @@ describe('integer', () => {
           fc.nat().map((seed) => stream(seed, 0).uniform()),
         ),
         ([lowest, highest], uniform) => {
-          const value = new ConstantStream(uniform).integer(lowest, highest);
+          // Of so many, a number may be drawn again, and a constant stream has no other.
+          const isLarge = highest - lowest >= 2 ** 32;
+          const random = isLarge ? stream(lowest & 0xffff, 0) : new ConstantStream(uniform);
+          const value = random.integer(lowest, highest);
           expect(Number.isSafeInteger(value)).toBe(true);
           expect(value).toBeGreaterThanOrEqual(lowest);
           expect(value).toBeLessThanOrEqual(highest);
-          if (uniform === 0) expect(value).toBe(lowest + 0);
-          if (uniform === largestUniform) expect(value).toBe(highest + 0);
+          if (uniform === 0 && !isLarge) expect(value).toBe(lowest + 0);
+          if (uniform === largestUniform && !isLarge) expect(value).toBe(highest + 0);
         },
       ),
       { numRuns: 1000 },
@@ -216,7 +219,34 @@ describe('integer', () => {
           Number(bits - 2n ** 52n),
         );
         expect(stream(seed, iteration).integer(0, 1000)).toBe(Number((bits * 1001n) >> 53n));
+        expect(stream(seed, iteration).integer(1, 2 ** 32)).toBe(1 + Number(bits >> 21n));
       }),
+    );
+  });
+
+  it('draws from more than 2^32 integers without a bias, by drawing again', () => {
+    // As many as 3 · 2^51: without drawing again every third one came twice as often.
+    const highest = 3 * 2 ** 51 - 1;
+    const random = stream(3, 0);
+    const counts = [0, 0, 0];
+    for (const value of draw(30_000, () => random.integer(0, highest))) counts[value % 3]! += 1;
+    // Five binomial deviations of 82.
+    for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(410);
+    fc.assert(
+      fc.property(
+        fc.maxSafeNat(),
+        fc.integer({ min: 2 ** 32 + 1, max: Number.MAX_SAFE_INTEGER }),
+        (seed, count) => {
+          const [drawn, words] = [stream(seed, 5), stream(seed, 5)];
+          // The specification in whole numbers of any size.
+          const share = 2n ** 53n / BigInt(count);
+          let bits: bigint;
+          do bits = BigInt(words.uniform() * 2 ** 53);
+          while (bits >= share * BigInt(count));
+          expect(drawn.integer(0, count - 1)).toBe(Number(bits / share));
+          expect(drawn.word()).toBe(words.word());
+        },
+      ),
     );
   });
 

@@ -159,7 +159,7 @@ describe('a run request', () => {
     expect(measures).toEqual(['value']);
     expect(versions).toEqual({
       stepcompute: manifest.version,
-      randomStream: 'philox4x32-10/1',
+      randomStream: 'philox4x32-10/2',
       runtime: `node ${process.versions.node}`,
     });
     expect(others).toEqual({

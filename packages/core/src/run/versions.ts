@@ -2,7 +2,7 @@
 export const stepComputeVersion = '0.1.0';
 
 /** The version of the random stream that this package draws; a change of any bit changes it. See docs/random-stream.md. */
-export const randomStreamVersion = 'philox4x32-10/1';
+export const randomStreamVersion = 'philox4x32-10/2';
 
 /** The versions that a run was begun with. */
 export interface Versions {

@@ -69,6 +69,9 @@ export const FirstBlock = {
   backoff: 2 ** 48,
 } as const;
 
+/** Of so many integers, the bias of a single uniform is below 2^−21. */
+const largestBiased = 2 ** 32;
+
 /** One block at a time passes through here, so that a stream costs no array of its own. */
 const block = new Int32Array(4);
 
@@ -85,7 +88,8 @@ export interface Random {
   /** Uniform in [0, 1), a multiple of 2^−53; takes two words. */
   uniform(): number;
   /**
-   * A uniform integer in [lowest, highest], both included; takes one `uniform`.
+   * A uniform integer in [lowest, highest], both included; takes one `uniform`, or more where there are
+   * more than 2^32 integers. Of k integers, none is likelier than another by more than k / 2^53.
    * @throws InvalidInputError unless both are safe integers, in this order, at most 2^53 − 1 apart
    */
   integer(lowest: number, highest: number): number;
@@ -173,7 +177,20 @@ export class RandomStream implements Random {
       const received = `${String(lowest)}, ${String(highest)}`;
       throw new InvalidInputError('integer(lowest, highest)', expected, received);
     }
-    return lowest + floor(this.uniform() * (span + 1));
+    const count = span + 1;
+    return count > largestBiased
+      ? lowest + this.#integerBelow(count)
+      : lowest + floor(this.uniform() * count);
+  }
+
+  /** Without a bias, which so many would show: numbers that are left over are drawn again. */
+  #integerBelow(count: number): number {
+    const share = floor(2 ** 53 / count);
+    for (;;) {
+      const bits = this.uniform() * 2 ** 53;
+      // The remainder is exact, where a quotient would be rounded.
+      if (bits < share * count) return (bits - (bits % share)) / share;
+    }
   }
 
   normal(mean = 0, standardDeviation = 1): number {
