@@ -106,8 +106,8 @@ export class Deployment {
     }
     const opened = [];
     for (const { logicalId, arn, secretArn, database: name } of clusters) {
-      const isFolder = !isServer && database !== 'memory';
-      const engine = await openEngine(isFolder ? join(database, logicalId) : database);
+      const isShared = !isServer && database !== 'memory' && clusters.length > 1;
+      const engine = await openEngine(isShared ? join(database, logicalId) : database);
       this.#engines.push(engine);
       opened.push({ resourceArn: arn, secretArn, database: name, engine });
     }

@@ -3,7 +3,11 @@ import type { FaultProps } from './faults.js';
 export interface RehearsalProps {
   /** The folder of a cloud assembly, with its `manifest.json`. */
   readonly assembly: string;
-  /** The database behind the Data API: `memory`, a folder, or a PostgreSQL URL. Default: `memory`. */
+  /**
+   * The database behind the Data API: `memory`, a folder, or a PostgreSQL URL. The folder is PGlite's
+   * own; of several clusters, each has one within it.
+   * @default memory
+   */
   readonly database?: string | undefined;
   /** How much faster states wait and retry than on AWS. Default: 1, no faster. */
   readonly timeScale?: number | undefined;
