@@ -1,16 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { DescribeExecutionCommand, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { RunId } from '@stepcompute/core';
 import { expectedValues } from '@stepcompute/core/testing';
-import { createDatabase, hasPostgres } from '../../../testing/postgres/databases.js';
 import {
+  createLastingDatabase,
   deploy,
   modes,
-  withPassword,
   type Deployment,
   type DeploymentProps,
+  type LastingDatabase,
 } from './deployment.js';
 
 const before = expectedValues(42, 20);
@@ -42,12 +39,12 @@ async function execute(
 }
 
 describe.each(modes)('a simulation that is deployed anew, %s', (mode) => {
-  let database: { readonly url: string; readonly drop: () => Promise<void> };
+  let database: LastingDatabase;
   let deployment: Deployment | undefined;
   /** A complete run of ten repetitions. */
   let complete: RunId;
   beforeAll(async () => {
-    database = hasPostgres ? await createDatabase() : createFolder();
+    database = await createLastingDatabase();
     const { orchestrator } = await deployed({ module: 'version-1.ts' });
     complete = (await orchestrator.run({ repetitions: 10, seed: 42 })).run.id;
   });
@@ -60,8 +57,7 @@ describe.each(modes)('a simulation that is deployed anew, %s', (mode) => {
   async function deployed(props: Partial<DeploymentProps>): Promise<Deployment> {
     await deployment?.close();
     deployment = undefined;
-    const place = hasPostgres ? withPassword(database.url) : database.url;
-    deployment = await deploy({ mode, database: place, ...props });
+    deployment = await deploy({ mode, database, ...props });
     return deployment;
   }
 
@@ -115,14 +111,3 @@ describe.each(modes)('a simulation that is deployed anew, %s', (mode) => {
     ]);
   });
 });
-
-function createFolder(): { readonly url: string; readonly drop: () => Promise<void> } {
-  const url = mkdtempSync(join(tmpdir(), 'stepcompute-database-'));
-  return {
-    url,
-    drop: () => {
-      rmSync(url, { recursive: true, force: true });
-      return Promise.resolve();
-    },
-  };
-}

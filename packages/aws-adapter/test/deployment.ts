@@ -1,4 +1,6 @@
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { RDSDataClient } from '@aws-sdk/client-rds-data';
@@ -38,8 +40,10 @@ export interface DeploymentProps {
   readonly module?: string;
   /** The module that step 2's function has, as in the middle of a deployment. Default: the same. */
   readonly moduleOfStep2?: string;
-  /** A folder or a URL, which stays. Default: a database that is gone with the deployment. */
-  readonly database?: string;
+  /** A database that stays. Default: one that is gone with the deployment. */
+  readonly database?: LastingDatabase;
+  /** Whether older code may be locked out of the database. Default: no. */
+  readonly breakingSchema?: boolean;
   /** Has assignments done one after the other, so that the lowest failure fails first. Default: false. */
   readonly inOrder?: boolean;
   readonly faults?: FaultProps;
@@ -66,7 +70,8 @@ export async function deploy({
   simulation,
   module = simulation && 'chosen.ts',
   moduleOfStep2,
-  database: place,
+  database: lasting,
+  breakingSchema = false,
   inOrder = false,
   faults,
   onLog,
@@ -79,6 +84,7 @@ export async function deploy({
         ...(file !== undefined && { generator: join(__dirname, 'simulations', file) }),
         ...(mode === 'distributed' && { blockSize: String(inOrder ? 5 : blockSize) }),
         ...(inOrder && { concurrency: '1' }),
+        ...(breakingSchema && { breakingSchema: 'true' }),
       },
       { app: app && join(__dirname, 'apps', app) },
     );
@@ -89,12 +95,10 @@ export async function deploy({
     cpSync(simulationOfStep2(other.folder), simulationOfStep2(assembly.folder));
     other.remove();
   }
-  // A database on a server is there at once; an embedded one costs seconds of the processor.
-  const isServer = hasPostgres && app === undefined && place === undefined;
-  const database = isServer ? await createDatabase() : undefined;
+  const database = lasting === undefined && app === undefined ? await createOnServer() : undefined;
   const rehearsal = await Rehearsal.start({
     assembly: assembly.folder,
-    database: database === undefined ? place : withPassword(database.url),
+    database: (lasting ?? database)?.place,
     mostInstances: 2,
     timeScale: 60_000,
     scaledVariables: [variables.delay.name],
@@ -145,9 +149,28 @@ function simulationOfStep2(folder: string): string {
   return join(step2?.code ?? '', 'simulation.mjs');
 }
 
-/** The rehearsal keeps the password as a secret, which may not be empty. */
-export function withPassword(text: string): string {
+/** A database that several deployments have, one after the other. */
+export interface LastingDatabase {
+  /** As a rehearsal is told it. */
+  readonly place: string;
+  readonly drop: () => Promise<void>;
+}
+
+/** On a server where there is one, else in a folder. */
+export async function createLastingDatabase(): Promise<LastingDatabase> {
+  const onServer = await createOnServer();
+  if (onServer !== undefined) return onServer;
+  const place = mkdtempSync(join(tmpdir(), 'stepcompute-database-'));
+  const drop = (): Promise<void> => rm(place, { recursive: true, force: true });
+  return { place, drop };
+}
+
+/** A database on a server is there at once; an embedded one costs seconds of the processor. */
+async function createOnServer(): Promise<LastingDatabase | undefined> {
+  if (!hasPostgres) return undefined;
+  const { url: text, drop } = await createDatabase();
   const url = new URL(text);
+  // The rehearsal keeps the password as a secret, which may not be empty.
   if (url.password === '') url.password = 'unused';
-  return url.href;
+  return { place: url.href, drop };
 }
