@@ -26,7 +26,9 @@ import {
   refuseFewerRepetitions,
   refuseIfAborted,
   refuseOtherRequest,
+  refuseUnknown,
   tellOf,
+  type FieldNames,
 } from '@stepcompute/core/adapters';
 import { ExecutionFollower } from './execution-follower.js';
 import { ask, StateMachineExecution } from './state-machine-execution.js';
@@ -44,6 +46,15 @@ export interface StepFunctionsOrchestratorProps {
   /** How long to wait between two looks at an execution, in milliseconds. Default: 2,000. */
   readonly pollMs?: number | undefined;
 }
+
+const propsFields: FieldNames<StepFunctionsOrchestratorProps> = {
+  client: true,
+  stateMachineArn: true,
+  stores: true,
+  clock: true,
+  delayMs: true,
+  pollMs: true,
+};
 
 const defaultPollMs = 2000;
 
@@ -76,8 +87,9 @@ export class StepFunctionsOrchestrator implements Orchestrator {
   readonly #pollMs: number;
   readonly #deployed: Deployed;
 
-  /** @throws InvalidInputError when a span of time is out of range */
+  /** @throws InvalidInputError when a span of time is out of range, or there is no such property */
   constructor(props: StepFunctionsOrchestratorProps) {
+    refuseUnknown(props, 'properties', propsFields);
     const { delayMs = documentDelayMs, pollMs = defaultPollMs } = props;
     this.#client = props.client;
     this.#stateMachineArn = props.stateMachineArn;

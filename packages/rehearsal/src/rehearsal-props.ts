@@ -28,3 +28,35 @@ export interface RehearsalProps {
   /** Gets what the functions write to their logs, line by line. */
   readonly onLog?: ((functionName: string, line: string) => void) | undefined;
 }
+
+/** The names of an object's fields, kept complete by the compiler. */
+type FieldNames<T> = Readonly<Record<keyof T, true>>;
+
+const fields: FieldNames<RehearsalProps> = {
+  assembly: true,
+  database: true,
+  timeScale: true,
+  scaledVariables: true,
+  faults: true,
+  mostInstances: true,
+  host: true,
+  port: true,
+  onLog: true,
+};
+
+const faultFields: FieldNames<FaultProps> = { rate: true, crashes: true, seed: true };
+
+/** @throws RangeError when a property has a name that nothing reads */
+export function refuseUnknown(props: RehearsalProps): void {
+  refuseOthers(props, fields, 'a rehearsal');
+  refuseOthers(props.faults ?? {}, faultFields, 'faults');
+}
+
+function refuseOthers(value: object, known: object, whose: string): void {
+  const other = Object.entries(value).find(
+    ([name, content]) => content !== undefined && !Object.hasOwn(known, name),
+  );
+  if (other === undefined) return;
+  const names = Object.keys(known).join(', ');
+  throw new RangeError(`the properties of ${whose} must be of ${names}; got ${other[0]}`);
+}
