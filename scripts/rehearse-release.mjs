@@ -47,6 +47,9 @@ function release(version) {
   assert.equal(run(clone, 'git', 'status', '--porcelain'), '', 'what was not committed');
   assert.equal(read('lerna.json').version, version);
 
+  const recorded = readFileSync(join(clone, 'packages/core/src/run/versions.ts'), 'utf8');
+  assert.ok(recorded.includes(`stepComputeVersion = '${version}'`), 'the version that runs record');
+
   const lock = read('package-lock.json').packages;
   const links = Object.entries(lock).filter(([path]) =>
     path.startsWith('node_modules/@stepcompute/'),

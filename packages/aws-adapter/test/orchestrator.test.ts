@@ -65,7 +65,7 @@ async function newRun(stores: Stores): Promise<RunId> {
 
 async function complete({ runs, values: kept, averages }: Stores, id: RunId): Promise<void> {
   await kept.write(id, values);
-  await averages.save(id, await kept.average(id));
+  await averages.save(id, averageOf(values.map(({ value }) => value)));
   await runs.finish(await runs.get(id), 'completed');
 }
 

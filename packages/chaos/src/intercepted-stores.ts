@@ -27,7 +27,7 @@ export function interceptedStores(
       write: (id, batch) => write(() => values.write(id, batch)),
       read: (id, from) => stream(() => values.read(id, from)),
       missing: (id, within) => ask(() => values.missing(id, within)),
-      average: (id) => ask(() => values.average(id)),
+      scan: (id, from) => stream(() => values.scan(id, from)),
     },
     failures: {
       record: (id, batch) => write(() => failures.record(id, batch)),

@@ -1,5 +1,6 @@
-import { averageOf, isError, messageOf } from '@stepcompute/core';
+import { isError, messageOf } from '@stepcompute/core';
 import type { Average, IterationContext, IterationValue, RunId, Stores } from '@stepcompute/core';
+import { averageOfRun, Averaging } from '@stepcompute/core/adapters';
 
 /**
  * The oracle's simulation: iteration i yields 2i + 1, known in advance. Of N repetitions the values add
@@ -137,7 +138,9 @@ async function examineAverage(
   if (stored === undefined || values.length === 0) {
     return [{ check: 'average', detail: 'there is none' }];
   }
-  const scanned = averageOf(values.map(({ value }) => value));
+  const averaging = new Averaging();
+  for (const { iterationId, value } of values) averaging.add(iterationId, value);
+  const scanned = averaging.average();
   const figures = ['count', 'mean', 'standardDeviation', 'minimum', 'maximum'] as const;
   const differing = (average: Average): string[] =>
     figures.filter((figure) => !Object.is(average[figure], scanned[figure]));
@@ -147,7 +150,7 @@ async function examineAverage(
     const detail = `the stored ${wrong} is ${stored[wrong as 'mean']}, of the values it is ${scanned[wrong as 'mean']}`;
     findings.push({ check: 'average', detail });
   }
-  if (differing(await stores.values.average(id)).length > 0) {
+  if (differing(await averageOfRun(stores, await stores.runs.get(id))).length > 0) {
     findings.push({ check: 'average', detail: 'another one comes out now' });
   }
   return findings;

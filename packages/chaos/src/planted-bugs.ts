@@ -1,5 +1,4 @@
-import { averageOf } from '@stepcompute/core';
-import type { Average, IterationId, IterationValue, Run, RunId, Stores } from '@stepcompute/core';
+import type { IterationValue, Ledger, Run, Stores } from '@stepcompute/core';
 import { interceptedStores } from './intercepted-stores.js';
 import type { Check } from './oracle.js';
 
@@ -37,9 +36,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     foundBy: 'early average',
     plant: (stores) => ({
       ...stores,
-      values: {
-        ...plain(stores).values,
-        average: async (id) => averageOfStored(await collect(stores, id)),
+      failures: {
+        ...plain(stores).failures,
+        ledger: async (id) => complete(await stores.failures.ledger(id)),
       },
     }),
   },
@@ -78,14 +77,10 @@ export const plantedBugs: readonly PlantedBug[] = [
         values: {
           ...plain(stores).values,
           missing,
-          average: async (id) => averageOfStored(await collect(stores, id)),
         },
         failures: {
           ...plain(stores).failures,
-          ledger: async (id) => {
-            const ledger = await stores.failures.ledger(id);
-            return { ...ledger, completed: ledger.requested - ledger.failed, missing: 0 };
-          },
+          ledger: async (id) => complete(await stores.failures.ledger(id)),
         },
       };
     },
@@ -108,14 +103,14 @@ export const plantedBugs: readonly PlantedBug[] = [
               }
             }
           },
-          async *read(id, from) {
-            for await (const batch of stores.values.read(id, from)) {
-              yield batch.map(({ iterationId, value }) => ({
+          ...reading((id, from) =>
+            mapped(stores.values.read(id, from), (batch) =>
+              batch.map(({ iterationId, value }) => ({
                 iterationId,
                 value: replaced.get(`${id}/${iterationId}`) ?? value,
-              }));
-            }
-          },
+              })),
+            ),
+          ),
         },
       };
     },
@@ -153,33 +148,49 @@ function plain(stores: Stores): Stores {
   return interceptedStores(stores, (call) => call());
 }
 
-/** Stores that read and average `seen` of the values instead of the values. */
+/** Stores that read, scan and count `seen` of the values instead of the values. */
 function showing(
   stores: Stores,
   seen: (values: readonly IterationValue[]) => readonly IterationValue[],
 ): Stores {
+  const values = reading((id, from) => mapped(stores.values.read(id, from), seen));
   return {
     ...stores,
-    values: {
-      ...plain(stores).values,
-      async *read(id: RunId, from?: IterationId) {
-        for await (const batch of stores.values.read(id, from)) yield seen(batch);
-      },
-      average: async (id: RunId) => {
+    values: { ...plain(stores).values, ...values },
+    failures: {
+      ...plain(stores).failures,
+      ledger: async (id) => {
+        const ledger = await stores.failures.ledger(id);
         // An incomplete run is refused, as by correct stores.
-        await stores.values.average(id);
-        return averageOfStored(seen(await collect(stores, id)));
+        if (ledger.missing > 0) return ledger;
+        let completed = 0;
+        for await (const batch of values.read(id)) completed += batch.length;
+        return { ...ledger, completed };
       },
     },
   };
 }
 
-async function collect({ values }: Stores, id: RunId): Promise<readonly IterationValue[]> {
-  const all: IterationValue[] = [];
-  for await (const batch of values.read(id)) all.push(...batch);
-  return all;
+/** Both ways to read what `read` reads. */
+function reading(read: Stores['values']['read']): Pick<Stores['values'], 'read' | 'scan'> {
+  return {
+    read,
+    async *scan(id, from) {
+      for await (const batch of read(id, from)) {
+        yield {
+          iterationIds: Int32Array.from(batch, ({ iterationId }) => iterationId),
+          values: Float64Array.from(batch, ({ value }) => value),
+        };
+      }
+    },
+  };
 }
 
-function averageOfStored(values: readonly IterationValue[]): Average {
-  return averageOf(values.map(({ value }) => value));
+async function* mapped<T>(batches: AsyncIterable<T>, to: (batch: T) => T): AsyncGenerator<T, void> {
+  for await (const batch of batches) yield to(batch);
+}
+
+/** The ledger of a store that says of what is missing that it has it not to be counted. */
+function complete({ completed, failed }: Ledger): Ledger {
+  return { requested: completed + failed, completed, failed, missing: 0 };
 }

@@ -69,12 +69,11 @@ describe('parameters', () => {
     const seeded = ['run', '--db', 'memory', '-n', '5', '--seed', '1', '--json'];
     const [plain, given] = inOneProcess(
       folder,
-      [...seeded, '--generator', 'pricing.mjs'],
-      [
-        ...seeded,
-        ...['--generator', 'pricing.mjs', '--params-file', 'given.json'],
-        ...['-p', 'strike=1100.5', '--param', 'label=7'],
-      ],
+      seeded.concat('--generator', 'pricing.mjs'),
+      seeded.concat(
+        ['--generator', 'pricing.mjs', '--params-file', 'given.json'],
+        ['-p', 'strike=1100.5', '--param', 'label=7'],
+      ),
     );
     const [before, after] = [plain, given].map(lastLine);
     expect(before).toMatchObject({
@@ -89,10 +88,8 @@ describe('parameters', () => {
   it('are JSON where a default does not say otherwise, and text where they are no JSON', () => {
     write('any.mjs', 'export default () => 1;');
     const args = ['a=1', 'b=[1,"x"]', 'c=plain text', 'd=true', 'e="7"', 'f=', 'g=x=y'];
-    const [outcome] = inOneProcess(folder, [
-      ...['run', '--db', 'memory', '-n', '1', '--json', '--generator', 'any.mjs'],
-      ...args.flatMap((arg) => ['-p', arg]),
-    ]);
+    const line = ['run', '--db', 'memory', '-n', '1', '--json', '--generator', 'any.mjs'];
+    const [outcome] = inOneProcess(folder, line.concat(...args.map((arg) => ['-p', arg])));
     expect(lastLine(outcome).parameters).toEqual({
       a: 1,
       b: [1, 'x'],

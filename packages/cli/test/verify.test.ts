@@ -149,8 +149,7 @@ it('loads no simulation to resume a complete run, and takes up one whose failure
   expect(tolerated.code).toBe(2);
   expect(tolerated.stderr).toContain('loaded');
   writeFileSync(file, 'export default () => 1;');
-  const [mended] = inOneProcess(folder, [
-    ...['resume', '2', '--json', '--accept-changed-simulation'],
-  ]);
+  const accept = '--accept-changed-simulation';
+  const [mended] = inOneProcess(folder, ['resume', '2', '--json', accept]);
   expect(lastLine(mended)).toMatchObject({ count: 5, failed: 0 });
 });

@@ -1,12 +1,6 @@
 // For who writes a store, an engine or an orchestrator: what the adapters of StepCompute itself are made of.
-export {
-  assertSameAverage,
-  averageOfBatches,
-  averageOfSums,
-  completeAverage,
-  type AverageFigures,
-  type Sums,
-} from './averaging/average.js';
+export { completeAverage, refuseOtherAverage, type AverageFigures } from './averaging/average.js';
+export { Averaging, averagingMethod } from './averaging/averaging.js';
 export { errorClass, type ErrorClass } from './errors/base.js';
 export { describeValue, withoutSecrets } from './errors/masking.js';
 export { isRetryable, stackOf } from './errors/thrown.js';
@@ -15,6 +9,7 @@ export { Attempt, type AttemptSettings } from './execution/attempt.js';
 export { CheckedSimulation, type CheckSettings } from './execution/checked-simulation.js';
 export { progressOf, type ProgressAccount } from './execution/progress.js';
 export { RunningMean } from './execution/progress.js';
+export { Retries } from './execution/retries.js';
 export { Stop } from './execution/stop.js';
 export { followLedger } from './orchestration/follow-ledger.js';
 export {
@@ -50,8 +45,8 @@ export {
 export { identityFields, RunIdentity } from './run/run.js';
 export { FirstBlock } from './simulation/random-stream.js';
 export { ParsedSimulation, parseSimulation } from './simulation/simulation.js';
-export { parseValue } from './simulation/value.js';
-export { AggregateAndStoreValue } from './steps/aggregate-and-store-value.js';
+export { parseValue, rowsOf, type ValueColumns } from './simulation/value.js';
+export { AggregateAndStoreValue, averageOfRun } from './steps/aggregate-and-store-value.js';
 export { RecordFailure } from './steps/record-failure.js';
 export { RetrieveRunId } from './steps/retrieve-run-id.js';
 export { checkedSimulation, WriteToDb } from './steps/write-to-db.js';

@@ -1,4 +1,5 @@
-export { averageOf, type Average } from './averaging/average.js';
+export { type Average } from './averaging/average.js';
+export { averageOf } from './averaging/averaging.js';
 export { isStepComputeError, StepComputeError } from './errors/base.js';
 export { InvalidInputError } from './errors/invalid-input-error.js';
 export { isError, messageOf, nameOf } from './errors/thrown.js';
@@ -58,6 +59,8 @@ export {
   defineSimulation,
   type AnySimulation,
   type Simulation,
+  type StandardIssue,
+  type StandardResult,
   type StandardSchema,
 } from './simulation/simulation.js';
 export { type IterationValue } from './simulation/value.js';

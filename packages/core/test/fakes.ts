@@ -1,11 +1,10 @@
-import { averageOf, type Average } from '../src/averaging/average.js';
+import type { Average } from '../src/averaging/average.js';
 import type { IterationFailure, Stores } from '../src/ports/stores.js';
 import type { Ledger } from '../src/run/ledger.js';
 import { IterationId, RunId } from '../src/run/numbers.js';
 import { IterationRange } from '../src/run/range.js';
-import { IncompleteRunError, RunNotFoundError } from '../src/run/run-errors.js';
+import { RunNotFoundError } from '../src/run/run-errors.js';
 import type { Run } from '../src/run/run.js';
-import { Tolerance } from '../src/run/tolerance.js';
 import type { IterationValue } from '../src/simulation/value.js';
 import type { Clock } from '../src/time/clock.js';
 
@@ -146,15 +145,12 @@ export class FakeStores implements Stores {
           )
           .map((first) => IterationRange.parse({ first, count: 1 })),
       ),
-    average: (id) => {
-      const { repetitions, tolerance } = this.#run(id);
-      const ledger = this.#ledger(id);
-      const tolerated = Tolerance.failures(tolerance, repetitions);
-      if (ledger.missing > 0 || ledger.failed > tolerated) {
-        return Promise.reject(new IncompleteRunError(id, ledger, tolerated));
-      }
-      return Promise.resolve(averageOf(this.inOrder));
-    },
+    scan: async function* (this: FakeStores) {
+      yield await Promise.resolve({
+        iterationIds: Int32Array.from([...this.kept.keys()].sort((a, b) => a - b)),
+        values: Float64Array.from(this.inOrder),
+      });
+    }.bind(this),
   };
 
   readonly failures: Stores['failures'] = {
@@ -178,7 +174,7 @@ export class FakeStores implements Stores {
   readonly averages: Stores['averages'] = {
     save: (_, average) => {
       this.saved.push(average);
-      return Promise.resolve();
+      return Promise.resolve(average);
     },
     history: () => Promise.resolve(this.saved),
   };

@@ -102,7 +102,7 @@ describe('a complete run', () => {
     });
     const executor = { execute: () => Promise.reject(new Error('another simulation')) };
     const values = jest.spyOn(stores.values, 'missing');
-    const averaging = jest.spyOn(stores.values, 'average');
+    const averaging = jest.spyOn(stores.values, 'scan');
     const result = await new Orchestration({ stores, executor }).resume(1);
     expect(result.average).toEqual(average);
     expect(result.ledger).toEqual({ requested: 5, completed: 5, failed: 0, missing: 0 });

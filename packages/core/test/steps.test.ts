@@ -1,7 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import fc from 'fast-check';
-import { averageOf, type Average } from '../src/averaging/average.js';
+import type { Average } from '../src/averaging/average.js';
+import { averageOf } from '../src/averaging/averaging.js';
 import type { Progress, RunOptions } from '../src/ports/orchestrator.js';
 import { IterationId, Repetitions, RunId } from '../src/run/numbers.js';
 import type { RunPlan } from '../src/run/plan.js';

@@ -1,4 +1,5 @@
-import { averageOf, completeAverage, assertSameAverage } from '../src/averaging/average.js';
+import { completeAverage, refuseOtherAverage } from '../src/averaging/average.js';
+import { averageOf } from '../src/averaging/averaging.js';
 import { RunId } from '../src/run/numbers.js';
 
 const runId = RunId.parse(4);
@@ -8,12 +9,17 @@ describe('the average that is kept', () => {
 
   it('is the one that is offered again', () => {
     expect(() => {
-      assertSameAverage(runId, kept, averageOf([1, 2, 4.5]));
+      refuseOtherAverage(runId, kept, averageOf([1, 2, 4.5]));
     }).not.toThrow();
     const single = averageOf([3]);
     expect(() => {
-      assertSameAverage(runId, single, completeAverage(single));
+      refuseOtherAverage(runId, single, completeAverage(single));
     }).not.toThrow();
+  });
+
+  it('is answered with, whatever its figures, when it was taken in another way', () => {
+    const earlier = { ...kept, method: null, mean: 2.5000000000000004 };
+    expect(refuseOtherAverage(runId, earlier, kept)).toBe(earlier);
   });
 
   it.each([
@@ -24,7 +30,7 @@ describe('the average that is kept', () => {
   ] as const)('is refused when its %s is %p', (figure, other) => {
     const offered = { ...kept, [figure]: other };
     expect(() => {
-      assertSameAverage(runId, kept, offered);
+      refuseOtherAverage(runId, kept, offered);
     }).toThrow(
       expect.objectContaining({
         name: 'PersistenceError',

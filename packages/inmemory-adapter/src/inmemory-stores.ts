@@ -3,7 +3,6 @@ import {
   IterationId,
   RunId,
   RunNotFoundError,
-  Tolerance,
   type Average,
   type AverageStore,
   type FailureStore,
@@ -17,19 +16,18 @@ import {
   type ValueStore,
 } from '@stepcompute/core';
 import {
-  assertSameAverage,
-  averageOfBatches,
   IterationRange,
-  iterationsOf,
   ledgerOf,
   parseFailure,
   parseLimit,
   parseValue,
   refuseFewerRepetitions,
-  refuseIncomplete,
+  refuseOtherAverage,
   refuseOutside,
+  rowsOf,
   type NewRun,
   type ParsedRunChange,
+  type ValueColumns,
 } from '@stepcompute/core/adapters';
 import { RunValues } from './run-values.js';
 
@@ -124,9 +122,6 @@ export class InMemoryRunStore implements RunStore {
   }
 }
 
-/** How many values are read at a time. */
-const batchLength = 65_536;
-
 /** Values in this process's memory, eight bytes each. */
 export class InMemoryValueStore implements ValueStore {
   constructor(private readonly database: InMemoryDatabase) {}
@@ -151,19 +146,20 @@ export class InMemoryValueStore implements ValueStore {
     if (conflict !== undefined) throw conflict;
   }
 
-  async *read(id: RunId, from = 0 as IterationId): AsyncGenerator<readonly IterationValue[], void> {
+  read(id: RunId, from?: IterationId): AsyncIterable<readonly IterationValue[]> {
+    return rowsOf(this.scan(id, from));
+  }
+
+  async *scan(id: RunId, from = 0 as IterationId): AsyncGenerator<ValueColumns, void> {
     const { run, values, codes } = this.database.find(id);
-    let batch: IterationValue[] = [];
-    for (const iterationId of iterationsOf(values.parts(from, run.repetitions, true))) {
-      const value = values.get(iterationId)!;
-      const code = codes.get(iterationId);
-      batch.push(code === undefined ? { iterationId, value } : { iterationId, value, code });
-      if (batch.length === batchLength) {
-        yield batch;
-        batch = [];
-      }
+    for (const columns of values.columns(from, run.repetitions)) {
+      yield codes.size === 0
+        ? columns
+        : {
+            ...columns,
+            codes: Int16Array.from(columns.iterationIds, (each) => codes.get(each) ?? 0),
+          };
     }
-    if (batch.length > 0) yield batch;
   }
 
   async missing(id: RunId, within?: readonly IterationRange[]): Promise<readonly IterationRange[]> {
@@ -174,14 +170,6 @@ export class InMemoryValueStore implements ValueStore {
     return ranges.flatMap(({ first, count }) => [
       ...values.parts(first, Math.min(first + count, repetitions), false),
     ]);
-  }
-
-  async average(id: RunId): Promise<Average> {
-    const record = this.database.find(id);
-    const { run, values } = record;
-    const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
-    refuseIncomplete(id, ledgerOfRecord(record), tolerated);
-    return averageOfBatches(() => values.batches(run.repetitions));
   }
 }
 
@@ -231,11 +219,12 @@ export class InMemoryFailureStore implements FailureStore {
 export class InMemoryAverageStore implements AverageStore {
   constructor(private readonly database: InMemoryDatabase) {}
 
-  async save(id: RunId, average: Average): Promise<void> {
+  async save(id: RunId, average: Average): Promise<Average> {
     const averages = this.database.averages(id);
     const kept = averages.get(average.count);
-    if (kept === undefined) averages.set(average.count, average);
-    else assertSameAverage(id, kept, average);
+    if (kept !== undefined) return refuseOtherAverage(id, kept, average);
+    averages.set(average.count, average);
+    return average;
   }
 
   async history(id: RunId): Promise<readonly Average[]> {

@@ -1,5 +1,5 @@
 import { PersistenceError } from '@stepcompute/core';
-import { IterationRange } from '@stepcompute/core/adapters';
+import { IterationRange, type ValueColumns } from '@stepcompute/core/adapters';
 
 /** Values are kept in pieces of at most this many, made when their first value comes. */
 const chunkLength = 65_536;
@@ -57,14 +57,18 @@ export class RunValues {
     return end;
   }
 
-  /**
-   * The values of the first `length` iterations that are there, in iteration order, in batches.
-   */
-  *batches(length: number): Generator<Float64Array, void> {
-    for (const [index, chunk] of this.#chunks.entries()) {
-      const values = chunk?.subarray(0, length - index * chunkLength);
-      if (values === undefined) continue;
-      yield this.count === length ? values : values.filter((value) => !Number.isNaN(value));
+  /** The values there are from `first` to just before `end`, by columns of at most a chunk. */
+  *columns(first: number, end: number): Generator<ValueColumns, void> {
+    for (let index = Math.floor(first / chunkLength); index < this.#chunks.length; index += 1) {
+      const start = index * chunkLength;
+      const chunk = this.#chunks[index]?.subarray(Math.max(0, first - start), end - start);
+      if (chunk === undefined || chunk.length === 0) continue;
+      const ids = Int32Array.from(chunk, (_, place) => Math.max(first, start) + place);
+      const isFull = !chunk.some(Number.isNaN);
+      const iterationIds = isFull ? ids : ids.filter((_, place) => !Number.isNaN(chunk[place]!));
+      // Apart from the chunk, which goes on being written.
+      const values = isFull ? chunk.slice() : chunk.filter((value) => !Number.isNaN(value));
+      if (iterationIds.length > 0) yield { iterationIds, values };
     }
   }
 

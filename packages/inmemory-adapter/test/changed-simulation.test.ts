@@ -263,3 +263,17 @@ it.each([
     'got "repetition"',
   );
 });
+
+it('a run accepts no more changes than it can keep', async () => {
+  const { run } = await orchestrator(uniform, '0').run({ repetitions: 1, seed: 42 });
+  const accept = (version: number): Promise<unknown> =>
+    orchestrator(shifted, String(version)).resume(run.id, {
+      repetitions: version + 1,
+      acceptChangedSimulation: true,
+    });
+  for (let version = 1; version < 50; version += 1) await accept(version);
+  await expect(accept(50)).rejects.toThrow(
+    'acceptChangedSimulation must be false: run 1 has accepted 49 changes, the most that it keeps',
+  );
+  expect((await stores.runs.get(run.id)).repetitions).toBe(50);
+});

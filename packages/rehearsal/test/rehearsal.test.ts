@@ -542,7 +542,7 @@ describe('a rehearsal', () => {
   it.each([
     [{ timescale: 2 }, 'timescale'],
     [{ faults: { crash: 1 } }, 'crash'],
-  ])('refuses %j, which nothing reads', async (props, name) => {
+  ])('refuses %j, which nothing reads', async (props: object, name) => {
     const start = Rehearsal.start({ assembly: assembly.folder, ...props });
     await expect(start).rejects.toThrow(RangeError);
     await expect(start).rejects.toThrow(`got ${name}`);

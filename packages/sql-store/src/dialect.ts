@@ -28,8 +28,12 @@ export interface Dialect {
     rows: readonly Row[],
     placeholder: number,
   ) => Table;
-  /** The most rows with texts (failures, runs) that one statement writes or answers with. */
+  /** The most failures that one statement writes or answers with. */
   readonly textsPerStatement: number;
+  /** The most runs that one statement answers with. */
+  readonly runsPerStatement: number;
+  /** The most values that one statement of a scan answers with. */
+  readonly valuesPerScan: number;
   /** How long a store waits for a database that is out of reach, in milliseconds. */
   readonly patienceMs: number;
 }
@@ -49,13 +53,15 @@ export const wire: Dialect = {
     };
   },
   textsPerStatement: 10_000,
+  runsPerStatement: 1000,
+  valuesPerScan: 65_536,
   // A server that was killed is back in seconds; nobody should have to wait long for one that is gone.
   patienceMs: 30_000,
 };
 
 /**
- * The Data API takes no arrays. A row of texts costs under 16 KiB, as long as core keeps messages to
- * 2,000 characters and names to 4,096.
+ * The Data API takes no arrays, and answers with 1 MiB at most. A failure costs under 16 KiB, as long
+ * as core keeps messages to 2,000 characters; a run under 64 KB, its parameters being 16 KiB of it.
  */
 export const dataApi: Dialect = {
   tableOf: (name, columns, rows, placeholder) => {
@@ -72,6 +78,8 @@ export const dataApi: Dialect = {
     };
   },
   textsPerStatement: 50,
+  runsPerStatement: 15,
+  valuesPerScan: 40_960,
   // The session has its own.
   patienceMs: 0,
 };

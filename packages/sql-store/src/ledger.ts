@@ -1,10 +1,4 @@
-import {
-  RunNotFoundError,
-  Tolerance,
-  type Ledger,
-  type Repetitions,
-  type RunId,
-} from '@stepcompute/core';
+import { RunNotFoundError, type Ledger, type Repetitions, type RunId } from '@stepcompute/core';
 import { ledgerOf } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
 import { execute } from './execute.js';
@@ -18,41 +12,45 @@ export const standingFailures = `
     SELECT FROM stepcompute_value v WHERE v.run_id = $1 AND v.iteration_id = f.iteration_id
   )`;
 
-const ledgerStatement = `
-  SELECT repetitions AS requested, tolerance, (
-      SELECT count(*)::integer FROM stepcompute_value
-      WHERE run_id = $1 AND iteration_id < repetitions
-    ) AS completed, CASE WHEN jsonb_array_length(simulation::jsonb) = 1 THEN 0 ELSE (
-      SELECT count(code)::integer FROM stepcompute_value
-      WHERE run_id = $1 AND iteration_id < repetitions
-    ) END AS changed,
-    (${standingFailures}) AS failed
-  FROM stepcompute_run WHERE id = $1`;
+/** So many iterations are counted by one statement, so that its time does not grow with the run. */
+const iterationsPerCount = 4_000_000;
 
-interface LedgerRow {
-  readonly requested: number;
-  readonly tolerance: Tolerance;
-  readonly completed: number;
-  readonly changed: number;
-  readonly failed: number;
-}
+const countStatement = `
+  SELECT count(*)::integer AS completed, count(code)::integer AS changed FROM stepcompute_value
+  WHERE run_id = $1 AND iteration_id >= $2 AND iteration_id < $3`;
+
+/** Reads nothing but the index, where the code of values does not matter. */
+const completedStatement = countStatement.replace('count(code)', '0');
 
 /**
- * The run's ledger from one snapshot, with how many failures it tolerates.
+ * The run's ledger, counted by ranges: what was seen of completed and failed iterations. A failure whose
+ * value came between the two counts no more.
  * @throws RunNotFoundError
  */
-export async function readLedger(
-  dataSource: DataSource,
-  id: RunId,
-): Promise<{ readonly ledger: Ledger; readonly tolerated: number }> {
-  const { records } = await execute(dataSource, ledgerStatement, [id]);
-  const [row] = records as LedgerRow[];
-  if (row === undefined) throw new RunNotFoundError(id);
-  const { tolerance, ...counts } = row;
-  return {
-    ledger: ledgerOf(counts),
-    tolerated: Tolerance.failures(tolerance, counts.requested),
-  };
+export async function readLedger(dataSource: DataSource, id: RunId): Promise<Ledger> {
+  const [run] = (
+    await execute(
+      dataSource,
+      `SELECT repetitions, simulation, (${standingFailures}) AS failed
+       FROM stepcompute_run WHERE id = $1`,
+      [id],
+    )
+  ).records as { repetitions: number; simulation: string; failed: number }[];
+  if (run === undefined) throw new RunNotFoundError(id);
+  const { repetitions: requested, simulation } = run;
+  const isOneCode = (JSON.parse(simulation) as unknown[]).length === 1;
+  let completed = 0;
+  let changed = 0;
+  for (let first = 0; first < requested; first += iterationsPerCount) {
+    const end = Math.min(first + iterationsPerCount, requested);
+    const statement = isOneCode ? completedStatement : countStatement;
+    const { records } = await execute(dataSource, statement, [id, first, end]);
+    const [counts] = records as { completed: number; changed: number }[];
+    completed += counts?.completed ?? 0;
+    changed += counts?.changed ?? 0;
+  }
+  const failed = Math.min(run.failed, requested - completed);
+  return ledgerOf({ requested, completed, failed, changed });
 }
 
 /** @throws RunNotFoundError */
@@ -62,16 +60,4 @@ export async function readRepetitions(dataSource: DataSource, id: RunId): Promis
     .findOne({ select: { id: true, repetitions: true }, where: { id } });
   if (run === null) throw new RunNotFoundError(id);
   return run.repetitions;
-}
-
-/**
- * How many fingerprints the run accepts.
- * @throws RunNotFoundError
- */
-export async function readAccepted(dataSource: DataSource, id: RunId): Promise<number> {
-  const run = await dataSource
-    .getRepository(runSchema)
-    .findOne({ select: { id: true, simulation: true }, where: { id } });
-  if (run === null) throw new RunNotFoundError(id);
-  return run.simulation.length;
 }

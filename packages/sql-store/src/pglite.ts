@@ -1,6 +1,7 @@
 import { existsSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
+import { refuseUnknown } from '@stepcompute/core/adapters';
 import { DataSource } from 'typeorm';
 import { lockFolder } from './folder-lock.js';
 import { migrateSchema, migrationOptions } from './migrate-schema.js';
@@ -22,7 +23,8 @@ export interface OpenPgliteOptions {
  * const dataSource = await openPglite({ folder: 'my-runs' });
  * const stores = typeOrmStores(dataSource);
  */
-export async function openPglite({ folder }: OpenPgliteOptions = {}): Promise<DataSource> {
+export async function openPglite(options: OpenPgliteOptions = {}): Promise<DataSource> {
+  const { folder } = refuseUnknown(options, 'options', { folder: true });
   const held = folder === undefined ? undefined : await holdPglite(folder);
   let pglite: PGlite | undefined;
   try {

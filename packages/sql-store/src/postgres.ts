@@ -1,4 +1,5 @@
 import { InvalidInputError, PersistenceError } from '@stepcompute/core';
+import { refuseUnknown, type FieldNames } from '@stepcompute/core/adapters';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import {
@@ -21,6 +22,13 @@ export interface OpenPostgresOptions {
   readonly poolSize?: number | undefined;
 }
 
+const optionFields: FieldNames<OpenPostgresOptions> = {
+  url: true,
+  create: true,
+  migrate: true,
+  poolSize: true,
+};
+
 /**
  * Opens a PostgreSQL database and sees to its schema. `destroy()` closes it.
  * @throws InvalidInputError when the URL is not one
@@ -30,6 +38,7 @@ export interface OpenPostgresOptions {
  * const dataSource = await openPostgres({ url: process.env.DATABASE_URL! });
  */
 export async function openPostgres(options: OpenPostgresOptions): Promise<DataSource> {
+  refuseUnknown(options, 'options', optionFields);
   const { url, create = true, migrate = false, poolSize = 10 } = options;
   if (!/^postgres(ql)?:\/\//i.test(url)) {
     // The text itself may hold a password.

@@ -1,25 +1,26 @@
 import type { Average, AverageStore, RunId } from '@stepcompute/core';
-import { assertSameAverage, completeAverage } from '@stepcompute/core/adapters';
+import { completeAverage, refuseOtherAverage } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
 import { patiently } from './patiently.js';
-import { averageSchema } from './schema.js';
+import { averageSchema, type AverageRow } from './schema.js';
 
 /** Averages in the table `stepcompute_average`. */
 export class TypeOrmAverageStore implements AverageStore {
   constructor(private readonly dataSource: DataSource) {}
 
-  save(id: RunId, average: Average): Promise<void> {
+  save(id: RunId, average: Average): Promise<Average> {
     return patiently(this.dataSource, async () => {
-      const { count, mean, standardDeviation, minimum, maximum } = average;
+      const { method: averaging, count, mean, standardDeviation, minimum, maximum } = average;
       const averages = this.dataSource.getRepository(averageSchema);
       await averages
         .createQueryBuilder()
         .insert()
-        .values({ runId: id, count, mean, standardDeviation, minimum, maximum })
+        .values({ runId: id, averaging, count, mean, standardDeviation, minimum, maximum })
         .orIgnore()
         .updateEntity(false)
         .execute();
-      assertSameAverage(id, await averages.findOneByOrFail({ runId: id, count }), average);
+      const kept = toAverage(await averages.findOneByOrFail({ runId: id, count }));
+      return refuseOtherAverage(id, kept, average);
     });
   }
 
@@ -28,9 +29,12 @@ export class TypeOrmAverageStore implements AverageStore {
       const rows = await this.dataSource
         .getRepository(averageSchema)
         .find({ where: { runId: id }, order: { count: 'ASC' } });
-      return rows.map(({ count, mean, standardDeviation, minimum, maximum }) =>
-        completeAverage({ count, mean, standardDeviation, minimum, maximum }),
-      );
+      return rows.map(toAverage);
     });
   }
+}
+
+function toAverage({ averaging: method, ...row }: AverageRow): Average {
+  const { count, mean, standardDeviation, minimum, maximum } = row;
+  return completeAverage({ method, count, mean, standardDeviation, minimum, maximum });
 }

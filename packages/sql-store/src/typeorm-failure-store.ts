@@ -88,7 +88,7 @@ export class TypeOrmFailureStore implements FailureStore {
   }
 
   ledger(id: RunId): Promise<Ledger> {
-    return patiently(this.dataSource, async () => (await readLedger(this.dataSource, id)).ledger);
+    return patiently(this.dataSource, () => readLedger(this.dataSource, id));
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type RunStore,
 } from '@stepcompute/core';
 import {
+  changeableFields,
   parseLimit,
   refuseFewerRepetitions,
   requestFields,
@@ -84,10 +85,10 @@ export class TypeOrmRunStore implements RunStore {
   list(limit: number): Promise<readonly Run[]> {
     return patiently(this.dataSource, async () => {
       parseLimit(limit);
-      const { textsPerStatement } = dialectOf(this.dataSource);
+      const { runsPerStatement } = dialectOf(this.dataSource);
       const runs: Run[] = [];
       while (runs.length < limit) {
-        const take = Math.min(limit - runs.length, textsPerStatement);
+        const take = Math.min(limit - runs.length, runsPerStatement);
         const last = runs.at(-1);
         const rows = await this.dataSource.getRepository(runSchema).find({
           where: last === undefined ? {} : { id: LessThan(last.id) },
@@ -152,12 +153,19 @@ export class TypeOrmRunStore implements RunStore {
   }
 }
 
-/** The field's value as its column takes it. */
+/**
+ * The field's value as its column takes it. Of the request as first asked, those fields that may be
+ * changed: the others are the row's own, which may have 64 KB with the Data API.
+ */
 function storedOf(field: keyof NewRun, run: NewRun): unknown {
   const { transformer }: EntitySchemaColumnOptions = askedColumns[field];
-  const value: unknown = run[field];
+  const value: unknown = field === 'request' ? changeableOf(run.request) : run[field];
   if (transformer === undefined || Array.isArray(transformer)) return value ?? null;
   return transformer.to(value) as unknown;
+}
+
+function changeableOf(request: ParsedRequest): Partial<ParsedRequest> {
+  return Object.fromEntries(changeableFields.map((field) => [field, request[field]]));
 }
 
 const requestNames = Object.keys(requestFields) as (keyof ParsedRequest)[];
@@ -165,11 +173,6 @@ const requestNames = Object.keys(requestFields) as (keyof ParsedRequest)[];
 function toRun(row: RunRow): Run {
   const fields = Object.entries(row).map(([field, value]) => [field, value ?? undefined]);
   const run = Object.fromEntries(fields) as Run;
-  // Begun before requests were recorded: it counts as first asked as it is now.
-  const request = row.request as ParsedRequest | null;
-  return {
-    ...run,
-    request:
-      request ?? (Object.fromEntries(requestNames.map((name) => [name, run[name]])) as never),
-  };
+  const asNow = Object.fromEntries(requestNames.map((name) => [name, run[name]]));
+  return { ...run, request: { ...asNow, ...row.request } };
 }

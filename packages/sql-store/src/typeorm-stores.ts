@@ -1,4 +1,5 @@
 import type { Stores } from '@stepcompute/core';
+import { refuseUnknown } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
 import { TypeOrmAverageStore } from './typeorm-average-store.js';
 import { TypeOrmFailureStore } from './typeorm-failure-store.js';
@@ -16,10 +17,8 @@ export interface TypeOrmStoresOptions {
  * @example
  * const orchestrator = new InProcessOrchestrator({ generator, stores: typeOrmStores(dataSource) });
  */
-export function typeOrmStores(
-  dataSource: DataSource,
-  { averages = dataSource }: TypeOrmStoresOptions = {},
-): Stores {
+export function typeOrmStores(dataSource: DataSource, options: TypeOrmStoresOptions = {}): Stores {
+  const { averages = dataSource } = refuseUnknown(options, 'options', { averages: true });
   return {
     runs: new TypeOrmRunStore(dataSource),
     values: new TypeOrmValueStore(dataSource),

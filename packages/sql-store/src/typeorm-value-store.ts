@@ -1,31 +1,26 @@
 import {
-  AverageOverflowError,
   ConflictingValueError,
   IterationId,
-  RunNotFoundError,
-  Tolerance,
-  type Average,
   type IterationValue,
   type RunId,
   type ValueStore,
 } from '@stepcompute/core';
 import {
-  averageOfSums,
   IterationRange,
-  ledgerOf,
   parseValue,
-  refuseIncomplete,
   refuseOutside,
+  rowsOf,
+  type ValueColumns,
 } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
-import { averageStatement, type SumsRow } from './average-statement.js';
 import { doubles, integers } from './binary-array.js';
 import { dialectOf, piecesOf, rowsPerStatement, type Column, type Dialect } from './dialect.js';
 import { execute } from './execute.js';
-import { readAccepted, readLedger, readRepetitions } from './ledger.js';
+import { readRepetitions } from './ledger.js';
 import { missingRanges } from './missing-ranges.js';
 import { patiently } from './patiently.js';
 import { codeOf } from './persistence-error.js';
+import { scanValues } from './scan.js';
 
 const valueColumns: readonly Column<IterationValue>[] = [
   { name: 'iteration_id', type: integers, of: ({ iterationId }) => iterationId },
@@ -112,28 +107,12 @@ export class TypeOrmValueStore implements ValueStore {
     );
   }
 
-  async *read(id: RunId, from = 0 as IterationId): AsyncGenerator<readonly IterationValue[], void> {
-    const accepted = await patiently(this.dataSource, () => readAccepted(this.dataSource, id));
-    const columns = accepted === 1 ? '' : ', code';
-    const pageSize = columns === '' ? rowsPerStatement : rowsPerStatement / 2;
-    let first: number = from;
-    for (;;) {
-      const { records } = await patiently(this.dataSource, () =>
-        execute(
-          this.dataSource,
-          `SELECT iteration_id AS "iterationId", value${columns} FROM stepcompute_value
-           WHERE run_id = $1 AND iteration_id >= $2 ORDER BY iteration_id LIMIT ${pageSize}`,
-          [id, first],
-        ),
-      );
-      const page = records as IterationValue[];
-      if (columns !== '') withoutNull(page as { code?: number | null }[]);
-      const last = page.at(-1);
-      if (last === undefined) return;
-      yield page;
-      if (page.length < pageSize) return;
-      first = last.iterationId + 1;
-    }
+  read(id: RunId, from?: IterationId): AsyncIterable<readonly IterationValue[]> {
+    return rowsOf(this.scan(id, from));
+  }
+
+  scan(id: RunId, from = 0 as IterationId): AsyncIterable<ValueColumns> {
+    return scanValues(this.dataSource, id, from);
   }
 
   missing(id: RunId, within?: readonly IterationRange[]): Promise<readonly IterationRange[]> {
@@ -146,30 +125,6 @@ export class TypeOrmValueStore implements ValueStore {
         within === undefined ? [whole] : within.flatMap((range) => upTo(repetitions, range) ?? []),
       );
     });
-  }
-
-  average(id: RunId): Promise<Average> {
-    return patiently(this.dataSource, async () => {
-      const sums = await this.#sums(id);
-      if (sums === undefined) throw new RunNotFoundError(id);
-      const { repetitions: requested, tolerance, count: completed, failed } = sums;
-      const ledger = ledgerOf({ requested, completed, failed });
-      refuseIncomplete(id, ledger, Tolerance.failures(tolerance, requested));
-      return averageOfSums({ ...sums, squaredDeviations: sums.squared_deviations ?? NaN });
-    });
-  }
-
-  async #sums(id: RunId): Promise<SumsRow | undefined> {
-    try {
-      const { records } = await execute(this.dataSource, averageStatement, [id]);
-      return (records as SumsRow[])[0];
-    } catch (error) {
-      if (codeOf(error) !== numericValueOutOfRange) throw error;
-      // An incomplete run is called so first, whatever its values add up to.
-      const { ledger, tolerated } = await readLedger(this.dataSource, id);
-      refuseIncomplete(id, ledger, tolerated);
-      throw new AverageOverflowError({ cause: error });
-    }
   }
 }
 
@@ -195,12 +150,6 @@ function parseInOrder(values: readonly IterationValue[]): readonly IterationValu
   return values;
 }
 
-/** The first code is left out. */
-function withoutNull(page: readonly { code?: number | null }[]): void {
-  for (const value of page) if (value.code === null) delete value.code;
-}
-
-const numericValueOutOfRange = '22003';
 const uniqueViolation = '23505';
 
 /** The part of the range that lies within a run of so many repetitions; undefined when none does. */

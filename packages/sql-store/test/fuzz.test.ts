@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isStepComputeError, RunId, type Run } from '@stepcompute/core';
+import { averageOfRun } from '@stepcompute/core/adapters';
 import fc from 'fast-check';
 import type { DataSource } from 'typeorm';
 import { openPglite } from '../src/pglite.js';
@@ -92,7 +93,7 @@ describe('rows that another hand has put into the tables', () => {
         });
         await endsOrSaysWhy(() => stores.values.missing(id));
         await endsOrSaysWhy(async () => {
-          const average = await stores.values.average(id);
+          const average = await averageOfRun(stores, await stores.runs.get(id));
           expect(Number.isFinite(average.mean)).toBe(true);
         });
         await endsOrSaysWhy(async () => {

@@ -4,14 +4,14 @@ import { InvalidInputError, messageOf, type Fingerprint } from '@stepcompute/cor
 import { parseSimulation, type ParsedSimulation } from '@stepcompute/core/adapters';
 
 /** A simulation's module as a loader gives it. */
-export interface OpenedModule {
+interface OpenedModule {
   readonly module: unknown;
   /** Undefined where nothing is known of the code. */
   readonly fingerprint: Fingerprint | undefined;
 }
 
 /** A module that loads simulations: `@stepcompute/simulation-file` is one. */
-export interface Loader {
+interface Loader {
   readonly openSimulationFile: (file: string) => Promise<OpenedModule>;
 }
 

@@ -276,3 +276,54 @@ describe('what a simulation in worker threads is given', () => {
     },
   );
 });
+
+describe('the code that a thread has', () => {
+  const loader = join(simulations, 'loader.mjs');
+
+  async function runOf(simulationVersion: string, tolerance = 0) {
+    const threads = new WorkerThreads({ module: draws, workers: 2, loader, simulationVersion });
+    const stores = inMemoryStores();
+    const orchestrator = new InProcessOrchestrator({
+      generator: threads.generate,
+      stores,
+      simulationVersion,
+      retry: { attempts: 3, backoffMs: 0 },
+    });
+    try {
+      return await orchestrator.run({ repetitions: 50, seed, tolerance });
+    } catch (error) {
+      const run = await stores.runs.get(RunId.parse(1));
+      return { error, run, ledger: await stores.failures.ledger(run.id) };
+    } finally {
+      await threads.close();
+    }
+  }
+
+  it('is what its loader tells, and must be what is asked for', async () => {
+    expect(await runOf('2')).toMatchObject({
+      run: { status: 'completed', simulation: [{ version: '2' }] },
+    });
+  });
+
+  it.each([0, '100%'])(
+    'ends the run when it is other code, and stores nothing, with tolerance %s',
+    async (tolerance) => {
+      expect(await runOf('1', tolerance as number)).toMatchObject({
+        error: {
+          name: 'ChangedSimulationError',
+          runId: 1,
+          difference: 'its code differs (version 1; in a worker thread: version 2)',
+        },
+        run: { status: 'failed' },
+        ledger: { completed: 0, failed: 0, missing: 50 },
+      });
+    },
+  );
+
+  it.each([{ workres: 2 }, { simulationversion: '1' }])(
+    'takes no property that it does not know: %j',
+    (props) => {
+      expect(() => new WorkerThreads({ module: draws, ...props })).toThrow('alone; got "');
+    },
+  );
+});

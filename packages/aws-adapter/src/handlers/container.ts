@@ -78,9 +78,9 @@ async function buildContainer(deployed: DeployedSimulation | undefined): Promise
   container
     .bind(AggregateAndStoreValue)
     .toResolvedValue(
-      (runs: RunStore, values: ValueStore, averages: AverageStore) =>
-        new AggregateAndStoreValue({ runs, values, averages }),
-      [RunStore, ValueStore, AverageStore],
+      (runs: RunStore, values: ValueStore, failures: FailureStore, averages: AverageStore) =>
+        new AggregateAndStoreValue({ runs, values, failures, averages }),
+      [RunStore, ValueStore, FailureStore, AverageStore],
     );
   return container;
 }

@@ -12,7 +12,7 @@ import {
   type RunId,
   type Stores,
 } from '@stepcompute/core';
-import type { AverageFigures } from '@stepcompute/core/adapters';
+import { averageOfRun, type AverageFigures } from '@stepcompute/core/adapters';
 import { declareCommand, flag } from '../command.js';
 import { withStores } from '../databases.js';
 import { MismatchError, NothingToVerifyError } from '../errors.js';
@@ -66,7 +66,7 @@ Examples:
       const rows = [
         ...runRows(run, ledger, await lowestFailure(stores, id)),
         ...averagesRows(history),
-        ...(verify ? [['verified', 'yes, to the bit']] : []),
+        ...(verify ? [['verified', verifiedText(average)]] : []),
       ];
       terminal.print(formatTable(rows, terminal.isInteractive));
       const warning = average && warningOf(ledger, average);
@@ -77,13 +77,22 @@ Examples:
     }),
 });
 
+function verifiedText(average: Average | undefined): string {
+  return average?.method === null
+    ? 'yes, to nine digits: an earlier version averaged it in another way'
+    : 'yes, to the bit';
+}
+
+/** The figures of an average that are independent of each other. */
+type Figure = Exclude<keyof AverageFigures, 'method'>;
+
 const figures = Object.keys({
   count: true,
   mean: true,
   standardDeviation: true,
   minimum: true,
   maximum: true,
-} satisfies Record<keyof AverageFigures, true>) as (keyof AverageFigures)[];
+} satisfies Record<Figure, true>) as Figure[];
 
 /**
  * Averages the stored values again.
@@ -91,15 +100,16 @@ const figures = Object.keys({
  * @throws MismatchError when the stored average is not the one that the values come to
  */
 async function verifyAverage(
-  { id, status }: Run,
+  run: Run,
   stored: Average | undefined,
-  { values }: Pick<Stores, 'values'>,
+  stores: Pick<Stores, 'values' | 'failures'>,
 ): Promise<void> {
+  const { id, status } = run;
   if (status !== 'completed' || stored === undefined) {
     const lack = stored === undefined ? 'has no average' : 'has no average of all its repetitions';
     throw new NothingToVerifyError(`run ${id} ${lack} yet: there is nothing to verify`);
   }
-  const again = await values.average(id).catch((cause: unknown) => {
+  const again = await averageOfRun(stores, run).catch((cause: unknown) => {
     throw isRefusal(cause)
       ? new MismatchError(
           `run ${id} has an average, but its values can no longer be averaged: ${messageOf(cause)}`,
@@ -107,13 +117,23 @@ async function verifyAverage(
         )
       : cause;
   });
-  const differing = figures.find((figure) => !Object.is(again[figure], stored[figure]));
+  const isSame =
+    again.method === stored.method
+      ? Object.is
+      : (a: number | null, b: number | null) => areClose(a, b, again);
+  const differing = figures.find((figure) => !isSame(again[figure], stored[figure]));
   if (differing !== undefined) {
     throw new MismatchError(
       `run ${id}'s values do not come to its stored average: the ${differing} stored is ` +
         `${stored[differing]}, and that of the values is ${again[differing]}`,
     );
   }
+}
+
+/** As close as averages are that were taken in different ways: nine digits of the values' greatest. */
+function areClose(a: number | null, b: number | null, { minimum, maximum }: Average): boolean {
+  if (a === null || b === null) return a === b;
+  return Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(minimum), Math.abs(maximum));
 }
 
 /** Tells a store's refusal to average the values that it holds from a fault of the store. */

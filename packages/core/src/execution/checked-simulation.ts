@@ -1,3 +1,4 @@
+import { InvalidInputError } from '../errors/invalid-input-error.js';
 import { messageOf } from '../errors/thrown.js';
 import type { ValueStore } from '../ports/stores.js';
 import { Fingerprint } from '../run/fingerprint.js';
@@ -21,6 +22,9 @@ export interface CheckSettings extends AttemptSettings {
    */
   readonly checkStored: boolean | undefined;
 }
+
+/** So many fingerprints fit a row of every database, beside what else there is of a run. */
+const mostAccepted = 50;
 
 /** So many stored iterations explain a difference; they can't prove that there is none. */
 const sampleSize = 3;
@@ -86,6 +90,7 @@ export class CheckedSimulation {
    * @param accepts true when a change is to be accepted
    * @returns the fingerprint that the run has to accept; undefined when it has
    * @throws ChangedSimulationError when a change is not to be accepted
+   * @throws InvalidInputError when the run has accepted as many as it keeps
    */
   async toAccept(run: Run, accepts: boolean): Promise<Fingerprint | undefined> {
     try {
@@ -93,8 +98,10 @@ export class CheckedSimulation {
       await this.recheck(run);
       return undefined;
     } catch (error) {
-      if (accepts && error instanceof ChangedSimulationError) return this.simulation.fingerprint;
-      throw error;
+      if (!accepts || !(error instanceof ChangedSimulationError)) throw error;
+      if (run.simulation.length < mostAccepted) return this.simulation.fingerprint;
+      const expected = `false: run ${run.id} has accepted ${mostAccepted - 1} changes, the most that it keeps`;
+      throw new InvalidInputError('acceptChangedSimulation', expected, true, { cause: error });
     }
   }
 

@@ -4,7 +4,7 @@ import type { IterationId, RunId } from '../run/numbers.js';
 import type { IterationRange } from '../run/range.js';
 import type { NewRun, ParsedRunChange } from '../run/request.js';
 import type { Run, RunStatus } from '../run/run.js';
-import type { IterationValue } from '../simulation/value.js';
+import type { IterationValue, ValueColumns } from '../simulation/value.js';
 
 /** Allocates runs and remembers them. */
 export interface RunStore {
@@ -62,6 +62,12 @@ export interface ValueStore {
    */
   read(id: RunId, from?: IterationId): AsyncIterable<readonly IterationValue[]>;
   /**
+   * The same in columns, for who reads many: much faster than {@link read}.
+   * @param from the first iteration wanted; default 0
+   * @throws RunNotFoundError
+   */
+  scan(id: RunId, from?: IterationId): AsyncIterable<ValueColumns>;
+  /**
    * The iterations without a value, as disjoint, ascending ranges. It takes as long as there are
    * values and gaps where it looks.
    * @param within where to look, disjoint and ascending; default: the whole run. The answer's ranges
@@ -69,14 +75,6 @@ export interface ValueStore {
    * @throws RunNotFoundError
    */
   missing(id: RunId, within?: readonly IterationRange[]): Promise<readonly IterationRange[]>;
-  /**
-   * Averages the run, in one atomic step with the check that each iteration has its value, or is on
-   * record as failed and all that failed are within the run's tolerance.
-   * @throws RunNotFoundError
-   * @throws IncompleteRunError also when no iteration has a value
-   * @throws AverageOverflowError
-   */
-  average(id: RunId): Promise<Average>;
 }
 
 /** An iteration that produced no value, and why. */
@@ -112,7 +110,8 @@ export interface FailureStore {
    */
   clear(id: RunId, within?: IterationRange): Promise<void>;
   /**
-   * The run's ledger at this moment, from one snapshot.
+   * The run's ledger: what was seen of completed and failed iterations, while others may be at work on
+   * it; the rest is missing, so that it always adds up.
    * @throws RunNotFoundError
    */
   ledger(id: RunId): Promise<Ledger>;
@@ -124,10 +123,12 @@ export interface FailureStore {
  */
 export interface AverageStore {
   /**
-   * Stores the average under (run, count) unless there is one already.
+   * Stores the average under (run, count) unless there is one already. Only averages that were taken
+   * by the same method are compared.
+   * @returns the one that is stored
    * @throws PersistenceError when there is one and it differs: the store does not hold what was written
    */
-  save(id: RunId, average: Average): Promise<void>;
+  save(id: RunId, average: Average): Promise<Average>;
   /**
    * Every average that the run has had, in ascending count: it gains one when it is resumed and more
    * values are there. The last is the one that counts. Empty where none was saved.

@@ -9,7 +9,7 @@ export interface JsonObject {
 }
 
 /** What the names of parameters and measures look like. */
-export const nameShape = /^[A-Za-z][A-Za-z0-9_]{0,62}$/;
+const nameShape = /^[A-Za-z][A-Za-z0-9_]{0,62}$/;
 
 /** In bytes of UTF-8. A row of the Data API holds 64 KB. */
 const longestText = 16_384;
@@ -40,7 +40,7 @@ export const RunParameters = {
 } as const;
 
 /** @throws InvalidInputError unless it is a letter, then letters, digits or _, 63 characters at most */
-export function refuseName(name: unknown, field: string): void {
+function refuseName(name: unknown, field: string): void {
   if (typeof name === 'string' && nameShape.test(name)) return;
   const expected = 'a letter, then letters, digits or _, at most 63 characters in all';
   throw new InvalidInputError(field, expected, name);

@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../errors/invalid-input-error.js';
 import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { Fingerprint } from './fingerprint.js';
+import { singleMeasure } from './measures.js';
 import { Milliseconds, Repetitions, Seed, type RunId } from './numbers.js';
 import { RunParameters } from './parameters.js';
 import { ConflictingRunError } from './run-errors.js';
@@ -113,7 +114,6 @@ function optional<Value, Default>(
 }
 
 const unnamed = 'anonymous';
-const value: readonly string[] = Object.freeze(['value']);
 
 /**
  * Validates a request and fills in its defaults.
@@ -135,7 +135,7 @@ export function parseRunRequest(
     ...parsed,
     request: parsed,
     simulation: [fingerprint ?? Fingerprint.unknown],
-    measures: measures ?? value,
+    measures: measures ?? singleMeasure,
     versions: currentVersions(),
   };
 }

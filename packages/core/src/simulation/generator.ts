@@ -1,3 +1,4 @@
+import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { IterationId, RunId, Seed } from '../run/numbers.js';
 import { RunParameters, type JsonObject } from '../run/parameters.js';
 import type { RunIdentity } from '../run/run.js';
@@ -137,6 +138,15 @@ export interface IterationContextProps<Parameters extends object = JsonObject> {
   readonly signal?: AbortSignal | undefined;
 }
 
+const contextFields: FieldNames<IterationContextProps> = {
+  runId: true,
+  seed: true,
+  iterationId: true,
+  parameters: true,
+  random: true,
+  signal: true,
+};
+
 /**
  * A context as a run gives it to its generator, for a test of the generator alone.
  * @throws InvalidInputError when an id, the seed or the parameters are not valid
@@ -146,6 +156,7 @@ export interface IterationContextProps<Parameters extends object = JsonObject> {
 export function iterationContext<Parameters extends object = JsonObject>(
   props: IterationContextProps<Parameters> = {},
 ): IterationContext<Parameters> {
+  refuseUnknown(props, 'properties', contextFields);
   const { runId = 1, seed = 0, iterationId = 0, parameters = RunParameters.none } = props;
   const identity = {
     runId: RunId.parse(runId),

@@ -2,6 +2,7 @@ import { looked } from '../errors/base.js';
 import { InvalidInputError } from '../errors/invalid-input-error.js';
 import { refuseUnknown } from '../errors/unknown-fields.js';
 import { Fingerprint } from '../run/fingerprint.js';
+import { singleMeasure } from '../run/measures.js';
 import { RunParameters, type Json, type JsonObject } from '../run/parameters.js';
 import { textOf } from '../run/text.js';
 import type { ValueGenerator } from './generator.js';
@@ -58,9 +59,6 @@ export function defineSimulation<Parameters extends object = JsonObject>(
 ): Simulation<Parameters> {
   return simulation;
 }
-
-/** A simulation's measures when it declares none. */
-export const singleMeasure: readonly string[] = Object.freeze(['value']);
 
 /** A simulation that was checked, in one form for all; it stands for a simulation wherever one is asked for. */
 export class ParsedSimulation implements Simulation {

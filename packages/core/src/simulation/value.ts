@@ -9,6 +9,27 @@ export interface IterationValue {
   readonly code?: number | undefined;
 }
 
+/** Values in ascending iteration order, by columns of equal length. */
+export interface ValueColumns {
+  readonly iterationIds: Int32Array;
+  readonly values: Float64Array;
+  /** As {@link IterationValue.code} has them; left out where all are of the first. */
+  readonly codes?: Int16Array | undefined;
+}
+
+/** The values of a scan one by one: `read` of a store that has `scan`. */
+export async function* rowsOf(
+  scan: AsyncIterable<ValueColumns>,
+): AsyncGenerator<readonly IterationValue[], void> {
+  for await (const { iterationIds, values, codes } of scan) {
+    yield Array.from(iterationIds, (id, index) => {
+      const row = { iterationId: id as IterationId, value: values[index]! };
+      const code = codes?.[index] ?? 0;
+      return code === 0 ? row : { ...row, code };
+    });
+  }
+}
+
 /**
  * The value as it is stored: −0 becomes 0, which Postgres and JSON would otherwise tell apart.
  * @throws InvalidValueError unless it is a finite number

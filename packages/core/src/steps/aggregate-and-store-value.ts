@@ -1,10 +1,15 @@
 import type { Average } from '../averaging/average.js';
+import { Averaging } from '../averaging/averaging.js';
+import { refuseIncomplete } from '../ports/refusals.js';
 import type { Stores } from '../ports/stores.js';
 import type { RunId } from '../run/numbers.js';
+import { PersistenceError } from '../run/run-errors.js';
+import type { Run } from '../run/run.js';
+import { Tolerance } from '../run/tolerance.js';
 
 /** Step 3: averages a run that is done, stores the average once, and marks the run completed. */
 export class AggregateAndStoreValue {
-  constructor(private readonly stores: Pick<Stores, 'runs' | 'values' | 'averages'>) {}
+  constructor(private readonly stores: Stores) {}
 
   /**
    * Idempotent: a repetition finds the same values, hence the same average.
@@ -14,11 +19,40 @@ export class AggregateAndStoreValue {
    * @throws AverageOverflowError
    */
   async execute(id: RunId): Promise<Average> {
+    const { runs, averages } = this.stores;
     // Before the average: if the run is extended meanwhile, this is not its end.
-    const run = await this.stores.runs.get(id);
-    const average = await this.stores.values.average(id);
-    await this.stores.averages.save(id, average);
-    await this.stores.runs.finish(run, 'completed');
+    const run = await runs.get(id);
+    const average = await averages.save(id, await averageOfRun(this.stores, run));
+    await runs.finish(run, 'completed');
     return average;
+  }
+}
+
+/**
+ * Averages a run's values, from however many looks at them: values are only ever added, so they are
+ * all of one moment when there are as many after the last look as were seen.
+ * @throws RunNotFoundError
+ * @throws IncompleteRunError when an iteration has no value, unless it failed and the run tolerates as
+ *   many failures; also when none has
+ * @throws AverageOverflowError
+ */
+export async function averageOfRun(
+  { values, failures }: Pick<Stores, 'values' | 'failures'>,
+  { id, tolerance }: Pick<Run, 'id' | 'tolerance'>,
+): Promise<Average> {
+  for (let before = -1; ;) {
+    const averaging = new Averaging();
+    for await (const columns of values.scan(id)) {
+      averaging.addAll(columns.iterationIds, columns.values);
+    }
+    const ledger = await failures.ledger(id);
+    refuseIncomplete(id, ledger, Tolerance.failures(tolerance, ledger.requested));
+    if (ledger.completed === averaging.count) return averaging.average();
+    // More may have come behind the scan, but not fewer, and not twice none.
+    if (ledger.completed < averaging.count || averaging.count === before) {
+      const message = `run ${id} has ${averaging.count} values, and its ledger says ${ledger.completed}`;
+      throw new PersistenceError(message, { retryable: false });
+    }
+    before = averaging.count;
   }
 }

@@ -1,4 +1,5 @@
-import { averageOf, type Average } from '../averaging/average.js';
+import type { Average } from '../averaging/average.js';
+import { averageOf } from '../averaging/averaging.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
 import { IterationId, Milliseconds, Repetitions, RunId, Seed } from '../run/numbers.js';
 import { IterationRange } from '../run/range.js';
@@ -13,6 +14,7 @@ import {
 import type { Run } from '../run/run.js';
 import { Tolerance } from '../run/tolerance.js';
 import type { IterationValue } from '../simulation/value.js';
+import { averageOfRun } from '../steps/aggregate-and-store-value.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
 
 /** The stores that the suite is to test. */
@@ -77,7 +79,12 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       const asked: Required<NewRun> = {
         ...request,
         // Another one, so that neither can stand for the other.
-        request: { ...request, delayMs: Milliseconds.parse(1, 'delay') },
+        request: {
+          ...request,
+          repetitions: Repetitions.parse(1),
+          delayMs: Milliseconds.parse(1, 'delay'),
+          tolerance: Tolerance.none,
+        },
         simulation: [{ bundle: 'b'.repeat(64), files: 'f'.repeat(64), isDirty: true }],
         measures: ['payoff', 'delta'],
         versions: { stepcompute: '9.9.9', randomStream: 'dice/1', runtime: null },
@@ -508,11 +515,31 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       );
     });
 
+    it('scans what it reads, in columns, from any iteration on', async () => {
+      const { stores, run } = await allocate({ repetitions: 300_000 });
+      const iterations = Array.from({ length: 30_000 }, (_, index) =>
+        index < 20_000 ? index : index + (index % 7) * 30_000,
+      ).sort((a, b) => a - b);
+      await stores.values.write(run.id, at(iterations));
+      for (const from of [0, 1, 4095, 4096, 19_999, 20_001, 299_999]) {
+        const scanned: number[][] = [];
+        for await (const { iterationIds, values } of stores.values.scan(
+          run.id,
+          IterationId.parse(from),
+        )) {
+          assertEqual(values.length, iterationIds.length, 'the columns’ lengths');
+          for (const [index, id] of iterationIds.entries()) scanned.push([id, values[index]!]);
+        }
+        const expected = iterations.filter((id) => id >= from).map((id) => [id, id]);
+        assertEqual(scanned, expected, `the values from ${from} on`);
+      }
+    });
+
     it('averages a complete run to the same bits as a loop in iteration order', async () => {
       for (const values of awkwardValues) {
         const { stores, run } = await allocate({ repetitions: values.length });
         await stores.values.write(run.id, numbered(values).reverse());
-        assertEqualAverage(await stores.values.average(run.id), averageOf(values));
+        assertEqualAverage(await averageOfRun(stores, run), averageOf(values));
       }
     });
 
@@ -522,12 +549,12 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
         (_, index) => Math.sin(index) * 10 ** (index % 30),
       );
       const { stores, run } = await filled(values);
-      assertEqualAverage(await stores.values.average(run.id), averageOf(values));
+      assertEqualAverage(await averageOfRun(stores, run), averageOf(values));
     });
 
     it('refuses to average an incomplete run', async () => {
       const { stores, run } = await allocate({ repetitions: 3 });
-      const average = async (): Promise<unknown> => stores.values.average(run.id);
+      const average = async (): Promise<unknown> => averageOfRun(stores, run);
       const incomplete = (completed: number): object => ({
         runId: run.id,
         ledger: { requested: 3, completed, failed: 0, missing: 3 - completed },
@@ -541,7 +568,7 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     it('calls an incomplete run incomplete even when its values overflow', async () => {
       const { stores, run } = await allocate({ repetitions: 3 });
       await stores.values.write(run.id, numbered([Number.MAX_VALUE, Number.MAX_VALUE]));
-      await assertRejects(stores.values.average(run.id), 'IncompleteRunError', {
+      await assertRejects(averageOfRun(stores, run), 'IncompleteRunError', {
         ledger: { requested: 3, completed: 2, failed: 0, missing: 1 },
       });
     });
@@ -550,12 +577,12 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       const { stores, run } = await allocate({ repetitions: 5, tolerance: '40%' });
       await stores.values.write(run.id, [...numbered([0.1, 0.2]), ...at([4])]);
       await stores.failures.record(run.id, failing([2, 3]));
-      assertEqualAverage(await stores.values.average(run.id), averageOf([0.1, 0.2, 4]));
+      assertEqualAverage(await averageOfRun(stores, run), averageOf([0.1, 0.2, 4]));
     });
 
     it('refuses to average while one is missing, or more failed than the run tolerates', async () => {
       const { stores, run } = await allocate({ repetitions: 5, tolerance: 2 });
-      const average = async (): Promise<unknown> => stores.values.average(run.id);
+      const average = async (): Promise<unknown> => averageOfRun(stores, run);
       await stores.values.write(run.id, at([0]));
       await stores.failures.record(run.id, failing([2, 3]));
       await assertRejects(average(), 'IncompleteRunError', {
@@ -568,13 +595,13 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
         ledger: { requested: 5, completed: 2, failed: 3, missing: 0 },
       });
       await stores.values.write(run.id, at([3]));
-      assertEqualAverage(await stores.values.average(run.id), averageOf([0, 1, 3]));
+      assertEqualAverage(await averageOfRun(stores, run), averageOf([0, 1, 3]));
     });
 
     it('refuses to average no values at all', async () => {
       const { stores, run } = await allocate({ repetitions: 2, tolerance: '100%' });
       await stores.failures.record(run.id, failing([0, 1]));
-      await assertRejects(stores.values.average(run.id), 'IncompleteRunError', {
+      await assertRejects(averageOfRun(stores, run), 'IncompleteRunError', {
         ledger: { requested: 2, completed: 0, failed: 2, missing: 0 },
       });
     });
@@ -583,9 +610,9 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       const { stores, run } = await filled([1, 2]);
       await stores.runs.reopen(run.id, parseRunChange({ repetitions: 4 }));
       assertEqual(await stores.values.missing(run.id), [{ first: 2, count: 2 }], 'missing');
-      await assertRejects(stores.values.average(run.id), 'IncompleteRunError');
+      await assertRejects(averageOfRun(stores, run), 'IncompleteRunError');
       await stores.values.write(run.id, at([2, 3]));
-      assertEqualAverage(await stores.values.average(run.id), averageOf([1, 2, 2, 3]));
+      assertEqualAverage(await averageOfRun(stores, run), averageOf([1, 2, 2, 3]));
     });
 
     it('says when a sum leaves the range of a double', async () => {
@@ -594,7 +621,7 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
         [1e200, -1e200],
       ]) {
         const { stores, run } = await filled(values);
-        await assertRejects(stores.values.average(run.id), 'AverageOverflowError');
+        await assertRejects(averageOfRun(stores, run), 'AverageOverflowError');
       }
     });
 
@@ -607,7 +634,11 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       await assertRejects(collect(stores, unknownRun), 'RunNotFoundError', properties);
       await assertRejects(values.missing(unknownRun), 'RunNotFoundError', properties);
       await assertRejects(values.missing(unknownRun, []), 'RunNotFoundError', properties);
-      await assertRejects(values.average(unknownRun), 'RunNotFoundError', properties);
+      await assertRejects(
+        averageOfRun(stores, { id: unknownRun, tolerance: Tolerance.none }),
+        'RunNotFoundError',
+        properties,
+      );
     });
   });
 
