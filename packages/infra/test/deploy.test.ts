@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-const program = join(__dirname, '../../../scripts/deploy.mjs');
+const program = join(__dirname, '../deploy.mjs');
 
 let folder: string;
 beforeAll(() => {
