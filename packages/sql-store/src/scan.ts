@@ -6,7 +6,7 @@ import { execute } from './execute.js';
 import { patiently } from './patiently.js';
 import { runSchema } from './schema.js';
 
-/** Neighbouring values of a page in one row of texts, in base64: a row for each value takes 2.5 times as long. */
+/** Neighbouring values in one row of texts, in base64: a row for each value takes three times as long. */
 interface Row {
   readonly count: number;
   readonly first: number;
@@ -20,24 +20,35 @@ interface Row {
 /** So many iterations share a row, which is 39 KB long with all columns: the Data API's hold 64 KB. */
 const rowLength = 2048;
 
-/**
- * @param extra columns that only some pages need
- * @param pageLength how many values
- */
-function pageStatement(extra: readonly string[], pageLength: number): string {
-  return `
-    SELECT count(*)::integer AS count, min(iteration_id) AS first, max(iteration_id) AS last,
-      ${extra.join(', ')},
-      encode(string_agg(float8send(value), ''::bytea ORDER BY iteration_id), 'base64') AS values
-    FROM (
-      SELECT iteration_id, value, code FROM stepcompute_value
-      WHERE run_id = $1 AND iteration_id >= $2 ORDER BY iteration_id LIMIT ${pageLength}
-    ) AS page
-    GROUP BY iteration_id / ${rowLength} ORDER BY first`;
-}
+const texts = (send: string): string =>
+  `encode(string_agg(${send}, ''::bytea ORDER BY iteration_id), 'base64')`;
+const noText = 'NULL::text';
+const idTexts = texts('int4send(iteration_id)');
+const codeTexts = texts('int2send(coalesce(code, 0::smallint))');
 
-const idColumn = `encode(string_agg(int4send(iteration_id), ''::bytea ORDER BY iteration_id), 'base64') AS ids`;
-const codeColumn = `encode(string_agg(int2send(coalesce(code, 0::smallint)), ''::bytea ORDER BY iteration_id), 'base64') AS codes`;
+/**
+ * The values of a page, which begins with the first one from $2 on. Each row looks for its own in the
+ * index: with one range for all of them, PostgreSQL sorts the rest of the run for each page while it
+ * has no statistics of it. `ORDER BY` in an aggregate is what it promises to add up in.
+ */
+function pageStatement(ids: string, codes: string, pageLength: number): string {
+  return `
+    WITH start AS (
+      SELECT min(iteration_id) / ${rowLength} * ${rowLength} AS first
+      FROM stepcompute_value WHERE run_id = $1 AND iteration_id >= $2
+    )
+    SELECT page.*
+    FROM start,
+      generate_series(start.first, start.first + ${pageLength - 1}, ${rowLength}) AS row_first,
+      LATERAL (
+        SELECT count(*)::integer AS count, min(iteration_id) AS first, max(iteration_id) AS last,
+          ${texts('float8send(value)')} AS values, ${ids} AS ids, ${codes} AS codes
+        FROM stepcompute_value
+        WHERE run_id = $1 AND iteration_id >= $2
+          AND iteration_id >= row_first AND iteration_id < row_first + ${rowLength}
+      ) AS page
+    WHERE page.count > 0 ORDER BY page.first`;
+}
 
 /**
  * The run's values from an iteration on, by columns. No statement reads more than a page; values that
@@ -49,32 +60,30 @@ export async function* scanValues(
   id: RunId,
   from: number,
 ): AsyncGenerator<ValueColumns, void> {
-  const codes = await patiently(dataSource, () => readAccepted(dataSource, id));
-  const code = codes === 1 ? 'NULL::text AS codes' : codeColumn;
-  const { valuesPerScan } = dialectOf(dataSource);
-  // Most runs have no gaps, and then the first and the last id say all of them.
-  let ids = 'NULL::text AS ids';
-  for (let next = from; ;) {
-    const rows = (await patiently(dataSource, async () => {
-      const { records } = await execute(dataSource, pageStatement([ids, code], valuesPerScan), [
+  const accepted = await patiently(dataSource, () => readAccepted(dataSource, id));
+  const codes = accepted === 1 ? noText : codeTexts;
+  const { valuesPerScan: pageLength } = dialectOf(dataSource);
+  const read = (ids: string, next: number): Promise<readonly Row[]> =>
+    patiently(dataSource, async () => {
+      const { records } = await execute(dataSource, pageStatement(ids, codes, pageLength), [
         id,
         next,
       ]);
-      return records as unknown;
-    })) as readonly Row[];
-    if (ids !== idColumn && rows.some(({ first, last, count }) => last - first + 1 !== count)) {
-      ids = idColumn;
-      continue;
-    }
+      return records as Row[];
+    });
+  for (let next = from; ;) {
+    let rows = await read(noText, next);
+    // Most runs have no gaps: then the first id and the last say all of them.
+    if (!rows.every(isContiguous)) rows = await read(idTexts, next);
     for (const row of rows) yield columnsOf(row);
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    const total = rows.reduce((sum, { count }) => sum + count, 0);
-    if (total < valuesPerScan) return;
-    next = last.last + 1;
-    if (rows.every(({ first, last, count }) => last - first + 1 === count))
-      ids = 'NULL::text AS ids';
+    const [first] = rows;
+    if (first === undefined) return;
+    next = Math.floor(first.first / rowLength) * rowLength + pageLength;
   }
+}
+
+function isContiguous({ first, last, count }: Row): boolean {
+  return last - first + 1 === count;
 }
 
 function columnsOf({ count, first, values, ids, codes }: Row): ValueColumns {
