@@ -1,12 +1,15 @@
-import type { IterationContext } from '@stepcompute/core';
+import { defineSimulation } from '@stepcompute/core';
 
 /** A task's shortest, likeliest and longest duration, in days. */
 type Estimate = readonly [shortest: number, likeliest: number, longest: number];
 
-const design: Estimate = [5, 8, 20];
-const hardware: Estimate = [10, 15, 40];
-const software: Estimate = [12, 20, 35];
-const integration: Estimate = [4, 6, 15];
+/** A run may have others. */
+const estimates: Readonly<Record<'design' | 'hardware' | 'software' | 'integration', Estimate>> = {
+  design: [5, 8, 20],
+  hardware: [10, 15, 40],
+  software: [12, 20, 35],
+  integration: [4, 6, 15],
+};
 
 /** A random duration with a triangular distribution, by inverting its distribution function. */
 function triangular(u: number, [shortest, likeliest, longest]: Estimate): number {
@@ -18,8 +21,11 @@ function triangular(u: number, [shortest, likeliest, longest]: Estimate): number
 }
 
 /** How many days a project takes: design, then hardware beside software, then integration. */
-
-export default function projectDuration({ random }: IterationContext): number {
-  const draw = (estimate: Estimate): number => triangular(random.uniform(), estimate);
-  return draw(design) + Math.max(draw(hardware), draw(software)) + draw(integration);
-}
+export default defineSimulation({
+  name: 'project duration',
+  parameters: estimates,
+  generate({ random, parameters: { design, hardware, software, integration } }) {
+    const draw = (task: Estimate): number => triangular(random.uniform(), task);
+    return draw(design) + Math.max(draw(hardware), draw(software)) + draw(integration);
+  },
+});

@@ -8,11 +8,20 @@ import { deployedOrchestrator } from '../src/orchestrator.js';
 import projectDuration from '../src/project-duration.js';
 
 const request = { repetitions: 400, seed: 42 };
+/** The hardware is bought, and there from the beginning. */
+const parameters = { hardware: [0, 0, 1] };
 
 it('takes as long as the estimates allow', async () => {
   const { average } = await simulate(projectDuration, request);
   expect(average.minimum).toBeGreaterThan(5 + 12 + 4);
   expect(average.maximum).toBeLessThan(20 + 40 + 15);
+});
+
+it('takes no longer on the same random numbers where the hardware is there already', async () => {
+  const { values } = await simulate(projectDuration, request);
+  const sooner = await simulate(projectDuration, { ...request, parameters });
+  expect(sooner.values.every((days, index) => days <= values[index]!)).toBe(true);
+  expect(sooner.average.maximum).toBeLessThan(20 + 35 + 15);
 });
 
 it('comes to the same average on AWS as in process, to the last bit', async () => {
@@ -39,6 +48,11 @@ it('comes to the same average on AWS as in process, to the last bit', async () =
     expect(run.delayMs).toBe(600_000);
     expect(average).toEqual((await simulate(projectDuration, request)).average);
     expect(rehearsal.costs().childExecutions).toBe(8);
+    const sooner = await orchestrator.run({ ...request, parameters });
+    expect(sooner.run.parameters).toEqual({ ...projectDuration.parameters, ...parameters });
+    expect(sooner.average).toEqual(
+      (await simulate(projectDuration, { ...request, parameters })).average,
+    );
   } finally {
     await rehearsal.close();
     assembly.remove();

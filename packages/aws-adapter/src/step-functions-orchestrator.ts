@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { StartExecutionCommand, type SFNClient } from '@aws-sdk/client-sfn';
 import {
+  ConflictingRunError,
   InvalidInputError,
   isError,
   Milliseconds,
@@ -10,10 +11,12 @@ import {
   type Clock,
   type JsonObject,
   type Orchestrator,
+  type Run,
   type RunChange,
   type RunOptions,
   type RunRequest,
   type RunResult,
+  type StepFailedError,
   type Stores,
 } from '@stepcompute/core';
 import {
@@ -23,7 +26,9 @@ import {
   refuseFewerRepetitions,
   refuseIfAborted,
   refuseOtherRequest,
+  refuseUnknown,
   tellOf,
+  type FieldNames,
 } from '@stepcompute/core/adapters';
 import { ExecutionFollower } from './execution-follower.js';
 import { ask, StateMachineExecution } from './state-machine-execution.js';
@@ -41,6 +46,15 @@ export interface StepFunctionsOrchestratorProps {
   /** How long to wait between two looks at an execution, in milliseconds. Default: 2,000. */
   readonly pollMs?: number | undefined;
 }
+
+const propsFields: FieldNames<StepFunctionsOrchestratorProps> = {
+  client: true,
+  stateMachineArn: true,
+  stores: true,
+  clock: true,
+  delayMs: true,
+  pollMs: true,
+};
 
 const defaultPollMs = 2000;
 
@@ -73,8 +87,9 @@ export class StepFunctionsOrchestrator implements Orchestrator {
   readonly #pollMs: number;
   readonly #deployed: Deployed;
 
-  /** @throws InvalidInputError when a span of time is out of range */
+  /** @throws InvalidInputError when a span of time is out of range, or there is no such property */
   constructor(props: StepFunctionsOrchestratorProps) {
+    refuseUnknown(props, 'properties', propsFields);
     const { delayMs = documentDelayMs, pollMs = defaultPollMs } = props;
     this.#client = props.client;
     this.#stateMachineArn = props.stateMachineArn;
@@ -88,7 +103,12 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     parseRunRequest(request);
     this.#refuseOtherDeployment(request);
     refuseIfAborted(options);
-    return this.#follow(await this.#executionOf(request), options);
+    const { execution, run } = await this.#executionOf(request);
+    try {
+      return await this.#follow(execution, options);
+    } catch (error) {
+      throw run === undefined ? error : asConflict(error, run, request);
+    }
   }
 
   async resume(id: number, change: RunChange = {}, options: RunOptions = {}): Promise<RunResult> {
@@ -131,23 +151,27 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     }
   }
 
-  /** The execution that is on this request: a new one, or the one that its key has already. */
-  async #executionOf(request: RunRequest): Promise<StateMachineExecution> {
-    const { idempotencyKey: key } = request;
+  /** The execution that is on this request: a new one, or one that its key has already, with its run. */
+  async #executionOf(
+    request: RunRequest,
+  ): Promise<{ readonly execution: StateMachineExecution; readonly run: Run | undefined }> {
+    const { idempotencyKey: key, parameters = {} } = request;
     const name = key === undefined ? randomUUID() : executionNameOf(key);
     let input: object = requestInputOf(request);
-    let first: string | undefined;
+    let run: Run | undefined;
     for (let attempt = 1; ; attempt += 1) {
       const execution = this.#executionNamed(attempt === 1 ? name : `${name}.${attempt}`);
-      if (await this.#tryStart(execution, input)) return execution;
-      const { status, input: described } = await execution.describe();
-      first ??= described;
+      if (await this.#tryStart(execution, input)) return { execution, run };
       const runId = await this.#runOf(execution);
+      const { status, input: given } = await execution.describe();
       if (runId !== undefined) {
-        await this.#refuseOtherInput(runId, request, first);
-        input = { runId };
+        run = await this.#stores.runs.get(runId);
+        refuseOtherInput(run, request);
+        // The deployed simulation alone knows the defaults: its first step compares the parameters.
+        input = { runId, parameters };
       }
-      if (status === 'RUNNING' || status === 'SUCCEEDED') return execution;
+      const isOnIt = status === 'RUNNING' || status === 'SUCCEEDED';
+      if (isOnIt && haveSameParameters(given, request)) return { execution, run };
     }
   }
 
@@ -159,21 +183,6 @@ export class StepFunctionsOrchestrator implements Orchestrator {
       if (runId !== undefined || status !== 'RUNNING') return runId;
       await this.#clock.sleep(this.#pollMs);
     }
-  }
-
-  /**
-   * Compares the input alone: the rest is the deployment's, or the execution itself.
-   * @param first the input that the key's first execution was given
-   */
-  async #refuseOtherInput(
-    id: RunId,
-    request: RunRequest,
-    first: string | undefined,
-  ): Promise<void> {
-    const run = await this.#stores.runs.get(id);
-    const { parameters: asked } = parseRunRequest(request);
-    const parameters = asFirstAsked(run.request.parameters, asked, first);
-    refuseOtherRequest(run, { ...requestInputOf(parseRunRequest(request)), parameters }, request);
   }
 
   /** False when there has been an execution of this name with another input, or it has ended. */
@@ -205,20 +214,32 @@ function acceptance({ acceptChangedSimulation }: RunChange): object {
   return acceptChangedSimulation === true ? { acceptChangedSimulation } : {};
 }
 
-/**
- * The parameters that are asked for, with the defaults that only the deployed simulation knows: those of
- * the record, as far as the first request left them out as well.
- */
-function asFirstAsked(
-  recorded: JsonObject,
-  asked: JsonObject,
-  first: string | undefined,
-): JsonObject {
-  const { parameters = {} } = JSON.parse(first ?? '{}') as RunRequest;
-  const given = RunParameters.parse(parameters);
-  if (RunParameters.text(given) === RunParameters.text(asked)) return recorded;
-  const defaults = Object.entries(recorded).filter(([name]) => !Object.hasOwn(given, name));
-  return { ...Object.fromEntries(defaults), ...asked };
+/** Compares the input but for its parameters: the rest is the deployment's, or the execution itself. */
+function refuseOtherInput(run: Run, request: RunRequest): void {
+  const { parameters, ...input } = requestInputOf(parseRunRequest(request));
+  refuseOtherRequest(run, input, request);
+}
+
+/** @param given the input of an execution */
+function haveSameParameters(given: string | undefined, request: RunRequest): boolean {
+  const [first, again] = [JSON.parse(given ?? '{}') as RunRequest, request].map(
+    ({ parameters = {} }) => RunParameters.text(parameters as JsonObject),
+  );
+  return first === again;
+}
+
+/** The conflict that the first step found with the run of the request's key; any other error as it is. */
+function asConflict(error: unknown, run: Run, request: RunRequest): unknown {
+  const { errorName } = error as Partial<StepFailedError>;
+  if (errorName !== 'ConflictingRunError') return error;
+  const { idempotencyKey = '', parameters = {} } = request;
+  return new ConflictingRunError(
+    run.id,
+    idempotencyKey,
+    'parameters',
+    RunParameters.text(run.request.parameters),
+    RunParameters.text(parameters as JsonObject),
+  );
 }
 
 /** The key itself where it can be a name with room for an attempt's number, else its digest. */

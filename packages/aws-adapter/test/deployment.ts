@@ -1,12 +1,19 @@
-import { writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { RDSDataClient } from '@aws-sdk/client-rds-data';
 import type { Stores } from '@stepcompute/core';
-import { Rehearsal, type ClusterDefinition, type FaultProps } from '@stepcompute/rehearsal';
+import {
+  readCloudAssembly,
+  Rehearsal,
+  type ClusterDefinition,
+  type FaultProps,
+} from '@stepcompute/rehearsal';
 import { typeOrmStores } from '@stepcompute/sql-store';
 import type { DataSource } from 'typeorm';
-import { synthesize } from '../../../testing/assembly.js';
+import { synthesize, type TestAssembly } from '../../../testing/assembly.js';
 import { isExhaustive } from '../../../testing/exhaustive.js';
 import { createDatabase, hasPostgres } from '../../../testing/postgres/databases.js';
 import { openDataApi } from '../src/open-data-api.js';
@@ -29,6 +36,14 @@ export interface DeploymentProps {
   readonly mode: Mode;
   /** Default: the built-in one. */
   readonly simulation?: SimulationName;
+  /** A module in the folder of simulations, in place of the one that has them all. */
+  readonly module?: string;
+  /** The module that step 2's function has, as in the middle of a deployment. Default: the same. */
+  readonly moduleOfStep2?: string;
+  /** A database that stays. Default: one that is gone with the deployment. */
+  readonly database?: LastingDatabase;
+  /** Whether older code may be locked out of the database. Default: no. */
+  readonly breakingSchema?: boolean;
   /** Has assignments done one after the other, so that the lowest failure fails first. Default: false. */
   readonly inOrder?: boolean;
   readonly faults?: FaultProps;
@@ -53,27 +68,37 @@ export interface Deployment {
 export async function deploy({
   mode,
   simulation,
+  module = simulation && 'chosen.ts',
+  moduleOfStep2,
+  database: lasting,
+  breakingSchema = false,
   inOrder = false,
   faults,
   onLog,
   app,
 }: DeploymentProps): Promise<Deployment> {
-  const generator = join(__dirname, 'simulations/chosen.ts');
-  const assembly = synthesize(
-    {
-      mode,
-      ...(simulation !== undefined && { generator }),
-      ...(mode === 'distributed' && { blockSize: String(inOrder ? 5 : blockSize) }),
-      ...(inOrder && { concurrency: '1' }),
-    },
-    { app: app && join(__dirname, 'apps', app) },
-  );
+  const assemblyOf = (file: string | undefined): TestAssembly =>
+    synthesize(
+      {
+        mode,
+        ...(file !== undefined && { generator: join(__dirname, 'simulations', file) }),
+        ...(mode === 'distributed' && { blockSize: String(inOrder ? 5 : blockSize) }),
+        ...(inOrder && { concurrency: '1' }),
+        ...(breakingSchema && { breakingSchema: 'true' }),
+      },
+      { app: app && join(__dirname, 'apps', app) },
+    );
+  const assembly = assemblyOf(module);
   if (simulation !== undefined) writeFileSync(join(assembly.folder, 'simulation'), simulation);
-  // A database on a server is there at once; an embedded one costs seconds of the processor.
-  const database = hasPostgres && app === undefined ? await createDatabase() : undefined;
+  if (moduleOfStep2 !== undefined) {
+    const other = assemblyOf(moduleOfStep2);
+    cpSync(simulationOfStep2(other.folder), simulationOfStep2(assembly.folder));
+    other.remove();
+  }
+  const database = lasting === undefined && app === undefined ? await createOnServer() : undefined;
   const rehearsal = await Rehearsal.start({
     assembly: assembly.folder,
-    database: database && withPassword(database.url),
+    database: (lasting ?? database)?.place,
     mostInstances: 2,
     timeScale: 60_000,
     scaledVariables: [variables.delay.name],
@@ -117,9 +142,35 @@ export async function deploy({
   };
 }
 
-/** The rehearsal keeps the password as a secret, which may not be empty. */
-function withPassword(text: string): string {
+/** The file that has step 2's simulation, in the folder of an assembly. */
+function simulationOfStep2(folder: string): string {
+  const { functions } = readCloudAssembly(folder);
+  const step2 = functions.find(({ logicalId }) => logicalId.startsWith('WriteToDb'));
+  return join(step2?.code ?? '', 'simulation.mjs');
+}
+
+/** A database that several deployments have, one after the other. */
+export interface LastingDatabase {
+  /** As a rehearsal is told it. */
+  readonly place: string;
+  readonly drop: () => Promise<void>;
+}
+
+/** On a server where there is one, else in a folder. */
+export async function createLastingDatabase(): Promise<LastingDatabase> {
+  const onServer = await createOnServer();
+  if (onServer !== undefined) return onServer;
+  const place = mkdtempSync(join(tmpdir(), 'stepcompute-database-'));
+  const drop = (): Promise<void> => rm(place, { recursive: true, force: true });
+  return { place, drop };
+}
+
+/** A database on a server is there at once; an embedded one costs seconds of the processor. */
+async function createOnServer(): Promise<LastingDatabase | undefined> {
+  if (!hasPostgres) return undefined;
+  const { url: text, drop } = await createDatabase();
   const url = new URL(text);
+  // The rehearsal keeps the password as a secret, which may not be empty.
   if (url.password === '') url.password = 'unused';
-  return url.href;
+  return { place: url.href, drop };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeExecutionCommand, RedriveExecutionCommand } from '@aws-sdk/client-sfn';
 import { averageOf, Clock, IterationId, Orchestrator, RunId, SystemClock } from '@stepcompute/core';
+import { parseRunRequest } from '@stepcompute/core/adapters';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
 import fc from 'fast-check';
 import { Container } from 'inversify';
@@ -159,6 +160,35 @@ describe('aggregate and store value', () => {
     [{ runId: 999_999, pairs: [] }, 'RunNotFoundError'],
   ])('refuses %j', async (event, errorType) => {
     expect(await errorOf('AggregateAndStoreValue', event)).toMatchObject({ errorType });
+  });
+});
+
+describe('runs as large as their fields allow', () => {
+  const longest = 16_384;
+  const around = '{"text":""}'.length;
+
+  /** Each is a text of so many characters, written as so many bytes. */
+  it.each<[string, string, string]>([
+    ['plain texts', 'x'.repeat(longest - around), 'n'.repeat(4096)],
+    ['texts with quotes', '"'.repeat((longest - around) / 2), '"'.repeat(4096)],
+    ['texts of wide characters', '€'.repeat((longest - around) / 3), '€'.repeat(4096)],
+    ['texts of control characters', '\u0001'.repeat((longest - around) / 6), '\u0001'.repeat(4096)],
+  ])('fit the rows and the answers of the Data API: %s', async (_, text, generatorName) => {
+    const { runs } = deployment.stores;
+    const request = {
+      repetitions: 1,
+      parameters: { text },
+      generatorName,
+      idempotencyKey: generatorName.slice(0, 248) + String(Math.random()).slice(-8),
+    };
+    const run = await runs.allocate(parseRunRequest(request));
+    expect(run).toMatchObject(request);
+    expect(await runs.get(run.id)).toEqual(run);
+    const others = times(40, 200);
+    for (let each = 0; each < others; each += 1) {
+      await runs.allocate(parseRunRequest({ ...request, idempotencyKey: undefined }));
+    }
+    expect((await runs.list(others + 1)).at(-1)).toEqual(run);
   });
 });
 

@@ -90,7 +90,11 @@ describe('events', () => {
     expect(parseRetrieveRunIdEvent(input)).toMatchObject({ input, executionId: undefined });
     const envelope = { executionId: 'e', input, delayMs: 600_000, blockSize: 1000 };
     expect(parseRetrieveRunIdEvent(envelope)).toEqual(envelope);
-    for (const resumed of [{ runId: 3 }, { runId: 3, repetitions: 10, tolerance: '1%' }]) {
+    for (const resumed of [
+      { runId: 3 },
+      { runId: 3, repetitions: 10, tolerance: '1%' },
+      { runId: 3, parameters: { strike: 110 }, acceptChangedSimulation: true },
+    ]) {
       expect(parseRetrieveRunIdEvent({ executionId: 'e', input: resumed })).toMatchObject({
         input: resumed,
       });

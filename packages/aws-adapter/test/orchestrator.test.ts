@@ -180,3 +180,18 @@ it.each([{ pollMs: -1 }, { pollMs: NaN }, { delayMs: 1e12 }])('refuses %j', (spa
       }),
   ).toThrow(/milliseconds from 0 to/);
 });
+
+it('refuses a property, an option, a field of a request and a change that nothing reads', async () => {
+  const stores = inMemoryStores();
+  const id = await newRun(stores);
+  const client = new ScriptedClient(id, () => 'SUCCEEDED');
+  const props = { client, stateMachineArn: machineArn, stores, pollMS: 5 };
+  expect(() => new StepFunctionsOrchestrator(props)).toThrow('got "pollMS"');
+  const orchestrator = orchestratorOf(client, stores);
+  const unread: object = { sgnal: 1 };
+  await expect(orchestrator.run({ repetitions, ...unread })).rejects.toThrow('got "sgnal"');
+  await expect(orchestrator.run({ repetitions }, unread)).rejects.toThrow('got "sgnal"');
+  await expect(orchestrator.resume(id, unread)).rejects.toThrow('got "sgnal"');
+  await expect(orchestrator.resume(id, {}, unread)).rejects.toThrow('got "sgnal"');
+  expect(client.sent).toEqual([]);
+});

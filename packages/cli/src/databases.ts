@@ -42,6 +42,20 @@ export async function openDatabase(
   }
 }
 
+/**
+ * A database that somebody else in this process opens, creating it if need be: a folder belongs to this
+ * process until `release()`.
+ * @returns its place as PGlite itself, or a client of a server, opens it
+ */
+export async function holdDatabase(
+  location: string,
+): Promise<{ readonly location: string; readonly release: () => void }> {
+  if (kindOf(location) !== 'folder') return { location, release: () => undefined };
+  const { holdPglite } = await import('@stepcompute/sql-store/pglite');
+  const { dataFolder, release } = await holdPglite(location);
+  return { location: dataFolder, release };
+}
+
 /** Opens a database that must be there already. */
 export async function openExistingDatabase(location: string): Promise<Database> {
   const kind = kindOf(location);

@@ -1,9 +1,11 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import type { Fingerprint } from '@stepcompute/core';
 import { expectedAverage } from '@stepcompute/core/testing';
 import { unvalidated } from '../../../testing/assembly.js';
 import { isExhaustive, times } from '../../../testing/exhaustive.js';
+import { createDatabase, hasPostgres } from '../../../testing/postgres/databases.js';
 import { lastLine, stepcompute, type Outcome } from './support.js';
 
 let folder: string;
@@ -45,6 +47,88 @@ it.each(isExhaustive ? ['inline', 'distributed'] : ['distributed'])(
   },
 );
 
+/** The report but for how long it took, where, and after which delay: all that may differ. */
+function comparable(outcome: Outcome): object {
+  expect(outcome).toMatchObject({ code: 0 });
+  const { runId, elapsedMs, rehearsal, delayMs, request, simulation, ...report } = lastLine(
+    outcome,
+  ) as Record<string, object>;
+  const { delayMs: asked, ...others } = request as Record<string, unknown>;
+  const [{ bundle, files, bundler }, ...more] = simulation as [Fingerprint, ...Fingerprint[]];
+  return { ...report, request: others, simulation: [{ bundle, files, bundler }, ...more] };
+}
+
+describe('a simulation with parameters', () => {
+  const generator = resolve(__dirname, '../../../examples/option-pricing/simulation.mjs');
+  const parameters = { maturity: 2, rate: 0.01, spot: 101.5, strike: 110, volatility: 0.3 };
+  const given = [
+    ...['--generator', generator, '--json'],
+    ...Object.entries(parameters).flatMap(([name, value]) => ['-p', `${name}=${value}`]),
+  ];
+  const repetitions = times(60, 2000);
+  const request = ['-n', String(repetitions), '--seed', '42', ...given];
+  let expected: object;
+  beforeAll(async () => {
+    expected = comparable(await stepcompute(folder, ['run', '--db', 'memory', ...request]));
+    expect(expected).toMatchObject({
+      parameters,
+      generator: 'European call',
+      measures: ['value'],
+      count: repetitions,
+    });
+  });
+
+  it.each<[string, string[]]>([
+    ['a folder', ['run', '--db', 'reports']],
+    ['worker threads', ['run', '--db', 'memory', '--workers', '2']],
+    ['a rehearsal inline', ['rehearse', '--mode', 'inline']],
+  ])('has the same report from %s as from memory', async (_, command) => {
+    const outcome = await stepcompute(folder, [...command, ...request], {
+      environment: { ...unvalidated, TMPDIR: folder },
+    });
+    expect(comparable(outcome)).toEqual(expected);
+  });
+
+  if (hasPostgres) {
+    it('has the same report from a server', async () => {
+      const { url, drop } = await createDatabase();
+      try {
+        const outcome = await stepcompute(folder, ['run', '--db', url, ...request]);
+        expect(comparable(outcome)).toEqual(expected);
+      } finally {
+        await drop();
+      }
+    });
+  }
+
+  it('has the same report from a rehearsal distributed, which the command extends in its folder', async () => {
+    const place = ['--db', 'rehearsed'];
+    const rehearsed = await rehearse('--mode', 'distributed', ...request, ...place);
+    expect(comparable(rehearsed)).toEqual(expected);
+    const described = await stepcompute(folder, ['describe', generator, '--json']);
+    const { fingerprint } = lastLine(described) as { readonly fingerprint: Fingerprint };
+    expect(lastLine(rehearsed).simulation).toEqual([fingerprint]);
+
+    const more = String(repetitions + 40);
+    const extend = ['extend', '1', '--to', more, '--delay', '0', ...place, '--json'];
+    // Where it was deployed from is no business of the record's.
+    const unnamed = await stepcompute(folder, extend);
+    expect(unnamed).toMatchObject({ code: 2 });
+    expect(unnamed.stderr).toContain('name its file with --generator');
+    const extended = await stepcompute(folder, [...extend, '--generator', generator]);
+    expect(extended).toMatchObject({ code: 0 });
+    const inMemory = ['run', '--db', 'memory', '-n', more, '--seed', '42', ...given];
+    const { average, count } = lastLine(await stepcompute(folder, inMemory));
+    expect(lastLine(extended)).toMatchObject({
+      average,
+      count,
+      parameters,
+      changed: 0,
+      simulation: [fingerprint],
+    });
+  });
+});
+
 if (isExhaustive) {
   it('keeps payloads and histories far below their limits at 100,000 repetitions', async () => {
     const args = ['--mode', 'distributed', '-n', '100000', '--seed', '7', '--json'];
@@ -77,6 +161,7 @@ it.each([
   [['--fault-seed', 'x'], 'fault seed must be a whole number'],
   [['--repetitions', '0'], 'repetitions must be an integer'],
   [['--generator', 'nowhere.js'], 'generator must be a file that exists'],
+  [['--db', 'http://somewhere'], 'database must be "memory", a folder, or postgres://'],
 ])('refuses %j with one clear line', async (args, message) => {
   const outcome = await rehearse(...args);
   expect(outcome).toMatchObject({ code: 2, stdout: '' });

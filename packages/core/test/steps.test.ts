@@ -136,6 +136,19 @@ describe('retrieve run id', () => {
     },
   );
 
+  it('resumes a run only with its own parameters, where it is given any', async () => {
+    const { run } = await plan({ repetitions: 3, parameters: { strike: 1 } });
+    const step = new RetrieveRunId(stores);
+    expect((await step.resume(run.id, {}, { strike: 1 })).run.id).toBe(run.id);
+    const refused = step.resume(run.id, { repetitions: 5 }, { strike: 2 });
+    await expect(refused).rejects.toMatchObject({
+      name: 'ConflictingRunError',
+      runId: run.id,
+      field: 'parameters',
+    });
+    expect((await stores.runs.get(run.id)).repetitions).toBe(3);
+  });
+
   it('allocates nothing for an invalid request', async () => {
     for (const wrong of [
       { repetitions: 0 },

@@ -5,7 +5,7 @@ import { StepComputeStack } from './stack.js';
 /**
  * The app that `npm run synth` and `npm run deploy` run. Its context: `mode` (inline or distributed),
  * `generator` (a file), `delaySeconds`, `delayIn` (function or state), `concurrency`, `blockSize`,
- * `retryThrottles` (true or false), `stackName`.
+ * `retryThrottles` and `breakingSchema` (true or false), `stackName`.
  */
 const app = new App();
 // A fault in the template, by CDK's own linter, fails the synthesis; so does a finding of cdk-nag.
@@ -45,4 +45,5 @@ new StepComputeStack(app, context('stackName') ?? 'StepCompute', {
   concurrency: wholeNumber('concurrency', 1),
   blockSize: wholeNumber('blockSize', 1),
   retryThrottles: oneOf('retryThrottles', 'true', 'false') === 'true',
+  breakingSchema: oneOf('breakingSchema', 'true', 'false') === 'true',
 });

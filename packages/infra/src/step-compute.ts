@@ -64,6 +64,12 @@ export interface StepComputeProps {
   readonly database?: StepComputeDatabase | undefined;
   /** Where averages are kept. Default: `database`. */
   readonly averagesDatabase?: StepComputeDatabase | undefined;
+  /**
+   * True to let this deployment migrate the database's schema to where the code that was deployed before
+   * can't follow, so that a rollback would end in refusals.
+   * @default false, such a deployment fails
+   */
+  readonly breakingSchema?: boolean | undefined;
 }
 
 /** Lambda's own limit. */
@@ -117,7 +123,12 @@ export class StepCompute extends Construct {
     const aggregateAndStoreValue = create('AggregateAndStoreValue', 'aggregate-and-store-value', {
       timeout: brief,
     });
-    const migrate = create('Migrate', 'migrate', { timeout: brief, usesTransactions: true });
+    const migrate = create('Migrate', 'migrate', {
+      timeout: brief,
+      usesTransactions: true,
+      environment:
+        props.breakingSchema === true ? variables.breakingSchema.toEnvironment(true) : {},
+    });
     const machine = new StepComputeStateMachine(this, 'StateMachine', {
       mode,
       retrieveRunId,

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import aslValidator from 'asl-validator';
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template as SynthesizedTemplate } from 'aws-cdk-lib/assertions';
-import { mostPairs, toldErrors } from '@stepcompute/aws-adapter/wire';
+import { mostPairs, toldErrors, variables } from '@stepcompute/aws-adapter/wire';
 import { StepCompute } from '@stepcompute/infra';
 import { readCloudAssembly } from '@stepcompute/rehearsal';
 import {
@@ -396,6 +396,24 @@ describe('the construct’s properties', () => {
     expect(second).toEqual(documentRetry);
   });
 
+  it.each([
+    [{}, {}],
+    [{ breakingSchema: 'false' }, {}],
+    [{ breakingSchema: 'true' }, variables.breakingSchema.toEnvironment(true)],
+  ])('let the migration lock out older code where the context says so: %j', (context, expected) => {
+    const { template } = synthesized({ ...context, ...unbundled });
+    const environments = ofType(template, 'AWS::Lambda::Function').map(
+      ([id, { Environment }]): [string, object] => [
+        id,
+        (Environment as { Variables?: object } | undefined)?.Variables ?? {},
+      ],
+    );
+    for (const [id, environment] of environments) {
+      const told = Object.entries(environment).filter(([name]) => name.includes('BREAKING'));
+      expect(Object.fromEntries(told)).toEqual(id.startsWith('Migrate') ? expected : {});
+    }
+  });
+
   it('bundle the user’s simulation into steps 1 and 2, and into no other', () => {
     const generator = join(__dirname, '../../aws-adapter/test/simulations/chosen.ts');
     const { folder, template } = synthesized({ mode: 'inline', generator });
@@ -430,6 +448,7 @@ describe('the construct’s properties', () => {
     { delaySeconds: '-1' },
     { concurrency: '0' },
     { retryThrottles: 'perhaps' },
+    { breakingSchema: 'perhaps' },
   ])('are refused when the context says %j', (context) => {
     expect(() => synthesize(context)).toThrow(/must be/);
   });

@@ -14,7 +14,7 @@ import { LambdaService } from './lambda/lambda-service.js';
 import { Meter } from './meter.js';
 import { openEngine, type Engine } from './rds-data/engine.js';
 import { RdsDataService } from './rds-data/rds-data-service.js';
-import type { RehearsalProps } from './rehearsal-props.js';
+import { refuseUnknown, type RehearsalProps } from './rehearsal-props.js';
 import { UnsupportedError } from './service-error.js';
 import { StateError } from './step-functions/state-error.js';
 import { StepFunctionsService } from './step-functions/step-functions-service.js';
@@ -35,7 +35,9 @@ export class Deployment {
   /** Nothing goes wrong while it is deployed: that is not what is rehearsed. */
   #isDeployed = false;
 
+  /** @throws RangeError when a property is out of range, or there is no such property */
   constructor(private readonly props: RehearsalProps) {
+    refuseUnknown(props);
     const { timeScale = 1, scaledVariables = [], faults = {} } = props;
     this.#timeScale = new TimeScale(timeScale, scaledVariables);
     this.#faults = new Faults(faults);
@@ -106,8 +108,8 @@ export class Deployment {
     }
     const opened = [];
     for (const { logicalId, arn, secretArn, database: name } of clusters) {
-      const isFolder = !isServer && database !== 'memory';
-      const engine = await openEngine(isFolder ? join(database, logicalId) : database);
+      const isShared = !isServer && database !== 'memory' && clusters.length > 1;
+      const engine = await openEngine(isShared ? join(database, logicalId) : database);
       this.#engines.push(engine);
       opened.push({ resourceArn: arn, secretArn, database: name, engine });
     }

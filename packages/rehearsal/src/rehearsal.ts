@@ -27,6 +27,7 @@ export class Rehearsal {
   /**
    * Deploys the assembly: checks that all of it can be rehearsed, and calls what a deployment calls.
    * @throws UnsupportedError naming what can't be
+   * @throws RangeError when a property is out of range, or there is no such property
    * @example
    * const rehearsal = await Rehearsal.start({ assembly: 'cdk.out', timeScale: 60_000 });
    * Object.assign(process.env, rehearsal.environment); // the AWS SDK calls it from now on

@@ -539,6 +539,15 @@ describe('a rehearsal', () => {
     await crashing.close();
   });
 
+  it.each([
+    [{ timescale: 2 }, 'timescale'],
+    [{ faults: { crash: 1 } }, 'crash'],
+  ])('refuses %j, which nothing reads', async (props: object, name) => {
+    const start = Rehearsal.start({ assembly: assembly.folder, ...props });
+    await expect(start).rejects.toThrow(RangeError);
+    await expect(start).rejects.toThrow(`got ${name}`);
+  });
+
   it.each([{ rate: 2 }, { rate: -1 }, { crashes: NaN }])('refuses %j', async (faults) => {
     await expect(Rehearsal.start({ assembly: assembly.folder, faults })).rejects.toThrow(
       RangeError,

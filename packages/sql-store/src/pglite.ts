@@ -25,25 +25,51 @@ export interface OpenPgliteOptions {
  */
 export async function openPglite(options: OpenPgliteOptions = {}): Promise<DataSource> {
   const { folder } = refuseUnknown(options, 'options', { folder: true });
-  const unlock = folder === undefined ? () => undefined : lockFolder(resolve(folder));
+  const held = folder === undefined ? undefined : await holdPglite(folder);
   let pglite: PGlite | undefined;
   try {
-    pglite = folder === undefined ? await PGlite.create() : await openCluster(resolve(folder));
-    return await connect(pglite, unlock);
+    pglite = await PGlite.create(held?.dataFolder);
+    return await connect(pglite, () => held?.release());
   } catch (cause) {
     // The first error is the one that counts.
     if (pglite?.closed === false) await pglite.close().catch(() => undefined);
-    unlock();
-    const place = folder === undefined ? '' : ` in ${resolve(folder)}`;
-    throw persistenceError(
-      cause,
-      `the embedded database${place} cannot be opened${spaceLeft(folder)}`,
-    );
+    held?.release();
+    throw openingError(cause, folder);
   }
 }
 
+/** An embedded PostgreSQL that belongs to this process, and is not open. */
+export interface HeldPglite {
+  /** The folder that PGlite itself opens. */
+  readonly dataFolder: string;
+  readonly release: () => void;
+}
+
+/**
+ * Takes the embedded PostgreSQL in a folder for this process, as {@link openPglite} does, creating it
+ * if need be, for a caller who opens it with PGlite by himself.
+ * @throws PersistenceError when the folder can't be used or belongs to a running process
+ */
+export async function holdPglite(folder: string): Promise<HeldPglite> {
+  const release = lockFolder(resolve(folder));
+  try {
+    return { dataFolder: await clusterIn(resolve(folder)), release };
+  } catch (cause) {
+    release();
+    throw openingError(cause, folder);
+  }
+}
+
+function openingError(cause: unknown, folder: string | undefined): Error {
+  const place = folder === undefined ? '' : ` in ${resolve(folder)}`;
+  return persistenceError(
+    cause,
+    `the embedded database${place} cannot be opened${spaceLeft(folder)}`,
+  );
+}
+
 /** A cluster takes seconds to create: it gets its name when it is whole, so that a kill leaves no half of one. */
-async function openCluster(folder: string): Promise<PGlite> {
+async function clusterIn(folder: string): Promise<string> {
   const cluster = join(folder, 'postgres');
   if (!existsSync(cluster)) {
     const draft = join(folder, 'postgres.new');
@@ -52,7 +78,7 @@ async function openCluster(folder: string): Promise<PGlite> {
     await created.close();
     renameSync(draft, cluster);
   }
-  return PGlite.create(cluster);
+  return cluster;
 }
 
 async function connect(pglite: PGlite, unlock: () => void): Promise<DataSource> {

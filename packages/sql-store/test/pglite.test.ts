@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseNewRun } from './new-run.js';
 import { lockFolder } from '../src/folder-lock.js';
-import { openPglite } from '../src/pglite.js';
+import { holdPglite, openPglite } from '../src/pglite.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
 
 describe('an embedded database folder', () => {
@@ -50,6 +50,17 @@ describe('an embedded database folder', () => {
     await dataSource.destroy();
     const again = await openPglite({ folder });
     await again.destroy();
+  });
+
+  it('can be held for who opens it by himself, created if need be', async () => {
+    const held = await holdPglite(join(parent, 'held'));
+    expect(existsSync(join(held.dataFolder, 'PG_VERSION'))).toBe(true);
+    await expect(openPglite({ folder: join(parent, 'held') })).rejects.toThrow(
+      'this process already',
+    );
+    held.release();
+    const dataSource = await openPglite({ folder: join(parent, 'held') });
+    await dataSource.destroy();
   });
 
   it('is refused when it cannot be a folder', async () => {

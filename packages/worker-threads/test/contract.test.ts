@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { testOrchestrator } from '@stepcompute/core/testing';
+import { parseSimulation } from '@stepcompute/core/adapters';
+import { contractSimulations, testOrchestrator } from '@stepcompute/core/testing';
 import { inMemoryStores, InProcessOrchestrator, VirtualClock } from '@stepcompute/inmemory-adapter';
 // By its name: a thread is started from the built file.
 import { WorkerThreads } from '@stepcompute/worker-threads';
@@ -18,7 +19,8 @@ testOrchestrator(
       const threads = new WorkerThreads({ module, exportName: simulation, workers: 2 });
       opened.push(threads);
       const stores = inMemoryStores();
-      const { generate: generator } = threads;
+      const { generate } = threads;
+      const generator = parseSimulation(contractSimulations[simulation]).with({ generate });
       const clock = new VirtualClock();
       return { stores, orchestrator: new InProcessOrchestrator({ generator, stores, clock }) };
     },

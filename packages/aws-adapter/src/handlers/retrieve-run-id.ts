@@ -27,12 +27,12 @@ async function planOf(
   const container = await functionContainer(deployed);
   const step = container.get(RetrieveRunId);
   if ('runId' in input) {
-    const { runId, ...change } = input;
+    const { runId, parameters, ...change } = input;
     if (blockSize === undefined && change.repetitions !== undefined) {
       const { completed } = await container.get<FailureStore>(FailureStore).ledger(runId);
       refuseTooManyPairs(change.repetitions - completed);
     }
-    return step.resume(runId, change);
+    return step.resume(runId, change, parameters);
   }
   // Before the run is allocated, so that a refused one leaves nothing behind.
   if (blockSize === undefined) refuseTooManyPairs(input.repetitions);

@@ -49,8 +49,14 @@ export const mostPairs = Math.floor((historyEvents - 1 - eventsAround) / eventsP
 /** Each costs at most 58 bytes in the list, which has to stay below 200 KiB. */
 const mostBlocks = 3_000;
 
-/** A new run, or one to be resumed with what is to be changed of it. The step itself validates the numbers. */
-export type RetrieveRunIdInput = RequestInput | ({ readonly runId: RunId } & ChangeInput);
+/**
+ * A run to be resumed, with what is to be changed of it. Its parameters can't be: given, as by a request
+ * that repeats the run's key, they have to be the run's.
+ */
+type ResumeInput = { readonly runId: RunId } & ChangeInput & Pick<RequestInput, 'parameters'>;
+
+/** A new run, or one to be resumed. The step itself validates the numbers. */
+export type RetrieveRunIdInput = RequestInput | ResumeInput;
 
 /** Asks step 1: the state machine does, or somebody by hand with the input alone. */
 export interface RetrieveRunIdEvent {
@@ -72,7 +78,8 @@ const eventFields = Object.keys({
 
 /**
  * @throws InvalidInputError unless it is `{repetitions, seed?, parameters?, tolerance?}` or `{runId,
- *   repetitions?, tolerance?, acceptChangedSimulation?}`, alone or as the `input` of `{input, executionId, delayMs?, blockSize?}`
+ *   repetitions?, tolerance?, acceptChangedSimulation?, parameters?}`, alone or as the `input` of
+ *   `{input, executionId, delayMs?, blockSize?}`
  */
 export function parseRetrieveRunIdEvent(event: unknown): RetrieveRunIdEvent {
   const outer = objectOf(event, 'event');
@@ -89,8 +96,13 @@ export function parseRetrieveRunIdEvent(event: unknown): RetrieveRunIdEvent {
 
 function parseInput(input: Record<string, unknown>): RetrieveRunIdInput {
   if ('runId' in input) {
-    refuseOthers(input, 'input', ['runId', ...changeInputFields]);
-    return { runId: RunId.parse(input.runId), ...changeInputOf(input as ChangeInput) };
+    refuseOthers(input, 'input', ['runId', ...changeInputFields, 'parameters']);
+    const { runId, parameters, ...change } = input as unknown as ResumeInput;
+    return {
+      runId: RunId.parse(runId),
+      ...changeInputOf(change),
+      ...(parameters !== undefined && { parameters }),
+    };
   }
   refuseOthers(input, 'input', requestInputFields);
   return requestInputOf(input as unknown as RequestInput);

@@ -4,9 +4,10 @@ import failing from './failing.js';
 import flaky from './flaky.js';
 import hanging from './hanging.js';
 import oracle from './oracle.js';
+import priced from './priced.js';
 import uniform from './uniform.js';
 
-const simulations = { deadly, failing, flaky, hanging, oracle, uniform };
+const simulations = { deadly, failing, flaky, hanging, oracle, priced, uniform };
 
 export type SimulationName = keyof typeof simulations;
 

@@ -15,6 +15,7 @@ import {
 } from '@stepcompute/core';
 import type { Costs, Rehearsal } from '@stepcompute/rehearsal';
 import { declareCommand, flag, option, withDefault } from '../command.js';
+import { holdDatabase } from '../databases.js';
 import { ReportedError } from '../errors.js';
 import { averageRows, formatCount, formatDuration, formatTable } from '../format.js';
 import {
@@ -108,6 +109,7 @@ Examples:
     );
     // The functions on AWS run on a Node of their own; the warning is about this one.
     process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+    const database = await interruption.race(holdDatabase(db), 'the database never opens');
     const assembly = mkdtempSync(join(tmpdir(), 'stepcompute-rehearsal-'));
     try {
       terminal.note(`Synthesizing the deployment (${mode}) …`);
@@ -117,7 +119,7 @@ Examples:
       const rehearsal = await interruption.race(
         Rehearsal.start({
           assembly,
-          database: db,
+          database: database.location,
           timeScale,
           scaledVariables: [variables.delay.name],
           faults: { rate: given.faults, crashes: given.crashes, seed: given.faultSeed },
@@ -138,6 +140,7 @@ Examples:
       }
     } finally {
       rmSync(assembly, { recursive: true, force: true });
+      database.release();
     }
   },
 });

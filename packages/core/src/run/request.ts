@@ -158,9 +158,9 @@ export function refuseOtherRequest(
     const isCompared =
       field in asked &&
       (compared === 'always' || (compared === 'when given' && given[field] !== undefined));
+    if (!isCompared) continue;
     const [first, again] = [run.request, asked].map((request) => comparable(request, field));
-    if (isCompared && first !== again)
-      throw new ConflictingRunError(run.id, key, field, first, again);
+    if (first !== again) throw new ConflictingRunError(run.id, key, field, first, again);
   }
   const [first = Fingerprint.unknown] = run.simulation;
   const [offered = Fingerprint.unknown] = asked.simulation ?? [];

@@ -3,6 +3,7 @@ import type { Stores } from '../ports/stores.js';
 import { RunId } from '../run/numbers.js';
 import { refuseFewerRepetitions } from '../ports/refusals.js';
 import type { RunPlan } from '../run/plan.js';
+import { RunParameters, type JsonObject } from '../run/parameters.js';
 import { countOf, IterationRange } from '../run/range.js';
 import {
   parseRunChange,
@@ -60,22 +61,33 @@ export class RetrieveRunId {
     };
     // All else first: a schema may be dear.
     const parsed = parseRunRequest(request, about);
-    if (simulation === undefined) return parsed;
-    const parameters = await simulation.parametersOf(request.parameters);
+    const parameters = await this.#parametersOf(request.parameters);
     return { ...parsed, parameters, request: { ...parsed.request, parameters } };
+  }
+
+  /** With the simulation's defaults, where it is at hand. */
+  async #parametersOf(given: object = {}): Promise<JsonObject> {
+    return this.simulation?.simulation.parametersOf(given) ?? RunParameters.parse(given);
   }
 
   /**
    * The iterations still to be done of a run that was allocated before, and may have ended: all that
    * have no value. A failed one is missing from now on. A run that has all its values is left as it is.
+   * @param parameters those of a request that repeats the run's key, to be compared. Default: nothing is
    * @throws InvalidInputError when a change is not valid, or asks for fewer repetitions than the run has
+   * @throws ConflictingRunError when the parameters are not the run's, once their defaults are filled in
    * @throws ChangedSimulationError when the simulation at hand is not the run's, unless it is accepted
    * @throws RunNotFoundError
    */
-  async resume(id: number, change: RunChange = {}): Promise<RunPlan> {
+  async resume(id: number, change: RunChange = {}, parameters?: object): Promise<RunPlan> {
     const { runs, values, failures } = this.stores;
     const parsed = parseRunChange(change);
     const run = await runs.get(RunId.parse(id));
+    if (parameters !== undefined) {
+      const { repetitions, idempotencyKey } = run;
+      const asked = { parameters: await this.#parametersOf(parameters) };
+      refuseOtherRequest(run, asked, { repetitions, idempotencyKey });
+    }
     refuseFewerRepetitions(run, parsed.repetitions);
     const missing = await values.missing(run.id, [IterationRange.whole(run.repetitions)]);
     const isChanged = Object.keys(parsed).length > 0;

@@ -2,7 +2,7 @@ import { averageOf } from '../averaging/averaging.js';
 import type { Orchestrator, Progress } from '../ports/orchestrator.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
 import { IterationId, RunId } from '../run/numbers.js';
-import { parseRunRequest } from '../run/request.js';
+import { parseRunRequest, type RunRequest } from '../run/request.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
 import {
   expectedAverage,
@@ -97,6 +97,112 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
         orchestrator.run({ repetitions: 3, seed: 2, idempotencyKey }),
         'ConflictingRunError',
       );
+    });
+
+    it('gives every iteration the parameters, and records them with their defaults', async () => {
+      const { orchestrator, stores } = await subject.open('priced');
+      const { run } = await orchestrator.run({
+        repetitions: 50,
+        seed: 42,
+        parameters: { offset: 0.5, factor: 3 },
+      });
+      const parameters = { factor: 3, label: 'plain', offset: 0.5 };
+      assertEqual(run.parameters, parameters, 'the parameters');
+      assertEqual(run.request.parameters, parameters, 'the parameters asked for');
+      assertEqual((await stores.runs.get(run.id)).parameters, parameters, 'the stored parameters');
+      assertEqual(await valuesOf(stores, run.id), pricedValues(50, 3, 0.5), 'the stored values');
+    });
+
+    it('draws the same numbers from the same seed, whatever the parameters', async () => {
+      const { orchestrator, stores } = await subject.open('priced');
+      for (const parameters of [undefined, {}, { label: 'other' }, { offset: 1000 }]) {
+        const { run } = await orchestrator.run({ repetitions: 20, seed: 42, parameters });
+        assertEqual(
+          await valuesOf(stores, run.id),
+          pricedValues(20, 1, parameters?.offset ?? 0),
+          'the stored values',
+        );
+      }
+    });
+
+    it('refuses parameters that the simulation does not have before anything is allocated', async () => {
+      const { orchestrator, stores } = await subject.open('priced');
+      const before = await stores.runs.list(1);
+      const cases: [object, string][] = [
+        [{ ofset: 1 }, 'a parameter’s name'],
+        [{ offset: '1' }, 'parameter offset'],
+        [{ label: null }, 'parameter label'],
+        [{ offset: NaN }, 'parameters, at offset,'],
+        [[1], 'parameters'],
+      ];
+      for (const [parameters, field] of cases) {
+        await assertRejects(orchestrator.run({ repetitions: 1, parameters }), 'InvalidInputError', {
+          field,
+        });
+      }
+      assertEqual(await stores.runs.list(1), before, 'the newest run');
+    });
+
+    it('refuses an idempotency key that comes back with other parameters', async () => {
+      const { orchestrator, stores } = await subject.open('priced');
+      for (const [first, second] of [
+        [{ offset: 1 }, { offset: 2 }],
+        [{ offset: 1 }, {}],
+        [{}, { offset: 1 }],
+        [undefined, { label: 'other' }],
+      ]) {
+        const request = { repetitions: 3, seed: 1, idempotencyKey: uniqueKey() };
+        const { run } = await orchestrator.run({ ...request, parameters: first });
+        await assertRejects(
+          orchestrator.run({ ...request, parameters: second }),
+          'ConflictingRunError',
+          { field: 'parameters', runId: run.id, idempotencyKey: request.idempotencyKey },
+        );
+        assertEqual(await stores.runs.get(run.id), run, 'the run');
+      }
+    });
+
+    it('answers a repeated idempotency key with the same run, whether a default is given or left out', async () => {
+      const { orchestrator } = await subject.open('priced');
+      for (const [first, second] of [
+        [{}, { offset: 0, factor: 1 }],
+        [{ offset: 0, label: 'plain' }, undefined],
+        [
+          { offset: 2, factor: 1 },
+          { label: 'plain', offset: 2 },
+        ],
+      ]) {
+        const request = { repetitions: 3, idempotencyKey: uniqueKey() };
+        const { run, average } = await orchestrator.run({ ...request, parameters: first });
+        const again = await orchestrator.run({ ...request, parameters: second });
+        assertEqual(again.run, run, 'the run');
+        assertEqual(again.average, average, 'the average');
+      }
+    });
+
+    it('answers a repeated idempotency key, also when the first request under it was refused', async () => {
+      const { orchestrator } = await subject.open('priced');
+      const request = { repetitions: 3, idempotencyKey: uniqueKey() };
+      await assertRejects(
+        orchestrator.run({ ...request, parameters: { offset: 'one' } }),
+        'InvalidInputError',
+      );
+      const { run } = await orchestrator.run(request);
+      assertEqual((await orchestrator.run(request)).run, run, 'the run');
+    });
+
+    it('resumes and extends a run with the parameters of its record', async () => {
+      const { orchestrator, stores } = await subject.open('priced');
+      const parameters = { factor: 2, label: 'recorded', offset: 0.25 };
+      const id = await interruptedRun(stores, pricedValues(60, 2, 0.25), {
+        generatorName: 'priced',
+        parameters,
+      });
+      const { run, average } = await orchestrator.resume(id);
+      assertEqual(run.parameters, parameters, 'the parameters');
+      assertEqual(average, averageOf(pricedValues(60, 2, 0.25)), 'the average');
+      await orchestrator.resume(id, { repetitions: 70 });
+      assertEqual(await valuesOf(stores, id), pricedValues(70, 2, 0.25), 'the stored values');
     });
 
     it('refuses bad input before anything is allocated', async () => {
@@ -284,11 +390,20 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
   });
 }
 
+/** The values of `priced` with the seed 42 and these parameters. */
+function pricedValues(repetitions: number, factor: number, offset: number): number[] {
+  return expectedValues(42, repetitions).map((value) => offset + factor * value);
+}
+
 /** A run of 60 repetitions whose process was killed after some were stored, and one had failed. */
-async function interruptedRun({ runs, values, failures }: Stores): Promise<RunId> {
-  const request = { repetitions: 60, seed: 42, delayMs: deployedDelayMs };
-  const { id } = await runs.allocate(parseRunRequest(request, 'uniformInteger'));
-  const stored = expectedValues(42, 60)
+async function interruptedRun(
+  { runs, values, failures }: Stores,
+  all = expectedValues(42, 60),
+  given: Pick<RunRequest, 'generatorName' | 'parameters'> = { generatorName: 'uniformInteger' },
+): Promise<RunId> {
+  const request = { repetitions: 60, seed: 42, delayMs: deployedDelayMs, ...given };
+  const { id } = await runs.allocate(parseRunRequest(request));
+  const stored = all
     .map((value, index) => ({ iterationId: IterationId.parse(index), value }))
     .filter(({ iterationId }) => iterationId < 10 || iterationId % 7 === 0);
   await values.write(id, stored);

@@ -4,6 +4,7 @@ import { type IterationId, Repetitions, Seed } from '../run/numbers.js';
 import { IterationRange, iterationsOf } from '../run/range.js';
 import { uniformInteger, type IterationContext } from '../simulation/generator.js';
 import { RandomStream } from '../simulation/random-stream.js';
+import { defineSimulation } from '../simulation/simulation.js';
 
 /** The iterations that {@link contractSimulations}.failing fails. */
 export const failingIterations: readonly number[] = [3, 7];
@@ -29,6 +30,13 @@ export const contractSimulations = {
     });
     throw signal.reason;
   },
+  /** The same integer times the parameter `factor`, plus the parameter `offset`. */
+  priced: defineSimulation({
+    name: 'priced',
+    parameters: { factor: 1, label: 'plain', offset: 0 },
+    generate: ({ random, parameters: { factor, offset } }) =>
+      offset + factor * uniformInteger({ random }),
+  }),
 } as const;
 
 export type ContractSimulation = keyof typeof contractSimulations;

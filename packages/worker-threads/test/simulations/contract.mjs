@@ -1,3 +1,3 @@
 import { contractSimulations } from '@stepcompute/core/testing';
 
-export const { uniform, failing, hanging } = contractSimulations;
+export const { uniform, failing, hanging, priced } = contractSimulations;
