@@ -36,6 +36,7 @@ describe.each(modes)('rehearsed on AWS, %s', (mode) => {
           clock,
           pollMs: 20,
         }),
+      isDeployed: true,
       clock: () => new SystemClock(),
       find: async ({ runs }, { idempotencyKey }) =>
         (await runs.list(20)).find(({ idempotencyKey: execution }) =>

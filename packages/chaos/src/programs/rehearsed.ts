@@ -74,6 +74,7 @@ async function subjectOf(rehearsal: Rehearsal): Promise<ChaosSubject> {
         clock,
         pollMs: 20,
       }),
+    isDeployed: true,
     clock: () => new SystemClock(),
     find: async ({ runs }, { idempotencyKey }) =>
       (await runs.list(20)).find(({ idempotencyKey: execution }) =>
