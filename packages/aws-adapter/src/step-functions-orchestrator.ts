@@ -10,6 +10,7 @@ import {
   type Clock,
   type JsonObject,
   type Orchestrator,
+  type Run,
   type RunChange,
   type RunOptions,
   type RunRequest,
@@ -143,11 +144,14 @@ export class StepFunctionsOrchestrator implements Orchestrator {
       const { status, input: described } = await execution.describe();
       first ??= described;
       const runId = await this.#runOf(execution);
-      if (runId !== undefined) {
-        await this.#refuseOtherInput(runId, request, first);
-        input = { runId };
+      const run = runId && (await this.#stores.runs.get(runId));
+      if (run !== undefined) {
+        this.#refuseOtherInput(run, request, first);
+        input = { runId: run.id };
       }
-      if (status === 'RUNNING' || status === 'SUCCEEDED') return execution;
+      // A run that was extended since it succeeded may not have come to its end.
+      const isDone = status === 'SUCCEEDED' && run?.status === 'completed';
+      if (status === 'RUNNING' || isDone) return execution;
     }
   }
 
@@ -165,12 +169,7 @@ export class StepFunctionsOrchestrator implements Orchestrator {
    * Compares the input alone: the rest is the deployment's, or the execution itself.
    * @param first the input that the key's first execution was given
    */
-  async #refuseOtherInput(
-    id: RunId,
-    request: RunRequest,
-    first: string | undefined,
-  ): Promise<void> {
-    const run = await this.#stores.runs.get(id);
+  #refuseOtherInput(run: Run, request: RunRequest, first: string | undefined): void {
     const { parameters: asked } = parseRunRequest(request);
     const parameters = asFirstAsked(run.request.parameters, asked, first);
     refuseOtherRequest(run, { ...requestInputOf(parseRunRequest(request)), parameters }, request);
