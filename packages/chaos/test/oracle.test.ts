@@ -4,8 +4,15 @@ import { examine, oracleValue, oracleVersions, type Finding } from '../src/oracl
 
 const request = { repetitions: 10, seed: 7, parameters: { scale: 3, offset: 20 } };
 
-/** The findings in a complete run whose record the stores tell otherwise. */
-async function findings(told: (run: Run) => Partial<Run>): Promise<readonly Finding[]> {
+/**
+ * The findings in a complete run.
+ * @param told replaces parts of its record
+ * @param average replaces its average of now
+ */
+async function findings(
+  told: (run: Run) => Partial<Run>,
+  average?: Stores['values']['average'],
+): Promise<readonly Finding[]> {
   const stores = inMemoryStores();
   const orchestrator = new InProcessOrchestrator({
     generator: oracleValue,
@@ -18,6 +25,10 @@ async function findings(told: (run: Run) => Partial<Run>): Promise<readonly Find
     runs: Object.assign(Object.create(stores.runs) as Stores['runs'], {
       get: async () => ({ ...run, ...told(run) }),
     }),
+    values: Object.assign(
+      Object.create(stores.values) as Stores['values'],
+      average === undefined ? {} : { average },
+    ),
   };
   return examine(lying, run.id, {
     request: { ...request, generatorName: 'oracle' },
@@ -52,5 +63,12 @@ describe('the examination of a run', () => {
     ],
   ])('finds a record of other %s', async (_, told, detail) => {
     expect(await findings(told)).toContainEqual({ check: 'record', detail });
+  });
+
+  it('finds a run that has its average and can’t be averaged again', async () => {
+    const gone = (): Promise<never> => Promise.reject(new Error('no values'));
+    expect(await findings(() => ({}), gone)).toEqual([
+      { check: 'average', detail: 'none comes out now: Error: no values' },
+    ]);
   });
 });
