@@ -32,9 +32,9 @@ export interface ChaosSubject {
    */
   readonly elsewhere?: (() => Stores | Promise<Stores>) | undefined;
   /**
-   * True where the generator and the delay are deployed, so that those of the parts are not used: no
-   * life then has a changed simulation, and the record may say of it what the deployment says. Give `find`
-   * as well. Default: false.
+   * True where the simulation that is asked for is deployed, so that the record says of it, and of the
+   * delay, what the deployment says. Parts of another version than {@link oracleVersions.asked} are then
+   * those of a process beside the deployment, which resumes its run. Give `find` as well. Default: false.
    */
   readonly isDeployed?: boolean | undefined;
   /** The clock of one life. */

@@ -133,13 +133,12 @@ class Endurance {
       generator: this.#generator(fault === undefined ? 0 : changedBy),
       simulationVersion: versionOf(fault),
     });
-    const acceptance = fault === 'accepted change' ? { acceptChangedSimulation: true } : undefined;
     try {
-      const { run: begun } = await this.#begin(orchestrator, run, acceptance);
+      const { run: begun } = await this.#begin(orchestrator, run, fault);
       if (begun.repetitions === schedule.repetitions) return true;
       const { repetitions } = schedule;
       changes.length = 0;
-      await orchestrator.resume(begun.id, { repetitions, ...acceptance });
+      await orchestrator.resume(begun.id, { repetitions, ...acceptanceOf(fault) });
       return true;
     } catch (error) {
       if (this.#isExpected(error)) return false;
@@ -147,8 +146,8 @@ class Endurance {
         for (const change of changes) this.#note('changed simulation', `refused after: ${change}`);
         return false;
       }
-      // Two simulations were at work, of which the first value stays.
-      const isOfTwo = isError(error) && error.name === 'ConflictingValueError';
+      // Two simulations were at work, of which the first value stays; a function's error is in a message.
+      const isOfTwo = textOf(error).includes('ConflictingValueError');
       if (!isOfTwo || run === undefined || !(await accepts(stores, run.id))) {
         this.#note('end', textOf(error));
       }
@@ -157,7 +156,6 @@ class Endurance {
   }
 
   async #simulationFault(stores: Stores, id: RunId): Promise<SimulationFault | undefined> {
-    if (this.subject.isDeployed === true) return undefined;
     // Without a version, the stored values alone can tell.
     const hasValues = await hasValue(stores, id);
     return this.schedule.simulationFault(
@@ -204,13 +202,15 @@ class Endurance {
   #begin(
     orchestrator: Orchestrator,
     run: Run | undefined,
-    acceptance: RunChange | undefined,
+    fault: SimulationFault | undefined,
   ): Promise<RunResult> {
-    // A request accepts no change.
-    if (run === undefined || (this.schedule.asksAgain() && acceptance === undefined)) {
-      return orchestrator.run(this.#request);
-    }
-    return orchestrator.resume(run.id, acceptance);
+    if (run === undefined) return orchestrator.run(this.#request);
+    // A request accepts no change; and a deployment's keys are its own.
+    const mustResume =
+      fault === 'accepted change' || (fault !== undefined && this.subject.isDeployed === true);
+    return this.schedule.asksAgain() && !mustResume
+      ? orchestrator.run(this.#request)
+      : orchestrator.resume(run.id, acceptanceOf(fault));
   }
 
   /**
@@ -292,6 +292,10 @@ async function isDone({ failures }: Stores, id: RunId): Promise<boolean> {
 function versionOf(fault: SimulationFault | undefined): string | undefined {
   if (fault === undefined) return oracleVersions.asked;
   return fault === 'simulation without version' ? undefined : oracleVersions.changed;
+}
+
+function acceptanceOf(fault: SimulationFault | undefined): RunChange {
+  return fault === 'accepted change' ? { acceptChangedSimulation: true } : {};
 }
 
 function isChanged({ version }: Fingerprint): boolean {
