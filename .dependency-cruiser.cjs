@@ -45,7 +45,7 @@ const places = {
   },
   // The kit comes with every install; its programs load what a target needs when it is chosen.
   'chaos/src/': { builtins: false, allowed: [workspace('core')] },
-  'chaos/src/postgres-cluster.ts': { allowed: [] },
+  'chaos/src/postgres-cluster.ts': { allowed: [workspace('core')] },
   'chaos/src/programs/': { allowed: ['.'] },
   'infra/src/': { allowed: [wire, npm('aws-cdk-lib'), npm('constructs'), npm('cdk-nag')] },
   'infra/src/bundle-': {

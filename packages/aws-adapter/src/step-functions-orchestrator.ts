@@ -170,7 +170,9 @@ export class StepFunctionsOrchestrator implements Orchestrator {
         // The deployed simulation alone knows the defaults: its first step compares the parameters.
         input = { runId, parameters };
       }
-      const isOnIt = status === 'RUNNING' || status === 'SUCCEEDED';
+      // A run that was extended since it succeeded may not have come to its end.
+      const isDone = status === 'SUCCEEDED' && run?.status === 'completed';
+      const isOnIt = status === 'RUNNING' || isDone;
       if (isOnIt && haveSameParameters(given, request)) return { execution, run };
     }
   }

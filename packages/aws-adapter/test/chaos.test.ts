@@ -1,5 +1,5 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
-import { testChaos } from '@stepcompute/chaos';
+import { oracleVersions, testChaos } from '@stepcompute/chaos';
 import { InProcessOrchestrator, SystemClock } from '@stepcompute/core';
 import { VirtualClock } from '@stepcompute/inmemory-adapter';
 import { StepFunctionsOrchestrator } from '../src/step-functions-orchestrator.js';
@@ -24,8 +24,14 @@ describe.each(modes)('rehearsed on AWS, %s', (mode) => {
     {
       name: `state machine, ${mode}`,
       open: () => deployment.stores,
-      orchestrator: ({ stores, clock }) =>
-        new StepFunctionsOrchestrator({
+      orchestrator: ({ stores, clock, simulationVersion: version, ...parts }) => {
+        if (version !== oracleVersions.asked) {
+          // A process beside the functions, whose simulation is not theirs.
+          const simulationVersion = version && { version, bundle: 'another' };
+          const beside = { ...parts, stores, simulationVersion, clock: new VirtualClock() };
+          return new InProcessOrchestrator(beside);
+        }
+        return new StepFunctionsOrchestrator({
           client: new SFNClient({
             endpoint: deployment.rehearsal.endpoint,
             region: 'us-east-1',
@@ -35,7 +41,9 @@ describe.each(modes)('rehearsed on AWS, %s', (mode) => {
           stores,
           clock,
           pollMs: 20,
-        }),
+        });
+      },
+      isDeployed: true,
       clock: () => new SystemClock(),
       find: async ({ runs }, { idempotencyKey }) =>
         (await runs.list(20)).find(({ idempotencyKey: execution }) =>

@@ -1,5 +1,12 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
-import { averageOf, IterationId, type Progress, type RunId, type Stores } from '@stepcompute/core';
+import {
+  averageOf,
+  IterationId,
+  Repetitions,
+  type Progress,
+  type RunId,
+  type Stores,
+} from '@stepcompute/core';
 import { parseRunRequest } from '@stepcompute/core/adapters';
 import { expectedValues } from '@stepcompute/core/testing';
 import { inMemoryStores, VirtualClock } from '@stepcompute/inmemory-adapter';
@@ -103,6 +110,34 @@ it('a complete run is resumed without an execution, from what is stored', async 
   // A change is the first step's to make.
   await orchestratorOf(client, stores).resume(id, { tolerance: 1 });
   expect(client.countOf('StartExecutionCommand')).toBe(1);
+});
+
+it('a run that was extended since its execution succeeded gets another one, which does what is missing', async () => {
+  const stores = inMemoryStores();
+  const request = { repetitions: 50, seed: 42, idempotencyKey: 'key' };
+  const { id } = await stores.runs.allocate(parseRunRequest(request));
+  await stores.runs.finish(await stores.runs.get(id), 'completed');
+  await stores.runs.reopen(id, { repetitions: Repetitions.parse(repetitions) });
+  class KeyedClient extends ScriptedClient {
+    override async send(command: unknown): Promise<never> {
+      const answer = await super.send(command);
+      const { constructor, input } = command as Command;
+      if (constructor.name !== 'StartExecutionCommand') return answer;
+      if (input.name === 'key') {
+        throw Object.assign(new Error('taken'), { name: 'ExecutionAlreadyExists' });
+      }
+      expect(input).toMatchObject({ name: 'key.2', input: JSON.stringify({ runId: id }) });
+      await complete(stores, id);
+      return answer;
+    }
+  }
+  const client = new KeyedClient(id, () => 'SUCCEEDED');
+  const result = await orchestratorOf(client, stores).run(request);
+  expect(result).toMatchObject({ average, ledger: { completed: repetitions, missing: 0 } });
+  expect(client.countOf('StartExecutionCommand')).toBe(2);
+  // Completed by now, it needs no other.
+  await orchestratorOf(client, stores).run(request);
+  expect(client.countOf('StartExecutionCommand')).toBe(3);
 });
 
 it('each look at a run asks for what has come since the one before, and no more', async () => {

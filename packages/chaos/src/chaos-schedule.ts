@@ -1,5 +1,6 @@
 import { IterationId, RandomStream, Seed } from '@stepcompute/core';
 import { parseInteger } from '@stepcompute/core/adapters';
+import type { OracleParameters } from './oracle.js';
 
 /** A fault at a call of a store. */
 export type StoreFault =
@@ -28,9 +29,25 @@ const storeFaults: readonly StoreFault[] = [
   'database restart',
 ];
 
+/** A process whose simulation is not the run's: its values differ. */
+export type SimulationFault =
+  /** It has another version. */
+  | 'changed simulation'
+  /** It has no version, so that its values alone can tell. */
+  | 'simulation without version'
+  /** It has another version, and the change is accepted. */
+  | 'accepted change';
+
+const simulationFaults: readonly SimulationFault[] = [
+  'changed simulation',
+  'simulation without version',
+  'accepted change',
+];
+
 /** Everything that a schedule injects. */
 export type Fault =
   | StoreFault
+  | SimulationFault
   /** The generator throws. */
   | 'generator failure'
   /** The clock is an hour ahead or behind from now on. */
@@ -62,6 +79,8 @@ export class ChaosSchedule {
   /** The run begins with this many; it is extended by the others. */
   readonly repetitionsAtFirst: number;
   readonly concurrency: number;
+  /** Those of the run. */
+  readonly parameters: OracleParameters;
   /** How often each fault was injected. */
   readonly injected = new Map<Fault, number>();
   /** The life that goes on, from 0. */
@@ -86,6 +105,8 @@ export class ChaosSchedule {
       ? draws.integer(1, this.repetitions)
       : this.repetitions;
     this.concurrency = draws.integer(1, 40);
+    // None is a default of the oracle's, so that one that is lost shows.
+    this.parameters = { scale: draws.integer(2, 9), offset: draws.integer(1, 999) };
     this.#draws = draws;
   }
 
@@ -110,9 +131,15 @@ export class ChaosSchedule {
    * @param isPossible tells which faults that call can meet
    */
   storeFault(isPossible: (fault: StoreFault) => boolean): StoreFault | undefined {
-    if (this.#left === 0 || !this.#chance(this.#draws, 0.2)) return undefined;
-    const possible = storeFaults.filter(isPossible);
-    return possible[this.#draws.integer(0, possible.length - 1)];
+    return this.#fault(0.2, storeFaults.filter(isPossible));
+  }
+
+  /**
+   * The fault of a process that begins, if its simulation is not the run's.
+   * @param isPossible tells which faults that process can have
+   */
+  simulationFault(isPossible: (fault: SimulationFault) => boolean): SimulationFault | undefined {
+    return this.#fault(0.4, simulationFaults.filter(isPossible));
   }
 
   /** True when the generator's next call is to fail. */
@@ -140,6 +167,13 @@ export class ChaosSchedule {
   note(fault: Fault): void {
     this.#left = Math.max(0, this.#left - 1);
     this.injected.set(fault, (this.injected.get(fault) ?? 0) + 1);
+  }
+
+  #fault<F extends Fault>(likelihood: number, possible: readonly F[]): F | undefined {
+    if (this.#left === 0 || !this.#chance(this.#draws, likelihood)) return undefined;
+    return possible.length === 0
+      ? undefined
+      : possible[this.#draws.integer(0, possible.length - 1)];
   }
 
   #stream(part: number): RandomStream {

@@ -1,10 +1,21 @@
-import { isError, type Orchestrator, type Run, type RunId } from '@stepcompute/core';
-import type { RunRequest, RunResult, Stores, ValueGenerator } from '@stepcompute/core';
-import { AggregateAndStoreValue, parseRunRequest } from '@stepcompute/core/adapters';
-import type { ChaosSchedule, Fault } from './chaos-schedule.js';
-import type { ChaosSubject } from './chaos-subject.js';
+import { isError, Seed, type Fingerprint, type Orchestrator } from '@stepcompute/core';
+import type { Run, RunChange, RunId, RunResult, Stores, ValueGenerator } from '@stepcompute/core';
+import { AggregateAndStoreValue, parseRunRequest, refuseUnknown } from '@stepcompute/core/adapters';
+import { ChaosSchedule, type Fault, type SimulationFault } from './chaos-schedule.js';
+import { hookFields, subjectFields, type ChaosSubject } from './chaos-subject.js';
+import { interceptedStores } from './intercepted-stores.js';
 import { injectedMark, Life } from './life.js';
-import { errorOf, examine, examineLedger, oracleValue, textOf, type Finding } from './oracle.js';
+import {
+  changedBy,
+  errorOf,
+  examine,
+  examineLedger,
+  oracleValue,
+  oracleVersions,
+  textOf,
+  type AskedRun,
+  type Finding,
+} from './oracle.js';
 
 /** The end of a run that was taken through its schedule. */
 export interface ChaosOutcome {
@@ -19,24 +30,46 @@ export interface ChaosOutcome {
 const mostLives = 12;
 
 /**
- * Takes a run of the oracle's simulation through its schedule to its end, resumes it after each kill
- * and each injected error, and examines it.
+ * Takes a run of the oracle's simulation through its schedule to its end, resumes it after each kill,
+ * each injected error and each refusal of a changed simulation, and examines it.
  * @param life the number of this one: above 0 in a process that goes on where another was killed
  * @returns how the run ended: a wrong value or an unexpected error is among its findings, and rejects nothing
- * @throws InvalidInputError when `life` is not an integer of 0 or more
+ * @throws InvalidInputError when `life` is not an integer of 0 or more, or the subject has another field
  */
 export async function endure(
   schedule: ChaosSchedule,
   subject: ChaosSubject,
   life = 0,
 ): Promise<ChaosOutcome> {
-  return new Endurance(schedule, subject).toTheEnd(life);
+  refuseUnknown(subject, 'subject', subjectFields);
+  refuseUnknown(subject.hooks ?? {}, 'hooks', hookFields);
+  const here = new Endurance(schedule, subject).toTheEnd(life);
+  const { elsewhere } = subject;
+  if (elsewhere === undefined) return here;
+  const other = new ChaosSchedule(
+    schedule.seed === Seed.maximum ? 0 : schedule.seed + 1,
+    schedule.number,
+  );
+  const beside = new Endurance(other, { ...subject, open: elsewhere }).toTheEnd(life);
+  return joined(...(await Promise.all([here, beside])));
+}
+
+function joined(here: ChaosOutcome, elsewhere: ChaosOutcome): ChaosOutcome {
+  const injected = new Map(here.injected);
+  for (const [fault, count] of elsewhere.injected) {
+    injected.set(fault, (injected.get(fault) ?? 0) + count);
+  }
+  const findings = elsewhere.findings.map(({ check, detail }) => ({
+    check,
+    detail: `elsewhere: ${detail}`,
+  }));
+  return { lives: here.lives, injected, findings: [...here.findings, ...findings] };
 }
 
 class Endurance {
   readonly #findings: Finding[] = [];
   readonly #late: (() => Promise<unknown>)[] = [];
-  readonly #request: RunRequest;
+  readonly #request: AskedRun['request'] & { readonly idempotencyKey: string };
 
   constructor(
     private readonly schedule: ChaosSchedule,
@@ -45,6 +78,7 @@ class Endurance {
     this.#request = {
       repetitions: schedule.repetitionsAtFirst,
       seed: schedule.seed,
+      parameters: schedule.parameters,
       idempotencyKey: schedule.idempotencyKey,
     };
   }
@@ -78,27 +112,74 @@ class Endurance {
   async #find(stores: Stores): Promise<Run | undefined> {
     const { find } = this.subject;
     if (find !== undefined) return find(stores, this.#request);
-    return stores.runs.allocate(parseRunRequest(this.#request));
+    const fingerprint = { version: oracleVersions.asked };
+    return stores.runs.allocate(parseRunRequest(this.#request, { fingerprint }));
   }
 
   /** False when an injected fault got in the way. */
   async #work(life: Life, stores: Stores, run: Run | undefined): Promise<boolean> {
     const { schedule, subject } = this;
+    const fault = run && (await this.#simulationFault(stores, run.id));
+    const changes: string[] = [];
+    let seen = stores;
+    if (fault !== undefined) {
+      schedule.note(fault);
+      seen = this.#watched(stores, run!.id, fault, changes);
+    }
     const orchestrator = subject.orchestrator({
-      stores: life.stores(stores),
+      stores: life.stores(seen),
       clock: life.clock(subject.clock()),
       concurrency: schedule.concurrency,
-      generator: this.#generator(),
+      generator: this.#generator(fault === undefined ? 0 : changedBy),
+      simulationVersion: versionOf(fault),
     });
     try {
-      const { run: begun } = await this.#begin(orchestrator, run);
+      const { run: begun } = await this.#begin(orchestrator, run, fault);
       if (begun.repetitions === schedule.repetitions) return true;
-      await orchestrator.resume(begun.id, { repetitions: schedule.repetitions });
+      const { repetitions } = schedule;
+      changes.length = 0;
+      await orchestrator.resume(begun.id, { repetitions, ...acceptanceOf(fault) });
       return true;
     } catch (error) {
-      if (!this.#isExpected(error)) this.#note('end', textOf(error));
+      if (this.#isExpected(error)) return false;
+      if (this.#isRefusal(error, fault, run)) {
+        for (const change of changes) this.#note('changed simulation', `refused after: ${change}`);
+        return false;
+      }
+      // Two simulations were at work, of which the first value stays; a function's error is in a message.
+      const isOfTwo = textOf(error).includes('ConflictingValueError');
+      if (!isOfTwo || run === undefined || !(await accepts(stores, run.id))) {
+        this.#note('end', textOf(error));
+      }
       return false;
     }
+  }
+
+  async #simulationFault(stores: Stores, id: RunId): Promise<SimulationFault | undefined> {
+    // Without a version, the stored values alone can tell.
+    const hasValues = await hasValue(stores, id);
+    return this.schedule.simulationFault(
+      (fault) => fault !== 'simulation without version' || hasValues,
+    );
+  }
+
+  /**
+   * The stores as a process with this fault has them: it may change nothing of a run whose record does not
+   * accept its simulation. It may average one that has all of its values, for which it needs none.
+   * @param changes gets the method of each call that changes something
+   */
+  #watched(stores: Stores, id: RunId, fault: SimulationFault, changes: string[]): Stores {
+    return interceptedStores(stores, async (call, isWrite, method) => {
+      const isChange = isWrite || method === 'runs.reopen' || method === 'failures.clear';
+      const isAcceptance = fault === 'accepted change' && method === 'runs.reopen';
+      if (isChange && !isAcceptance) {
+        changes.push(method);
+        const isOfEnd = method === 'averages.save' || method === 'runs.finish';
+        const isAllowed = (await accepts(stores, id)) || (isOfEnd && (await isDone(stores, id)));
+        if (!isAllowed) this.#note('changed simulation', `${method} after ${fault}`);
+      }
+      return call();
+    });
   }
 
   #isExpected(error: unknown): boolean {
@@ -110,23 +191,39 @@ class Endurance {
     return error.name === 'IncompleteRunError' && repetitions !== repetitionsAtFirst;
   }
 
-  #begin(orchestrator: Orchestrator, run: Run | undefined): Promise<RunResult> {
-    // A run that was extended differs from the request under its key.
-    const isAsAsked = run === undefined || run.repetitions === this.#request.repetitions;
-    if (isAsAsked && (run === undefined || this.schedule.asksAgain())) {
-      return orchestrator.run(this.#request);
-    }
-    return orchestrator.resume(run.id);
+  /** True of the error with which a changed simulation must end, unless its change was accepted before. */
+  #isRefusal(error: unknown, fault: SimulationFault | undefined, run: Run | undefined): boolean {
+    if (!isError(error) || fault === undefined || fault === 'accepted change') return false;
+    // The request as first asked was of the first simulation, whatever was accepted since.
+    if (error.name === 'ConflictingRunError') return versionOf(fault) !== undefined;
+    return error.name === 'ChangedSimulationError' && run?.simulation.some(isChanged) !== true;
   }
 
-  /** The oracle's simulation. It fails now and then, and every other value comes asynchronously. */
-  #generator(): ValueGenerator {
+  #begin(
+    orchestrator: Orchestrator,
+    run: Run | undefined,
+    fault: SimulationFault | undefined,
+  ): Promise<RunResult> {
+    if (run === undefined) return orchestrator.run(this.#request);
+    // A request accepts no change; and a deployment's keys are its own.
+    const mustResume =
+      fault === 'accepted change' || (fault !== undefined && this.subject.isDeployed === true);
+    return this.schedule.asksAgain() && !mustResume
+      ? orchestrator.run(this.#request)
+      : orchestrator.resume(run.id, acceptanceOf(fault));
+  }
+
+  /**
+   * The oracle's simulation. It fails now and then, and every other value comes asynchronously.
+   * @param change what each of its values has more
+   */
+  #generator(change: number): ValueGenerator {
     return (context) => {
       if (this.schedule.generatorFails()) {
         this.schedule.note('generator failure');
         throw new Error(`${injectedMark} no value`);
       }
-      const value = oracleValue(context);
+      const value = oracleValue(context) + change;
       return context.iterationId % 2 === 0 ? value : Promise.resolve(value);
     };
   }
@@ -147,11 +244,11 @@ class Endurance {
   /** The ledger of an unfinished run adds up, and its average is refused. */
   async #examineUnfinished(stores: Stores, run: Run): Promise<void> {
     this.#findings.push(...(await examineLedger(stores, run.id)));
-    if (await isDone(stores, run)) return;
+    if (await isDone(stores, run.id)) return;
     const error = await errorOf(new AggregateAndStoreValue(stores).execute(run.id));
     if (isError(error) && error.name === 'IncompleteRunError') return;
     // Work that goes on without its process may have completed the run just now.
-    if (error === undefined && (await isDone(stores, run))) return;
+    if (error === undefined && (await isDone(stores, run.id))) return;
     this.#note('early average', `asked for before the end: ${textOf(error)}`);
   }
 
@@ -162,12 +259,15 @@ class Endurance {
       this.#note('end', 'there is no such run');
       return;
     }
-    const { id, repetitions } = run;
+    const { id } = run;
+    const { repetitions } = this.schedule;
     await this.#deliverLate(stores, id);
-    if (repetitions !== this.schedule.repetitions) {
-      this.#note('end', `with ${repetitions} of ${this.schedule.repetitions} repetitions`);
+    if (run.repetitions !== repetitions) {
+      this.#note('end', `with ${run.repetitions} of ${repetitions} repetitions`);
     }
-    this.#findings.push(...(await examine(stores, id, this.schedule.repetitions)));
+    const { isDeployed } = this.subject;
+    const asked = { request: this.#request, repetitions, isDeployed };
+    this.#findings.push(...(await examine(stores, id, asked)));
   }
 
   /** A delivery that comes after the average was stored changes nothing. */
@@ -185,6 +285,28 @@ class Endurance {
 }
 
 /** By the iterations that have no value: a ledger may be what is wrong. */
-async function isDone({ values }: Stores, { id }: Run): Promise<boolean> {
+async function isDone({ values }: Stores, id: RunId): Promise<boolean> {
   return (await values.missing(id)).length === 0;
+}
+
+function versionOf(fault: SimulationFault | undefined): string | undefined {
+  if (fault === undefined) return oracleVersions.asked;
+  return fault === 'simulation without version' ? undefined : oracleVersions.changed;
+}
+
+function acceptanceOf(fault: SimulationFault | undefined): RunChange {
+  return fault === 'accepted change' ? { acceptChangedSimulation: true } : {};
+}
+
+function isChanged({ version }: Fingerprint): boolean {
+  return version === oracleVersions.changed;
+}
+
+async function accepts({ runs }: Stores, id: RunId): Promise<boolean> {
+  return (await runs.get(id)).simulation.some(isChanged);
+}
+
+async function hasValue({ values }: Stores, id: RunId): Promise<boolean> {
+  for await (const batch of values.read(id)) if (batch.length > 0) return true;
+  return false;
 }

@@ -1,14 +1,25 @@
-import type { IterationValue, Ledger, Run, Stores } from '@stepcompute/core';
+import type {
+  IterationContext,
+  IterationValue,
+  Ledger,
+  Run,
+  RunId,
+  Stores,
+} from '@stepcompute/core';
+import type { ChaosSubject } from './chaos-subject.js';
 import { interceptedStores } from './intercepted-stores.js';
-import type { Check } from './oracle.js';
+import { oracleVersions, type Check } from './oracle.js';
 
 /** A bug of an adapter, for the kit to find. */
 export interface PlantedBug {
   readonly name: string;
   /** The check that finds it. */
   readonly foundBy: Check;
-  /** Gives correct stores the bug. Their answers agree with each other, so that none gives it away. */
-  readonly plant: (stores: Stores) => Stores;
+  /**
+   * Gives a correct subject the bug. The answers of its stores agree with each other, so that none gives
+   * it away.
+   */
+  readonly plant: (subject: ChaosSubject) => ChaosSubject;
 }
 
 /** The bugs that test the kit: a kit that missed one of them would prove nothing by finding nothing. */
@@ -16,36 +27,37 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'drops a value',
     foundBy: 'lost value',
-    plant: (stores) => {
+    plant: inStores((stores) => {
       const isDropped = (iterationId: number): boolean => iterationId % 17 === 5;
       return showing(stores, (values) =>
         values.filter(({ iterationId }) => !isDropped(iterationId)),
       );
-    },
+    }),
   },
   {
     name: 'counts a value twice',
     foundBy: 'doubled value',
-    plant: (stores) =>
+    plant: inStores((stores) =>
       showing(stores, (values) =>
         values.flatMap((value) => (value.iterationId % 17 === 5 ? [value, value] : [value])),
       ),
+    ),
   },
   {
     name: 'averages early',
     foundBy: 'early average',
-    plant: (stores) => ({
+    plant: inStores((stores) => ({
       ...stores,
       failures: {
         ...plain(stores).failures,
         ledger: async (id) => complete(await stores.failures.ledger(id)),
       },
-    }),
+    })),
   },
   {
     name: 'allocates the same id twice',
     foundBy: 'run ids',
-    plant: (stores) => {
+    plant: inStores((stores) => {
       let before: Run | undefined;
       return {
         ...stores,
@@ -61,12 +73,12 @@ export const plantedBugs: readonly PlantedBug[] = [
           },
         },
       };
-    },
+    }),
   },
   {
     name: 'forgets the last range',
     foundBy: 'lost value',
-    plant: (stores) => {
+    plant: inStores((stores) => {
       const missing: Stores['values']['missing'] = async (id, within) => {
         const ranges = await stores.values.missing(id, within);
         // A run with no value yet keeps its range: a bug that leaves every run empty is too easy to find.
@@ -83,12 +95,12 @@ export const plantedBugs: readonly PlantedBug[] = [
           ledger: async (id) => complete(await stores.failures.ledger(id)),
         },
       };
-    },
+    }),
   },
   {
     name: 'lets a second value replace the first',
     foundBy: 'second value',
-    plant: (stores) => {
+    plant: inStores((stores) => {
       const replaced = new Map<string, number>();
       return {
         ...stores,
@@ -105,20 +117,20 @@ export const plantedBugs: readonly PlantedBug[] = [
           },
           ...reading((id, from) =>
             mapped(stores.values.read(id, from), (batch) =>
-              batch.map(({ iterationId, value }) => ({
-                iterationId,
-                value: replaced.get(`${id}/${iterationId}`) ?? value,
+              batch.map((each) => ({
+                ...each,
+                value: replaced.get(`${id}/${each.iterationId}`) ?? each.value,
               })),
             ),
           ),
         },
       };
-    },
+    }),
   },
   {
     name: 'miscounts the ledger',
     foundBy: 'ledger',
-    plant: (stores) => ({
+    plant: inStores((stores) => ({
       ...stores,
       failures: {
         ...plain(stores).failures,
@@ -127,21 +139,92 @@ export const plantedBugs: readonly PlantedBug[] = [
           return { ...ledger, completed: ledger.completed + 1 };
         },
       },
-    }),
+    })),
   },
   {
     name: 'stores an average that is none of these values',
     foundBy: 'average',
-    plant: (stores) => ({
+    plant: inStores((stores) => ({
       ...stores,
       averages: {
         ...plain(stores).averages,
         save: (id, average) =>
           stores.averages.save(id, { ...average, mean: average.mean * (1 + 2 ** -50) }),
       },
+    })),
+  },
+  {
+    name: 'forgets the code of a value',
+    foundBy: 'sums',
+    plant: inStores((stores) => ({
+      ...stores,
+      values: {
+        ...plain(stores).values,
+        write: (id, batch) =>
+          stores.values.write(
+            id,
+            batch.map(({ iterationId, value }) => ({ iterationId, value })),
+          ),
+      },
+    })),
+  },
+  {
+    name: 'records no parameters',
+    foundBy: 'record',
+    plant: inStores((stores) => ({
+      ...stores,
+      runs: {
+        ...plain(stores).runs,
+        allocate: (asked) => stores.runs.allocate({ ...asked, parameters: {} }),
+      },
+    })),
+  },
+  {
+    name: 'averages across simulations',
+    foundBy: 'changed simulation',
+    // Each process claims the version that the run was asked with.
+    plant: (subject) => ({
+      ...subject,
+      orchestrator: (parts) =>
+        subject.orchestrator({ ...parts, simulationVersion: oracleVersions.asked }),
     }),
   },
+  {
+    name: 'joins by run id alone',
+    foundBy: 'sums',
+    // All orchestrators share an engine, which takes runs with the same id for the first one of them.
+    plant: (subject) => {
+      const first = new Map<RunId, IterationContext>();
+      return {
+        ...subject,
+        orchestrator: (parts) =>
+          subject.orchestrator({
+            ...parts,
+            generator: (context) => {
+              const { seed, parameters } = first.get(context.runId) ?? context;
+              first.set(context.runId, { ...context, seed, parameters });
+              return parts.generator({ ...context, seed, parameters });
+            },
+          }),
+      };
+    },
+  },
 ];
+
+/** A bug of the stores, in each place. */
+function inStores(plant: (stores: Stores) => Stores): PlantedBug['plant'] {
+  return (subject) => {
+    const planted = new WeakMap<Stores, Stores>();
+    const opened = (open: ChaosSubject['open']) => async (): Promise<Stores> => {
+      const stores = await open();
+      const known = planted.get(stores) ?? plant(stores);
+      planted.set(stores, known);
+      return known;
+    };
+    const { open, elsewhere } = subject;
+    return { ...subject, open: opened(open), elsewhere: elsewhere && opened(elsewhere) };
+  };
+}
 
 /** The same stores as plain objects, whose methods can be replaced. */
 function plain(stores: Stores): Stores {

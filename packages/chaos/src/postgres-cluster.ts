@@ -3,11 +3,14 @@ import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { refuseUnknown, type FieldNames } from '@stepcompute/core/adapters';
 
 export interface PostgresClusterOptions {
   /** True when commits are to wait for the disk, and so outlive a kill. Default: false, which is faster. */
   readonly durable?: boolean | undefined;
 }
+
+const optionFields: FieldNames<PostgresClusterOptions> = { durable: true };
 
 /** A user of the operating system; empty for the one who calls. */
 interface User {
@@ -26,8 +29,10 @@ export class PostgresCluster {
   /**
    * Creates and starts a cluster.
    * @returns undefined where `initdb` is not installed, or only root is there to run it
+   * @throws InvalidInputError when there is no such option
    */
-  static create({ durable = false }: PostgresClusterOptions = {}): PostgresCluster | undefined {
+  static create(options: PostgresClusterOptions = {}): PostgresCluster | undefined {
+    const { durable = false } = refuseUnknown(options, 'options', optionFields);
     const programs = findPrograms();
     const user = programs === undefined ? undefined : findUser();
     if (programs === undefined || user === undefined) return undefined;

@@ -1,8 +1,8 @@
 import { Seed } from '@stepcompute/core';
-import { parseInteger } from '@stepcompute/core/adapters';
+import { parseInteger, refuseUnknown, type FieldNames } from '@stepcompute/core/adapters';
 import type { TestRunner } from '@stepcompute/core/testing';
 import { ChaosSchedule } from './chaos-schedule.js';
-import type { ChaosSubject } from './chaos-subject.js';
+import { subjectFields, type ChaosSubject } from './chaos-subject.js';
 import { endure } from './endure.js';
 
 /** The schedules that {@link testChaos} goes through. */
@@ -13,11 +13,15 @@ export interface ChaosSuiteOptions {
   readonly seed?: number | undefined;
 }
 
+const optionFields: FieldNames<ChaosSuiteOptions> = { schedules: true, seed: true };
+
 /**
  * Defines a test that takes runs through kills, lost acknowledgements, duplicate and late deliveries,
- * restarts, refusals and clock jumps. It passes when no value is lost, doubled or wrong.
+ * restarts, refusals, clock jumps and changed simulations. It passes when no value is lost, doubled or
+ * wrong, and each record says what was asked.
  *
- * @throws InvalidInputError when a number of schedules or a seed is out of its range
+ * @throws InvalidInputError when a number of schedules or a seed is out of its range, or there is no
+ *   such option or field of the subject
  * @example
  * ```ts
  * import { InProcessOrchestrator } from '@stepcompute/core';
@@ -25,12 +29,14 @@ export interface ChaosSuiteOptions {
  * import { inMemoryStores, VirtualClock } from '@stepcompute/inmemory-adapter';
  *
  * const stores = inMemoryStores();
+ * const others = inMemoryStores();
  * testChaos(
  *   { describe, it },
  *   {
  *     name: 'in process, in memory',
  *     open: () => stores,
  *     orchestrator: (parts) => new InProcessOrchestrator(parts),
+ *     elsewhere: () => others, // runs of the same ids, which are not to be mixed up
  *     clock: () => new VirtualClock(),
  *   },
  *   { schedules: 50, seed: 1 },
@@ -40,8 +46,10 @@ export interface ChaosSuiteOptions {
 export function testChaos(
   { describe, it }: TestRunner,
   subject: ChaosSubject,
-  { schedules = 20, seed = 1 }: ChaosSuiteOptions = {},
+  options: ChaosSuiteOptions = {},
 ): void {
+  const { schedules = 20, seed = 1 } = refuseUnknown(options, 'options', optionFields);
+  refuseUnknown(subject, 'subject', subjectFields);
   parseInteger(schedules, 'schedules', 1, ChaosSchedule.maximumNumber + 1);
   Seed.parse(seed);
   describe(`${subject.name}: chaos`, () => {

@@ -1,14 +1,15 @@
 import { RandomStream, Seed } from '@stepcompute/core';
-import { ChaosSchedule, type StoreFault } from '../src/chaos-schedule.js';
+import { ChaosSchedule, type SimulationFault, type StoreFault } from '../src/chaos-schedule.js';
 
 /** The first faults, jumps and choices of a schedule's first lives. */
 function draws(seed: number, number: number): unknown[] {
   const schedule = new ChaosSchedule(seed, number);
-  const { repetitions, repetitionsAtFirst, concurrency } = schedule;
-  const drawn: unknown[] = [repetitions, repetitionsAtFirst, concurrency];
+  const { repetitions, repetitionsAtFirst, concurrency, parameters } = schedule;
+  const drawn: unknown[] = [repetitions, repetitionsAtFirst, concurrency, parameters];
   for (let life = 0; life < 8; life += 1) {
     schedule.begin(life);
     drawn.push(schedule.isJoined(), schedule.asksAgain());
+    drawn.push(schedule.simulationFault(() => true));
     for (let call = 0; call < 30; call += 1) {
       drawn.push(
         schedule.storeFault(() => true),
@@ -37,6 +38,17 @@ describe('a chaos schedule', () => {
       }
     }
     expect(drawn).toEqual(new Set([...possible, undefined]));
+  });
+
+  it('draws each simulation that a process can have instead of the run’s, and no other', () => {
+    const drawn = new Set<SimulationFault | undefined>();
+    for (let number = 0; number < 50; number += 1) {
+      drawn.add(
+        new ChaosSchedule(1, number).simulationFault((fault) => fault !== 'accepted change'),
+      );
+    }
+    expect(drawn).toEqual(new Set(['changed simulation', 'simulation without version', undefined]));
+    expect(new ChaosSchedule(1, 0).simulationFault(() => false)).toBeUndefined();
   });
 
   it('leaves a life in peace after five faults, and the lives from the seventh on altogether', () => {

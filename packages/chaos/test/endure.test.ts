@@ -1,14 +1,22 @@
+import {
+  InProcessOrchestrator,
+  type Ledger,
+  type Orchestrator,
+  type RunId,
+} from '@stepcompute/core';
 import { inMemoryStores } from '@stepcompute/inmemory-adapter';
 import { ChaosSchedule, type Fault } from '../src/chaos-schedule.js';
+import type { ChaosParts, ChaosSubject } from '../src/chaos-subject.js';
 import { endure } from '../src/endure.js';
+import { oracleVersions } from '../src/oracle.js';
 import { plantedBugs } from '../src/planted-bugs.js';
 import { subjectOver } from './subject.js';
 
 describe('endure', () => {
-  it.each(plantedBugs)('finds stores whose bug $name, by its own check', async (bug) => {
-    const subject = subjectOver(bug.plant(inMemoryStores()));
+  it.each(plantedBugs)('finds a subject whose bug $name, by its own check', async (bug) => {
+    const subject = bug.plant(subjectOver(inMemoryStores()));
     const checks = new Set<string>();
-    for (let number = 0; number < 30; number += 1) {
+    for (let number = 0; number < 20; number += 1) {
       const { findings } = await endure(new ChaosSchedule(1, number), subject);
       for (const { check } of findings) checks.add(check);
     }
@@ -30,6 +38,8 @@ describe('endure', () => {
     };
     const first = await injected();
     expect(first.map(([fault]) => fault)).toEqual([
+      'accepted change',
+      'changed simulation',
       'clock jump',
       'duplicate delivery',
       'generator failure',
@@ -38,9 +48,91 @@ describe('endure', () => {
       'late delivery',
       'lost acknowledgement',
       'second process',
+      'simulation without version',
       'throttling',
     ]);
     expect(await injected()).toEqual(first);
+  });
+
+  it('leaves runs behind that mix two simulations, and examines them', async () => {
+    const stores = inMemoryStores();
+    const subject = subjectOver(stores);
+    for (let number = 0; number < 20; number += 1) {
+      expect((await endure(new ChaosSchedule(1, number), subject)).findings).toEqual([]);
+    }
+    const runs = await stores.runs.list(100);
+    const ledgers = await Promise.all(runs.map(({ id }) => stores.failures.ledger(id)));
+    const isMixed = ({ completed, changed = 0 }: Ledger): boolean =>
+      changed > 0 && changed < completed;
+    expect(ledgers.some(isMixed)).toBe(true);
+  });
+
+  it('finds a refused simulation that leaves a mark on the run', async () => {
+    const subject = subjectOver(inMemoryStores());
+    const orchestrator = ({ stores, ...parts }: ChaosParts): Orchestrator => {
+      const whole = subject.orchestrator({ stores, ...parts });
+      return {
+        run: (request) => whole.run(request),
+        resume: async (id, change) => {
+          try {
+            return await whole.resume(id, change);
+          } catch (error) {
+            if ((error as Error).name === 'ChangedSimulationError') {
+              await stores.failures.clear(id as RunId);
+            }
+            throw error;
+          }
+        },
+      };
+    };
+    const checks = new Set<string>();
+    for (let number = 0; number < 20; number += 1) {
+      const { findings } = await endure(new ChaosSchedule(1, number), { ...subject, orchestrator });
+      for (const { check } of findings) checks.add(check);
+    }
+    expect(checks).toEqual(new Set(['changed simulation']));
+  });
+
+  it('lets processes with changed simulations work beside a deployed one, and asks no more of its record than was asked', async () => {
+    const deployed: ChaosSubject = {
+      ...subjectOver(inMemoryStores()),
+      isDeployed: true,
+      orchestrator: ({ simulationVersion: version, generator, ...parts }) =>
+        new InProcessOrchestrator({
+          ...parts,
+          generator: { name: 'deployed', generate: generator },
+          simulationVersion:
+            version === oracleVersions.asked
+              ? { bundle: 'deployed' }
+              : version && { version, bundle: 'another' },
+        }),
+      find: async ({ runs }, { idempotencyKey }) =>
+        (await runs.list(4)).find((run) => run.idempotencyKey === idempotencyKey),
+    };
+    const faults = new Set<Fault>();
+    for (let number = 0; number < 20; number += 1) {
+      const { injected, findings } = await endure(new ChaosSchedule(1, number), deployed);
+      expect(findings).toEqual([]);
+      for (const fault of injected.keys()) faults.add(fault);
+    }
+    expect([...faults]).toEqual(
+      expect.arrayContaining([
+        'accepted change',
+        'changed simulation',
+        'simulation without version',
+      ]),
+    );
+  });
+
+  it.each([
+    [{ elsewere: () => inMemoryStores() }, 'elsewere'],
+    [{ hooks: { kil: () => undefined } }, 'kil'],
+  ])('refuses a subject with a field that there is not: %o', async (fields, name) => {
+    const subject = { ...subjectOver(inMemoryStores()), ...fields } as ChaosSubject;
+    await expect(endure(new ChaosSchedule(1, 0), subject)).rejects.toMatchObject({
+      name: 'InvalidInputError',
+      message: expect.stringContaining(`alone; got "${name}"`) as string,
+    });
   });
 
   it('restarts the database where the subject can, and only there', async () => {
@@ -69,7 +161,10 @@ describe('endure', () => {
     };
     for (const life of [0, 12, 50]) {
       const { findings } = await endure(new ChaosSchedule(1, 0), hopeless, life);
-      expect(findings).toEqual([{ check: 'end', detail: 'not after 12 lives' }]);
+      expect(findings).toEqual([
+        { check: 'end', detail: 'not after 12 lives' },
+        { check: 'end', detail: 'elsewhere: not after 12 lives' },
+      ]);
     }
   });
 });

@@ -156,6 +156,29 @@ describe('a run that is resumed', () => {
     },
   );
 
+  it.each([{}, { acceptChangedSimulation: true }])(
+    'is averaged by whichever simulation when it has all of its values: %j',
+    async (change) => {
+      const failing = {
+        ...stores,
+        averages: {
+          save: () => Promise.reject(new Error('the store is gone')),
+          history: () => Promise.resolve([]),
+        },
+      };
+      const interrupted = new InProcessOrchestrator({
+        generator: uniform,
+        simulationVersion: '1',
+        stores: failing,
+      }).run({ repetitions: 10, seed: 42 });
+      await expect(interrupted).rejects.toThrow('the store is gone');
+      const { run, average, ledger } = await orchestrator(shifted, '2').resume(1, change);
+      expect(run).toMatchObject({ status: 'completed', simulation: [{ version: '1' }] });
+      expect(average).toEqual((await simulate(uniform, { repetitions: 10, seed: 42 })).average);
+      expect(ledger).toEqual({ requested: 10, completed: 10, failed: 0, missing: 0 });
+    },
+  );
+
   it('accepts nothing where nothing has changed', async () => {
     const id = await halfDone('1');
     const { run, ledger } = await orchestrator(uniform, '1').resume(id, {

@@ -5,12 +5,14 @@ import { VirtualClock } from '../src/virtual-clock.js';
 import { times } from '../../../testing/exhaustive.js';
 
 const stores = inMemoryStores();
+const elsewhere = inMemoryStores();
 testChaos(
   { describe, it },
   {
     name: 'in process, in memory',
     open: () => stores,
     orchestrator: (parts) => new InProcessOrchestrator(parts),
+    elsewhere: () => elsewhere,
     clock: () => new VirtualClock(),
   },
   { schedules: times(50, 200) },

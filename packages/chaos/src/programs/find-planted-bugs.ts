@@ -12,14 +12,14 @@ export interface FoundBug {
   readonly schedule: number | null;
 }
 
-/** Takes stores with each planted bug through the schedules, until the check finds it. */
+/** Takes a subject with each planted bug through the schedules, until the check finds it. */
 export async function findPlantedBugs(
   seed: number,
   { first, count }: Schedules,
 ): Promise<readonly FoundBug[]> {
   const found: FoundBug[] = [];
   for (const { name, foundBy, plant } of plantedBugs) {
-    const subject = inMemory(plant);
+    const subject = plant(inMemory());
     let schedule: number | null = null;
     for (let number = first; number < first + count && schedule === null; number += 1) {
       const { findings } = await endure(new ChaosSchedule(seed, number), subject);

@@ -29,7 +29,9 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 function parse(argv: readonly string[]): Options {
   return new Command('stepcompute-chaos')
-    .description('Takes runs through kills, restarts, lost answers and more, and examines them.')
+    .description(
+      'Takes runs through kills, restarts, changed simulations and more, and examines them.',
+    )
     .option(
       '--schedules <count>',
       'how many, on each target; a tenth of it rehearsed',
@@ -45,7 +47,7 @@ function parse(argv: readonly string[]): Options {
     .addOption(
       new Option('--target <names...>', 'where (default: everywhere)').choices([...targets.keys()]),
     )
-    .option('--planted', 'test the kit itself: does it find the bugs planted in stores?')
+    .option('--planted', 'test the kit itself: does it find the planted bugs?')
     .option('--json', 'print one JSON array on the last line')
     .parse(argv)
     .opts<Options>();

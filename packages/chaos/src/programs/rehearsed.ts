@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { RDSDataClient } from '@aws-sdk/client-rds-data';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { openDataApi, StepFunctionsOrchestrator } from '@stepcompute/aws-adapter';
-import { SystemClock } from '@stepcompute/core';
+import { InProcessOrchestrator, SystemClock, type Orchestrator } from '@stepcompute/core';
+import { VirtualClock } from '@stepcompute/inmemory-adapter';
 import { Rehearsal } from '@stepcompute/rehearsal';
 import { typeOrmStores } from '@stepcompute/sql-store';
-import type { ChaosSubject } from '../chaos-subject.js';
+import type { ChaosParts, ChaosSubject } from '../chaos-subject.js';
+import { oracleVersions } from '../oracle.js';
 import { endureAll, type Task } from './task.js';
 
 /** Runs schedules on a rehearsed deployment that has faults of its own and functions that die. */
@@ -66,14 +68,17 @@ async function subjectOf(rehearsal: Rehearsal): Promise<ChaosSubject> {
   return {
     name: 'rehearsal',
     open: () => typeOrmStores(dataSource),
-    orchestrator: ({ stores, clock }) =>
-      new StepFunctionsOrchestrator({
-        client: new SFNClient(config),
-        stateMachineArn,
-        stores,
-        clock,
-        pollMs: 20,
-      }),
+    orchestrator: (parts) =>
+      parts.simulationVersion === oracleVersions.asked
+        ? new StepFunctionsOrchestrator({
+            client: new SFNClient(config),
+            stateMachineArn,
+            stores: parts.stores,
+            clock: parts.clock,
+            pollMs: 20,
+          })
+        : besideFunctions(parts),
+    isDeployed: true,
     clock: () => new SystemClock(),
     find: async ({ runs }, { idempotencyKey }) =>
       (await runs.list(20)).find(({ idempotencyKey: execution }) =>
@@ -81,4 +86,15 @@ async function subjectOf(rehearsal: Rehearsal): Promise<ChaosSubject> {
       ),
     isExpected: ({ message }) => message.includes('Runtime.ExitError'),
   };
+}
+
+/** A process on the functions' database, with a simulation that is not theirs. */
+function besideFunctions({ simulationVersion: version, ...parts }: ChaosParts): Orchestrator {
+  return new InProcessOrchestrator({
+    ...parts,
+    // The functions' fingerprint has a bundle and no version.
+    simulationVersion: version === undefined ? undefined : { version, bundle: 'another' },
+    // The run's delay is ten minutes.
+    clock: new VirtualClock(),
+  });
 }

@@ -2,10 +2,10 @@ import { InProcessOrchestrator, type Stores } from '@stepcompute/core';
 import { inMemoryStores, VirtualClock } from '@stepcompute/inmemory-adapter';
 import type { ChaosHooks, ChaosSubject } from '../chaos-subject.js';
 
-/** @param plant replaces the stores, by ones with a bug */
-export function inMemory(plant: (stores: Stores) => Stores = (stores) => stores): ChaosSubject {
-  const stores = plant(inMemoryStores());
-  return inProcess('in memory', stores);
+/** In two places, whose runs get the same ids. */
+export function inMemory(): ChaosSubject {
+  const [here, there] = [inMemoryStores(), inMemoryStores()];
+  return { ...inProcess('in memory', here), elsewhere: () => there };
 }
 
 /** A kind of database. */

@@ -112,11 +112,13 @@ export class WriteToDb implements Executor {
    * The first failure beyond those that the run tolerates, counted over the whole run, stops new work
    * and aborts what is in flight; values completed by then are kept. A generator that ignores its
    * signal is abandoned: a late answer has no effect.
-   * @throws ChangedSimulationError when the run was begun with another simulation than this one
+   * @throws ChangedSimulationError when something is missing, and the run was begun with another
+   *   simulation than this one
    * @throws as {@link Executor.execute} says
    */
   async execute(plan: RunPlan, options: RunOptions = {}): Promise<void> {
-    const code = await this.#simulation.codeOf(plan.run);
+    // A plan with nothing in it needs no simulation.
+    const code = plan.missing.length === 0 ? 0 : await this.#simulation.codeOf(plan.run);
     const { generate } = this.#simulation.simulation;
     await new Execution(plan, generate, code, this.stores, this.#settings, options).toTheEnd();
   }
