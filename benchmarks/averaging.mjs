@@ -1,8 +1,8 @@
 /**
- * Prints how many digits of NIST's certified values averages keep, beside two passes in order (numpy's
- * and R's way, apart from their order of summation), and the digits that their documentation claims.
+ * Prints how many digits of NIST's certified values averages keep, beside two passes in order: the way
+ * of numpy and R, apart from the order in which they sum.
  *
- *   node benchmarks/averaging.mjs
+ *   npm run averaging --workspace benchmarks
  */
 import { averageOf } from '@stepcompute/core';
 

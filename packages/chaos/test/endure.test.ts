@@ -57,10 +57,10 @@ describe('endure', () => {
   it('leaves runs behind that mix two simulations, and examines them', async () => {
     const stores = inMemoryStores();
     const subject = subjectOver(stores);
-    for (let number = 0; number < 20; number += 1) {
+    for (let number = 0; number < 100; number += 1) {
       expect((await endure(new ChaosSchedule(1, number), subject)).findings).toEqual([]);
     }
-    const runs = await stores.runs.list(100);
+    const runs = await stores.runs.list(1000);
     const ledgers = await Promise.all(runs.map(({ id }) => stores.failures.ledger(id)));
     const isMixed = ({ completed, changed = 0 }: Ledger): boolean =>
       changed > 0 && changed < completed;
