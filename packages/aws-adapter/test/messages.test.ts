@@ -9,6 +9,7 @@ import {
   parseProcessed,
   parseRetrieveRunIdEvent,
   refuseTooManyPairs,
+  refuseTooManyToAverage,
 } from '../src/wire/index.js';
 
 /** The largest payload by our own rule; AWS's limit is 256 KiB. */
@@ -204,6 +205,13 @@ describe('events', () => {
   ])('of step 3 are refused: %j', (event) => {
     expect(() => parseProcessed(event)).toThrow(
       expect.objectContaining({ name: 'InvalidInputError' }) as Error,
+    );
+  });
+
+  it('that ask for more than can be averaged say what can', () => {
+    expect(() => refuseTooManyToAverage(100_000_000)).not.toThrow();
+    expect(() => refuseTooManyToAverage(100_000_001)).toThrow(
+      'repetitions must be at most 100000000 on AWS, where a function has 15 minutes to average them',
     );
   });
 

@@ -126,7 +126,10 @@ it('a run that was extended since its execution succeeded gets another one, whic
       if (input.name === 'key') {
         throw Object.assign(new Error('taken'), { name: 'ExecutionAlreadyExists' });
       }
-      expect(input).toMatchObject({ name: 'key.2', input: JSON.stringify({ runId: id }) });
+      expect(input).toMatchObject({
+        name: 'key.2',
+        input: JSON.stringify({ runId: id, parameters: {} }),
+      });
       await complete(stores, id);
       return answer;
     }

@@ -121,7 +121,8 @@ export class StepCompute extends Construct {
     });
     const recordFailure = create('RecordFailure', 'record-failure', { timeout: brief });
     const aggregateAndStoreValue = create('AggregateAndStoreValue', 'aggregate-and-store-value', {
-      timeout: brief,
+      // It reads every value of the run.
+      timeout: longestInvocation,
     });
     const migrate = create('Migrate', 'migrate', {
       timeout: brief,

@@ -5,6 +5,7 @@ import {
   assignmentsOf,
   parseRetrieveRunIdEvent,
   refuseTooManyPairs,
+  refuseTooManyToAverage,
   requestOf,
   type RetrieveRunIdEvent,
 } from '../wire/index.js';
@@ -28,6 +29,7 @@ async function planOf(
   const step = container.get(RetrieveRunId);
   if ('runId' in input) {
     const { runId, parameters, ...change } = input;
+    if (change.repetitions !== undefined) refuseTooManyToAverage(change.repetitions);
     if (blockSize === undefined && change.repetitions !== undefined) {
       const { completed } = await container.get<FailureStore>(FailureStore).ledger(runId);
       refuseTooManyPairs(change.repetitions - completed);
@@ -35,6 +37,7 @@ async function planOf(
     return step.resume(runId, change, parameters);
   }
   // Before the run is allocated, so that a refused one leaves nothing behind.
+  refuseTooManyToAverage(input.repetitions);
   if (blockSize === undefined) refuseTooManyPairs(input.repetitions);
   return step.execute(
     requestOf(input, {

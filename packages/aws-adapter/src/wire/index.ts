@@ -10,6 +10,7 @@ export {
   parseProcessed,
   parseRetrieveRunIdEvent,
   refuseTooManyPairs,
+  refuseTooManyToAverage,
   type Assignments,
   type Block,
   type LostAssignment,

@@ -119,6 +119,23 @@ export function refuseTooManyPairs(repetitions: number): void {
   }
 }
 
+/**
+ * The most repetitions that step 3's function averages in half of its 15 minutes: 40,960 values come with
+ * a call of the Data API, and a call is taken to last 180 ms. That is no measurement of AWS yet.
+ */
+const mostAveraged = 100_000_000;
+
+/** @throws InvalidInputError when there are more than step 3's function can average */
+export function refuseTooManyToAverage(repetitions: number): void {
+  if (repetitions > mostAveraged) {
+    throw new InvalidInputError(
+      'repetitions',
+      `at most ${mostAveraged} on AWS, where a function has 15 minutes to average them`,
+      repetitions,
+    );
+  }
+}
+
 /** The plan as a list for the Map. Blocks are handed out whole while anything of them is missing. */
 export function assignmentsOf(
   { run, missing }: RunPlan,
