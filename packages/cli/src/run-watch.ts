@@ -1,5 +1,6 @@
 import {
   isStepComputeError,
+  messageOf,
   reportOf,
   RunParameters,
   warningOf,
@@ -106,8 +107,10 @@ export class RunWatch {
   /** The error with what the stores still know of its run; as it is when they are what failed. */
   async #withLedger(error: unknown): Promise<unknown> {
     if (isStepComputeError(error) && error.code === 'CHANGED_SIMULATION') {
+      const hasCode = messageOf(error).includes('its code differs');
       return new ReportedError(error, {}, [
-        '--accept-changed-simulation accepts the change, --no-check generates nothing again',
+        '--accept-changed-simulation accepts the change' +
+          (hasCode ? '' : ', --no-check generates no stored iteration again'),
       ]);
     }
     if (this.#run === undefined) return error;
