@@ -183,6 +183,8 @@ if (isExhaustive) {
   it('tells of an input that step 1 refuses as of any bad input', async () => {
     const outcome = await rehearse('-n', '5000');
     expect(outcome.code).toBe(2);
-    expect(outcome.stderr).toContain('stepcompute: repetitions must be at most 2854 in inline mode');
+    expect(outcome.stderr).toContain(
+      'stepcompute: repetitions must be at most 2854 in inline mode',
+    );
   });
 }
