@@ -42,7 +42,7 @@ export interface DeploymentProps {
   readonly moduleOfStep2?: string;
   /** A database that stays. Default: one that is gone with the deployment. */
   readonly database?: LastingDatabase;
-  /** Whether older code may be locked out of the database. Default: no. */
+  /** True when older code may be locked out of the database. Default: false. */
   readonly breakingSchema?: boolean;
   /** Has assignments done one after the other, so that the lowest failure fails first. Default: false. */
   readonly inOrder?: boolean;

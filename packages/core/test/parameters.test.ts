@@ -91,6 +91,12 @@ describe('parameters', () => {
       { a: 'x'.repeat(16_384 - 7) },
       'parameters must be at most 16384 bytes of JSON',
     ],
+    ['as much in empty lists', { a: new Array(6000).fill([]) }, 'parameters must be at most 16384'],
+    [
+      'as much in empty objects',
+      { a: new Array(6000).fill({}) },
+      'parameters must be at most 16384',
+    ],
     [
       'as much in other letters',
       { a: 'é'.repeat(8_190) },

@@ -192,10 +192,17 @@ describe('fingerprints', () => {
     expect(Fingerprint.areSame(b, a)).toBe(expected);
   });
 
-  it.each([5, null, '', 'a\0', [], { bundle: 5 }, { isDirty: true, files: '\ud800' }])(
-    'are not %j',
-    (value) => {
-      expect(() => Fingerprint.parse(value)).toThrow('simulation version must be');
-    },
-  );
+  it.each([
+    5,
+    null,
+    '',
+    'a\0',
+    [],
+    { bundle: 5 },
+    { isDirty: true, files: '\ud800' },
+    { sha: 'a' },
+    { isDirty: 'yes' },
+  ])('are not %j', (value) => {
+    expect(() => Fingerprint.parse(value)).toThrow('simulation version must be');
+  });
 });

@@ -114,7 +114,7 @@ describe('the context of an attempt', () => {
       'arguments',
 
       function ({ iterationId }: IterationContext) {
-        // eslint-disable-next-line prefer-rest-params
+        // eslint-disable-next-line prefer-rest-params -- `arguments` is what is tested
         return inner({ ...(arguments[0] as IterationContext), iterationId });
       },
     ],

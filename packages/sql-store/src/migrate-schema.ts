@@ -1,4 +1,5 @@
 import { PersistenceError } from '@stepcompute/core';
+import { refuseUnknown } from '@stepcompute/core/adapters';
 import {
   MigrationExecutor,
   type DataSource,
@@ -91,8 +92,9 @@ export interface MigrateSchemaOptions {
  */
 export function migrateSchema(
   dataSource: DataSource,
-  { breaking = true }: MigrateSchemaOptions = {},
+  options: MigrateSchemaOptions = {},
 ): Promise<void> {
+  const { breaking = true } = refuseUnknown(options, 'options', { breaking: true });
   return translated(async () => {
     const runner = dataSource.createQueryRunner();
     try {

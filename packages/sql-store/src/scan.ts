@@ -74,10 +74,13 @@ export async function* scanValues(
       ]);
       return records as Row[];
     });
+  // Most runs have no gaps: then the first id and the last say all of them.
+  let hasGaps = false;
   for (let next = from; ;) {
-    let rows = await read(noText, next);
-    // Most runs have no gaps: then the first id and the last say all of them.
-    if (!rows.every(isContiguous)) rows = await read(idTexts, next);
+    let rows = await read(hasGaps ? idTexts : noText, next);
+    const found = !rows.every(isContiguous);
+    if (found && !hasGaps) rows = await read(idTexts, next);
+    hasGaps = found;
     for (const row of rows) yield columnsOf(row);
     const [first] = rows;
     if (first === undefined) return;

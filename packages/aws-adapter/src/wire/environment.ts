@@ -48,7 +48,7 @@ export const variables = {
     read: parseSettings,
     missing: {},
   }),
-  /** Whether a migration may lock out the code that was deployed before. Default: it may not. */
+  /** True when a migration may lock out the code that was deployed before. Default: false. */
   breakingSchema: variable<boolean>('STEPCOMPUTE_BREAKING_SCHEMA', {
     write: (isBreaking) => (isBreaking ? 'yes' : ''),
     read: () => true,

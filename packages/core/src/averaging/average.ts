@@ -10,7 +10,7 @@ export interface Average {
   /** How it was taken, `blocks/1`; null of one that an earlier version stored. */
   readonly method: string | null;
   readonly count: number;
-  /** Σ values / count, at most one unit in the last place off, and never outside of the values' range. */
+  /** Σ values / count, never outside of the values' range; far from zero at most a unit in the last place off. */
   readonly mean: number;
   /** √(Σ (value − mean)² / (count − 1)); null for a single value. */
   readonly standardDeviation: number | null;

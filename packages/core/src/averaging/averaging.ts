@@ -16,7 +16,7 @@ const largestExact = 2 ** 53;
  * summed in two passes, and the blocks are merged in order: docs/averaging.md says exactly how.
  * @example
  * const averaging = new Averaging();
- * for await (const { iterationIds, values } of store.scan(id)) averaging.addAll(iterationIds, values[0]);
+ * for await (const { iterationIds, values } of store.scan(id)) averaging.addAll(iterationIds, values);
  * averaging.average();
  */
 export class Averaging {

@@ -40,7 +40,7 @@ export function isRetryable(thrown: unknown): boolean {
   return looked(() => isError(thrown) && 'retryable' in thrown && thrown.retryable === true, false);
 }
 
-/** Where a stack has the code of someone else than the platform's and the packages'. */
+/** A line of a stack that is not of the platform's own code. */
 const frame = /^\s+at (?:.*\()?(?:file:\/\/)?(?!node:)([^()]+?):(\d+):(\d+)\)?$/;
 
 /**

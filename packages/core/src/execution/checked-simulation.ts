@@ -16,9 +16,9 @@ import { Stop } from './stop.js';
 export interface CheckSettings extends AttemptSettings {
   readonly retries: Retries;
   /**
-   * Whether a run that is gone on with has stored iterations generated again, before anything is
-   * written. True: the lowest one, or three where no fingerprint tells that the code is the same.
-   * Undefined: those three alone. False: none.
+   * The stored iterations that are generated again, before a run is gone on with. True: the lowest one,
+   * or three where no fingerprint tells that the code is the same. Undefined: those three alone. False:
+   * none.
    */
   readonly checkStored: boolean | undefined;
 }
@@ -50,8 +50,8 @@ export class CheckedSimulation {
   ) {}
 
   /**
-   * The place that the code at hand has among those that the run accepts: 0 for the one that the run
-   * was begun with, also where there is nothing to compare.
+   * The place that the code at hand has among those that the run accepts, 0 for the one that the run was
+   * begun with: that of the last equal one, else of the last that can't be compared.
    * @throws ChangedSimulationError when it has none
    */
   async codeOf(run: Run): Promise<number> {

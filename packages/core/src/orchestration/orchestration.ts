@@ -21,7 +21,7 @@ export interface OrchestrationProps {
   /** Does what a run's plan says is missing. */
   readonly executor: Executor;
   /**
-   * What the executor generates with: its defaults are filled in, its parameters checked, its code
+   * The simulation that the executor generates with: its defaults are filled in, its parameters checked, its code
    * compared. Default: none of it is, and parameters are recorded as they are given.
    */
   readonly simulation?: AnySimulation | undefined;

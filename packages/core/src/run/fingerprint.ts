@@ -1,8 +1,9 @@
 import { InvalidInputError } from '../errors/invalid-input-error.js';
+import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { textOf } from './text.js';
 
 /**
- * What tells a simulation's code from other code, and where it came from. Two are of the same
+ * The marks that tell a simulation's code from other code, and where it came from. Two are of the same
  * simulation when one of their digests is equal: `version`, `bundle` or `files`.
  */
 export interface Fingerprint {
@@ -22,6 +23,16 @@ export interface Fingerprint {
   readonly file?: string | undefined;
 }
 
+const fields: FieldNames<Fingerprint> = {
+  version: true,
+  bundle: true,
+  files: true,
+  bundler: true,
+  commit: true,
+  isDirty: true,
+  file: true,
+};
+
 const digests = ['version', 'bundle', 'files'] as const;
 const longestText = 4096;
 
@@ -39,7 +50,14 @@ export const Fingerprint = {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw new InvalidInputError('simulation version', 'a text, or a fingerprint', value);
     }
-    const { isDirty, ...texts } = value as Fingerprint;
+    const { isDirty, ...texts } = refuseUnknown(value as Fingerprint, 'simulation version', fields);
+    if (isDirty !== undefined && typeof isDirty !== 'boolean') {
+      throw new InvalidInputError(
+        'simulation version',
+        'a fingerprint with isDirty true or false',
+        isDirty,
+      );
+    }
     const parse = textOf('simulation version', longestText);
     const parsed = Object.entries(texts).flatMap(([name, text]) =>
       text === undefined ? [] : [[name, parse(text)]],

@@ -8,7 +8,7 @@ export interface JsonObject {
   readonly [name: string]: Json;
 }
 
-/** What the names of parameters and measures look like. */
+/** The shape of a parameter's name. */
 const nameShape = /^[A-Za-z][A-Za-z0-9_]{0,62}$/;
 
 /** In bytes of UTF-8. A row of the Data API holds 64 KB. */
@@ -62,7 +62,7 @@ class CanonicalText {
       const items = Array.from(value, (item: unknown, index) =>
         this.of(item, `${path}[${index}]`, depth + 1),
       );
-      return this.#counted(`[${items.join(',')}]`, items.length + 1);
+      return this.#counted(`[${items.join(',')}]`, Math.max(2, items.length + 1));
     }
     if (isPlainObject(value)) {
       const fields = Object.keys(value)
@@ -72,7 +72,7 @@ class CanonicalText {
           const inner = path === '' ? name : `${path}.${name}`;
           return `${this.#textOf(name, where)}:${this.of(value[name], inner, depth + 1)}`;
         });
-      return this.#counted(`{${fields.join(',')}}`, 2 * fields.length + 1);
+      return this.#counted(`{${fields.join(',')}}`, Math.max(2, 2 * fields.length + 1));
     }
     if (typeof value === 'string') return this.#textOf(value, where);
     if (value === null || typeof value === 'boolean' || Number.isFinite(value)) {

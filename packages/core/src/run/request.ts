@@ -18,7 +18,7 @@ export interface RunRequest {
   /** Wait after each value, standing in for a long computation, in milliseconds. Default: 0. */
   readonly delayMs?: number | undefined;
   /**
-   * What the simulation is given, an object of JSON's types of at most 16 KiB: part of the record, and
+   * The simulation's input, an object of JSON's types of at most 16 KiB: part of the record, and
    * not of the random numbers. Equal seeds are common random numbers, whatever the parameters.
    * Default: the simulation's own.
    */

@@ -40,7 +40,7 @@ export function uniformInteger({ random }: Pick<IterationContext, 'random'>): nu
   return random.integer(0, 1000);
 }
 
-/** What can abort an iteration, an AbortController for one. */
+/** Can abort an iteration; an AbortController is one. */
 interface Abort {
   readonly signal: AbortSignal;
 }
@@ -80,7 +80,7 @@ const ownProperties = {
   signal: { ...signal, enumerable: true },
 };
 
-/** The same with properties of its own, so that `{ ...context }` has them all. It takes three times as long to make. */
+/** The same with properties of its own, so that `{ ...context }` has them all. It takes several times as long to make. */
 class WholeIteration extends LazyIteration {
   constructor(identity: RunIdentity, iterationId: IterationId, abort: Abort) {
     super(identity, iterationId, abort);
@@ -93,7 +93,7 @@ const takesApart =
   /^(?:async\s+)?(?:function\b)?\s*[\w$]*\s*\(\s*(?:\{(?:[^{}=.]|\{[^{}=.]*\})*\}\s*)?\)/;
 
 const iterationClasses = new WeakMap<object, typeof LazyIteration>();
-/** The one that was asked about last, nearly always the next as well: a WeakMap costs as much as the context. */
+/** The one that was asked about last, nearly always the next as well. */
 let last: { readonly generator: unknown; readonly found: typeof LazyIteration } | undefined;
 
 /** Decided once for each generator, by how it takes its argument. */

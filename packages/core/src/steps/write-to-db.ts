@@ -35,7 +35,7 @@ export interface WriteToDbSettings {
    */
   readonly simulationVersion?: string | Fingerprint | undefined;
   /**
-   * Whether stored iterations are generated again, before a run is gone on with, and compared: true,
+   * The stored iterations that are generated again and compared, before a run is gone on with: true,
    * one, or three where no version tells that the code is the same; false, none.
    * @default those three
    */
