@@ -16,13 +16,14 @@ function normalProbability(x) {
 }
 
 /**
- * The price of a European call in closed form.
+ * The price of a European call in closed form, and its delta: by how much it moves with the share's price.
  * Source: F. Black, M. Scholes, "The pricing of options and corporate liabilities", 1973.
  * @param {typeof import('./simulation.mjs').call} call
  */
-export function blackScholesPrice({ spot, strike, rate, volatility, maturity }) {
+export function blackScholes({ spot, strike, rate, volatility, maturity }) {
   const deviation = volatility * Math.sqrt(maturity);
   const d1 = (Math.log(spot / strike) + (rate + volatility ** 2 / 2) * maturity) / deviation;
+  const delta = normalProbability(d1);
   const discountedStrike = strike * Math.exp(-rate * maturity);
-  return spot * normalProbability(d1) - discountedStrike * normalProbability(d1 - deviation);
+  return { payoff: spot * delta - discountedStrike * normalProbability(d1 - deviation), delta };
 }

@@ -17,16 +17,22 @@ export const call = {
 };
 
 /**
- * The call's discounted payoff under one possible future, a geometric Brownian motion in the
- * risk-neutral measure. The mean over many futures is the call's price.
+ * The call under one possible future, a geometric Brownian motion in the risk-neutral measure: its
+ * discounted payoff, whose mean over many futures is the call's price, and the payoff's derivative by
+ * the spot, whose mean is the call's delta.
  */
 export default defineSimulation({
   name: 'European call',
   parameters: call,
+  measures: ['payoff', 'delta'],
   generate({ random, parameters: { spot, strike, rate, volatility, maturity } }) {
     const drift = (rate - volatility ** 2 / 2) * maturity;
     const deviation = volatility * Math.sqrt(maturity);
     const priceAtMaturity = spot * Math.exp(random.normal(drift, deviation));
-    return Math.exp(-rate * maturity) * Math.max(0, priceAtMaturity - strike);
+    const discount = Math.exp(-rate * maturity);
+    return {
+      payoff: discount * Math.max(0, priceAtMaturity - strike),
+      delta: priceAtMaturity > strike ? (discount * priceAtMaturity) / spot : 0,
+    };
   },
 });

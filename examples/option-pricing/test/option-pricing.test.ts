@@ -12,26 +12,35 @@ async function linesOf(program: string, ...options: string[]): Promise<string[]>
   return stdout.trimEnd().split('\n');
 }
 
-describe('the option’s price', () => {
-  it('agrees with Black–Scholes in about 95 of 100 intervals', async () => {
+describe('the option’s price and its delta', () => {
+  it('agree with Black–Scholes in about 95 of 100 intervals', async () => {
     const lines = await linesOf('check.mjs');
-    // Found independently as well, by quadrature of the payoff over the normal density: 7.128065.
-    expect(lines[0]).toBe('Black–Scholes 7.1281');
-    const covering = lines.filter((line) => line.endsWith('covers')).length;
-    expect(covering).toBeGreaterThanOrEqual(16);
-    expect(lines.filter((line) => line.startsWith('seed'))).toHaveLength(20);
+    expect(lines).toHaveLength(44);
+    for (const [closedForm, part] of [
+      // Found independently as well, by quadrature over the normal density: 7.128065 and 0.502413.
+      ['payoff, by Black–Scholes 7.1281', lines.slice(0, 22)],
+      ['delta, by Black–Scholes 0.5024', lines.slice(22)],
+    ] as const) {
+      expect(part[0]).toBe(closedForm);
+      const covering = part.filter((line) => line.endsWith('covers')).length;
+      expect(covering).toBeGreaterThanOrEqual(16);
+      expect(part.filter((line) => line.startsWith('seed'))).toHaveLength(20);
+    }
   });
 
-  it('is what the command finds, within its 95 % interval', async () => {
+  it('are what the command finds, within their 95 % intervals', async () => {
     const lines = await linesOf(
       stepcompute,
       ...['run', '--generator', 'simulation.mjs', '--repetitions', '100000', '--seed', '42'],
       ...['--db', 'memory', '--json'],
     );
-    const { average, standardError } = JSON.parse(lines.at(-1) ?? '') as {
+    const { average, measures } = JSON.parse(lines.at(-1) ?? '') as {
       average: number;
-      standardError: number;
+      measures: Record<'payoff' | 'delta', { average: number; standardError: number }>;
     };
-    expect(Math.abs(average - 7.1281)).toBeLessThan(1.96 * standardError);
+    const { payoff, delta } = measures;
+    expect(average).toBe(payoff.average);
+    expect(Math.abs(payoff.average - 7.1281)).toBeLessThan(1.96 * payoff.standardError);
+    expect(Math.abs(delta.average - 0.5024)).toBeLessThan(1.96 * delta.standardError);
   });
 });

@@ -16,7 +16,7 @@ import {
   type RunResult,
   type Stores,
 } from '@stepcompute/core';
-import { followLedger, progressOf, recordEnd } from '@stepcompute/core/adapters';
+import { followLedger, progressOf, recordEnd, resultOf } from '@stepcompute/core/adapters';
 import type { StateMachineExecution } from './state-machine-execution.js';
 
 /** How an execution is followed. */
@@ -126,7 +126,7 @@ export class ExecutionFollower {
     }
     this.#report(run, ledger);
     if (this.#broken !== undefined) throw this.#broken.thrown;
-    return { run, ledger, average };
+    return resultOf(run, ledger, average);
   }
 
   /** Why the execution has ended without a result. */

@@ -1,4 +1,4 @@
-import type { Average, Run, Stores } from '@stepcompute/core';
+import { InvalidInputError, type Average, type RunResult, type Stores } from '@stepcompute/core';
 import Table from 'cli-table3';
 import ms from 'ms';
 import plot from 'simple-ascii-chart';
@@ -30,38 +30,81 @@ export function formatTable(
   return table.toString();
 }
 
-/** Label and text of what there is to say about an average. */
-export function averageRows(average: Average): [string, string][] {
-  const { confidenceInterval: interval } = average;
-  return [
-    ['average', formatNumber(average.mean)],
-    [
-      '95 % interval',
+/** An average's figures, as they are called in a table. */
+const figures: readonly (readonly [string, (average: Average) => string])[] = [
+  ['average', ({ mean }) => formatNumber(mean)],
+  [
+    '95 % interval',
+    ({ confidenceInterval: interval }) =>
       interval === null ? '–' : `${formatNumber(interval[0])} to ${formatNumber(interval[1])}`,
+  ],
+  ['standard deviation', ({ standardDeviation }) => formatNumber(standardDeviation)],
+  ['standard error', ({ standardError }) => formatNumber(standardError)],
+  ['minimum', ({ minimum }) => formatNumber(minimum)],
+  ['maximum', ({ maximum }) => formatNumber(maximum)],
+];
+
+/** What there is to say about a run, with the figures of its measures. */
+export function formatResult(
+  rows: { readonly before: readonly string[][]; readonly after: readonly string[][] },
+  averages: RunResult['averages'],
+  isTerminal: boolean,
+): string {
+  const [first, ...others] = Object.entries(averages);
+  if (first === undefined || others.length > 0) {
+    // Several measures share a table, with a row each.
+    const table = formatTable([...rows.before, ...rows.after], isTerminal);
+    if (first === undefined) return table;
+    const head = ['measure', ...figures.map(([label]) => label)];
+    const measures = [first, ...others].map(([name, average]) => [
+      name,
+      ...figures.map(([, textOf]) => textOf(average)),
+    ]);
+    return `${table}\n${formatTable(measures, isTerminal, head)}`;
+  }
+  const [name, average] = first;
+  return formatTable(
+    [
+      ...rows.before,
+      ...(name === 'value' ? [] : [['measure', name]]),
+      ...figures.map(([label, textOf]) => [label, textOf(average)]),
+      ...rows.after,
     ],
-    ['standard deviation', formatNumber(average.standardDeviation)],
-    ['standard error', formatNumber(average.standardError)],
-    ['minimum', formatNumber(average.minimum)],
-    ['maximum', formatNumber(average.maximum)],
-  ];
+    isTerminal,
+  );
 }
 
 const bins = 20;
 const plotWidth = 64;
 const plotHeight = 10;
 
-/** The run's values as a histogram; reads them once, a batch at a time. */
+/**
+ * Checks the name of the measure that a histogram is asked for.
+ * @throws InvalidInputError when there is no such measure
+ */
+export function refuseOtherMeasure(measures: readonly string[], name: string | undefined): void {
+  if (name === undefined || measures.includes(name)) return;
+  const expected = measures.length === 1 ? measures[0]! : `one of ${measures.join(', ')}`;
+  throw new InvalidInputError('histogram', expected, name);
+}
+
+/**
+ * The values of one of the run's measures as a histogram; reads them once, a batch at a time.
+ * @returns nothing when they are all the same
+ */
 export async function drawHistogram(
-  { id }: Run,
-  { minimum, maximum }: Average,
+  { run: { id, measures }, averages }: Pick<RunResult, 'run' | 'averages'>,
+  measure: string,
   { values }: Pick<Stores, 'values'>,
 ): Promise<string> {
+  const place = measures.indexOf(measure);
+  const { minimum = 0, maximum = 0 } = averages[measure] ?? {};
   if (minimum === maximum) return '';
   // Half the width first: the difference itself may leave the range of a double.
   const binWidth = 2 * ((maximum / 2 - minimum / 2) / bins);
   const counts = new Array<number>(bins).fill(0);
-  for await (const batch of values.read(id)) {
-    for (const { value } of batch) {
+  for await (const { values: first, more = [] } of values.scan(id)) {
+    for (const value of place === 0 ? first : (more[place - 1] ?? [])) {
       const bin = Math.min(bins - 1, Math.floor((value - minimum) / binWidth));
       counts[bin] = (counts[bin] ?? 0) + 1;
     }

@@ -163,6 +163,13 @@ export const verboseOption = flag('--verbose', 'show the stack traces and the ca
 /** How a run that is taken to its end is reported. */
 export const reportOption = jsonOption('print one JSON object on the last line of standard output');
 
+/** The measure that is to be drawn. */
+export const histogramOption = option(
+  '--histogram <measure>',
+  'draw the values of this measure, also where no terminal is; without it, those of the first on a terminal',
+  (text) => text,
+);
+
 /** The changes that a run takes when it is resumed. */
 export const changeOptions = {
   delayMs: delayOption('wait after each value from now on; without it, the run’s own delay'),

@@ -12,7 +12,7 @@ import {
 } from '@stepcompute/core';
 import { ReportedError } from './errors.js';
 import { ExitCode, exitCodeOf } from './exit-codes.js';
-import { averageRows, drawHistogram, formatCount, formatDuration, formatTable } from './format.js';
+import { drawHistogram, formatCount, formatDuration, formatResult } from './format.js';
 import { openProgress, type ProgressDisplay } from './progress-display.js';
 import type { Context } from './context.js';
 
@@ -25,11 +25,15 @@ export class RunWatch {
   /** For the orchestrator. */
   readonly runOptions: RunOptions;
 
-  /** @param place where the run is stored, as the user has named it */
+  /**
+   * @param place where the run is stored, as the user has named it
+   * @param histogram the measure to be drawn, which the run has. Default: the first, on a terminal
+   */
   constructor(
     private readonly stores: Stores,
     private readonly place: string,
     private readonly context: Context,
+    private readonly histogram?: string,
   ) {
     this.#display = openProgress(context.terminal);
     this.runOptions = {
@@ -82,26 +86,29 @@ export class RunWatch {
     const { terminal, elapsedMs } = this.context;
     const { run, ledger, average } = result;
     if (terminal.wantsJson) {
-      const report = reportOf(run, ledger, average);
-      terminal.print(JSON.stringify({ ...report, elapsedMs: elapsedMs() }));
+      terminal.print(JSON.stringify({ ...reportOf(result), elapsedMs: elapsedMs() }));
     } else {
-      terminal.print(formatTable(this.#rowsOf(result), terminal.isInteractive));
-      if (terminal.isInteractive) terminal.print(await drawHistogram(run, average, this.stores));
+      terminal.print(formatResult(this.#rowsOf(result), result.averages, terminal.isInteractive));
+      const measure = this.histogram ?? (terminal.isInteractive ? run.measures[0] : undefined);
+      if (measure !== undefined) terminal.print(await drawHistogram(result, measure, this.stores));
     }
     const warning = warningOf(ledger, average);
     if (warning !== undefined) terminal.note(`Warning: ${warning}`);
   }
 
-  #rowsOf({ run, ledger, average }: RunResult): [string, string][] {
-    return [
-      ['run', String(run.id)],
-      ['seed', String(run.seed)],
-      ['values', formatCount(average.count)],
-      ...(ledger.failed === 0 ? [] : [['failed', formatCount(ledger.failed)] as [string, string]]),
-      ...averageRows(average),
-      ['elapsed', formatDuration(this.context.elapsedMs())],
-      ['rate', `${formatCount(Math.round(this.#ratePerSecond))} values/s`],
-    ];
+  #rowsOf({ run, ledger, average }: RunResult): Parameters<typeof formatResult>[0] {
+    return {
+      before: [
+        ['run', String(run.id)],
+        ['seed', String(run.seed)],
+        ['values', formatCount(average.count)],
+        ...(ledger.failed === 0 ? [] : [['failed', formatCount(ledger.failed)]]),
+      ],
+      after: [
+        ['elapsed', formatDuration(this.context.elapsedMs())],
+        ['rate', `${formatCount(Math.round(this.#ratePerSecond))} values/s`],
+      ],
+    };
   }
 
   /** The error with what the stores still know of its run; as it is when they are what failed. */
@@ -135,6 +142,6 @@ export class RunWatch {
     if (this.place !== 'memory') {
       notes.push(`Take it up again with: stepcompute resume ${id}`);
     }
-    return new ReportedError(error, reportOf(run, ledger, undefined), notes);
+    return new ReportedError(error, reportOf({ run, ledger }), notes);
   }
 }

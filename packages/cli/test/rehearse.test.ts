@@ -58,7 +58,7 @@ function comparable(outcome: Outcome): object {
   return { ...report, request: others, simulation: [{ bundle, files, bundler }, ...more] };
 }
 
-describe('a simulation with parameters', () => {
+describe('a simulation with parameters and two measures', () => {
   const generator = resolve(__dirname, '../../../examples/option-pricing/simulation.mjs');
   const parameters = { maturity: 2, rate: 0.01, spot: 101.5, strike: 110, volatility: 0.3 };
   const given = [
@@ -73,7 +73,7 @@ describe('a simulation with parameters', () => {
     expect(expected).toMatchObject({
       parameters,
       generator: 'European call',
-      measures: ['value'],
+      measures: { payoff: { count: repetitions }, delta: { count: repetitions, min: 0 } },
       count: repetitions,
     });
   });

@@ -5,7 +5,7 @@ export { errorClass, type ErrorClass } from './errors/base.js';
 export { describeValue, withoutSecrets } from './errors/masking.js';
 export { isRetryable, stackOf } from './errors/thrown.js';
 export { refuseUnknown, type FieldNames } from './errors/unknown-fields.js';
-export { Attempt, type AttemptSettings } from './execution/attempt.js';
+export { Attempt, isPromiseLike, type AttemptSettings } from './execution/attempt.js';
 export { CheckedSimulation, type CheckSettings } from './execution/checked-simulation.js';
 export { progressOf, type ProgressAccount } from './execution/progress.js';
 export { RunningMean } from './execution/progress.js';
@@ -17,18 +17,23 @@ export {
   Orchestration,
   recordEnd,
   refuseIfAborted,
+  resultOf,
   tellOf,
   type OrchestrationProps,
 } from './orchestration/orchestration.js';
 export { type Executor } from './ports/orchestrator.js';
 export {
   parseFailure,
+  otherMeasures,
+  parseIterationValue,
   parseLimit,
   refuseFewerRepetitions,
   refuseIncomplete,
+  refuseOtherMeasures,
   refuseOutside,
 } from './ports/refusals.js';
 export { ledgerOf } from './run/ledger.js';
+export { areSameMeasures, parseMeasures, singleMeasure } from './run/measures.js';
 export { parseInteger } from './run/numbers.js';
 export { blockSizeFor, blocksOf, type RunPlan } from './run/plan.js';
 export { countOf, hullOf, IterationRange, iterationsOf, without } from './run/range.js';
@@ -45,7 +50,7 @@ export {
 export { identityFields, RunIdentity } from './run/run.js';
 export { FirstBlock } from './simulation/random-stream.js';
 export { ParsedSimulation, parseSimulation } from './simulation/simulation.js';
-export { parseValue, rowsOf, type ValueColumns } from './simulation/value.js';
+export { parseValue, rowsOf, type MeasuredValue, type ValueColumns } from './simulation/value.js';
 export { AggregateAndStoreValue, averageOfRun } from './steps/aggregate-and-store-value.js';
 export { RecordFailure } from './steps/record-failure.js';
 export { RetrieveRunId } from './steps/retrieve-run-id.js';

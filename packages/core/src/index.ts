@@ -1,4 +1,4 @@
-export { type Average } from './averaging/average.js';
+export { averagesByName, type Average, type RunAverage } from './averaging/average.js';
 export { averageOf } from './averaging/averaging.js';
 export { isStepComputeError, StepComputeError } from './errors/base.js';
 export { InvalidInputError } from './errors/invalid-input-error.js';
@@ -8,7 +8,7 @@ export {
   InProcessOrchestrator,
   type InProcessOrchestratorProps,
 } from './orchestration/in-process-orchestrator.js';
-export { reportOf, warningOf, type RunReport } from './orchestration/report.js';
+export { reportOf, warningOf, type MeasureReport, type RunReport } from './orchestration/report.js';
 export {
   Orchestrator,
   type Progress,
@@ -51,6 +51,8 @@ export {
   uniformInteger,
   uniformIntegerVersion,
   ValueGenerator,
+  type AnyGenerator,
+  type Drawn,
   type IterationContext,
   type IterationContextProps,
 } from './simulation/generator.js';

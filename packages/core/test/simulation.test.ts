@@ -56,7 +56,7 @@ describe('a simulation', () => {
   it('has no field that nothing reads', () => {
     const misspelt = { generate, parameter: { a: 1 } };
     expect(() => parseSimulation(misspelt)).toThrow(
-      'simulation must be an object with name, parameters, generate alone; got "parameter"',
+      'simulation must be an object with name, parameters, measures, generate alone; got "parameter"',
     );
   });
 

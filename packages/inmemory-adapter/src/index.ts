@@ -14,5 +14,11 @@ export {
   type RunRecord,
 } from './inmemory-stores.js';
 export { RunValues } from './run-values.js';
-export { simulate, type SimulateOptions, type SimulationResult } from './simulate.js';
+export {
+  partialResultOf,
+  simulate,
+  type PartialResult,
+  type SimulateOptions,
+  type SimulationResult,
+} from './simulate.js';
 export { VirtualClock } from './virtual-clock.js';

@@ -3,13 +3,13 @@ import {
   IterationId,
   RunId,
   RunNotFoundError,
-  type Average,
   type AverageStore,
   type FailureStore,
   type IterationFailure,
   type IterationValue,
   type Ledger,
   type Run,
+  type RunAverage,
   type RunStatus,
   type RunStore,
   type Stores,
@@ -20,7 +20,7 @@ import {
   ledgerOf,
   parseFailure,
   parseLimit,
-  parseValue,
+  parseIterationValue,
   refuseFewerRepetitions,
   refuseOtherAverage,
   refuseOutside,
@@ -34,7 +34,10 @@ import { RunValues } from './run-values.js';
 /** All that there is of one run. */
 export interface RunRecord {
   run: Run;
+  /** Of the first measure. */
   readonly values: RunValues;
+  /** Of the measures that follow, a column each. */
+  readonly more: readonly RunValues[];
   /** Of which code a value is, where that is not the first. */
   readonly codes: Map<number, number>;
   /** Of iterations without a value alone. */
@@ -44,7 +47,7 @@ export interface RunRecord {
 /** Everything about every run, in this process's memory: the in-memory stores share it. */
 export class InMemoryDatabase {
   readonly #records: RunRecord[] = [];
-  readonly #averages = new Map<RunId, Map<number, Average>>();
+  readonly #averages = new Map<RunId, Map<number, RunAverage>>();
   readonly #byKey = new Map<string, RunRecord>();
 
   /** Ids are given from 1 on. */
@@ -56,6 +59,7 @@ export class InMemoryDatabase {
     const record: RunRecord = {
       run: { ...asked, id, status: 'started', startedAt: new Date(), finishedAt: undefined },
       values: new RunValues(),
+      more: asked.measures.slice(1).map(() => new RunValues()),
       codes: new Map(),
       failures: new Map(),
     };
@@ -79,8 +83,8 @@ export class InMemoryDatabase {
   }
 
   /** The averages under a run's id, by their counts, whether or not there is such a run. */
-  averages(id: RunId): Map<number, Average> {
-    const averages = this.#averages.get(id) ?? new Map<number, Average>();
+  averages(id: RunId): Map<number, RunAverage> {
+    const averages = this.#averages.get(id) ?? new Map<number, RunAverage>();
     this.#averages.set(id, averages);
     return averages;
   }
@@ -122,26 +126,26 @@ export class InMemoryRunStore implements RunStore {
   }
 }
 
-/** Values in this process's memory, eight bytes each. */
+/** Values in this process's memory, eight bytes a measure. */
 export class InMemoryValueStore implements ValueStore {
   constructor(private readonly database: InMemoryDatabase) {}
 
   async write(id: RunId, values: readonly IterationValue[]): Promise<void> {
-    const { run, values: kept, codes, failures } = this.database.find(id);
-    const parsed = values.map(({ iterationId: offered, value, code = 0 }) => {
-      const iterationId = IterationId.parse(offered);
-      refuseOutside(run, iterationId);
-      return { iterationId, value: parseValue(value), code };
+    const record = this.database.find(id);
+    const { run, codes, failures } = record;
+    const parsed = values.map((each) => {
+      const row = parseIterationValue(each, run.measures.length);
+      refuseOutside(run, row.iterationId);
+      return row;
     });
     let conflict: ConflictingValueError | undefined;
-    for (const { iterationId, value, code } of parsed) {
-      if (code > 0 && kept.get(iterationId) === undefined) codes.set(iterationId, code);
-      const first = kept.keep(iterationId, value);
+    for (const row of parsed) {
+      const { iterationId, code = 0 } = row;
+      if (code > 0 && record.values.get(iterationId) === undefined) codes.set(iterationId, code);
       failures.delete(iterationId);
       const isLowest = conflict === undefined || iterationId < conflict.iterationId;
-      if (first !== value && isLowest) {
-        conflict = new ConflictingValueError(id, iterationId, first, value);
-      }
+      const differing = keep(record, row);
+      if (differing !== undefined && isLowest) conflict = conflictOf(record, row, differing);
     }
     if (conflict !== undefined) throw conflict;
   }
@@ -151,14 +155,16 @@ export class InMemoryValueStore implements ValueStore {
   }
 
   async *scan(id: RunId, from = 0 as IterationId): AsyncGenerator<ValueColumns, void> {
-    const { run, values, codes } = this.database.find(id);
+    const { run, values, more, codes } = this.database.find(id);
     for (const columns of values.columns(from, run.repetitions)) {
-      yield codes.size === 0
-        ? columns
-        : {
-            ...columns,
-            codes: Int16Array.from(columns.iterationIds, (each) => codes.get(each) ?? 0),
-          };
+      const { iterationIds } = columns;
+      yield {
+        ...columns,
+        ...(more.length > 0 && { more: more.map((column) => column.at(iterationIds)) }),
+        ...(codes.size > 0 && {
+          codes: Int16Array.from(iterationIds, (each) => codes.get(each) ?? 0),
+        }),
+      };
     }
   }
 
@@ -171,6 +177,28 @@ export class InMemoryValueStore implements ValueStore {
       ...values.parts(first, Math.min(first + count, repetitions), false),
     ]);
   }
+}
+
+/** Keeps an iteration's numbers unless it has some; answers with the place of the first that differs from those. */
+function keep(
+  { values, more: further }: RunRecord,
+  { iterationId, value, more = [] }: IterationValue,
+): number | undefined {
+  let differing = values.keep(iterationId, value) === value ? undefined : 0;
+  further.forEach((column, index) => {
+    if (column.keep(iterationId, more[index]!) !== more[index]) differing ??= index + 1;
+  });
+  return differing;
+}
+
+function conflictOf(
+  { run: { id, measures }, values, more: further }: RunRecord,
+  { iterationId, value, more = [] }: IterationValue,
+  place: number,
+): ConflictingValueError {
+  const kept = [values, ...further][place]!.get(iterationId)!;
+  const offered = [value, ...more][place]!;
+  return new ConflictingValueError(id, iterationId, kept, offered, measures[place]);
 }
 
 function ledgerOfRecord({ run, values, codes, failures }: RunRecord): Ledger {
@@ -219,7 +247,7 @@ export class InMemoryFailureStore implements FailureStore {
 export class InMemoryAverageStore implements AverageStore {
   constructor(private readonly database: InMemoryDatabase) {}
 
-  async save(id: RunId, average: Average): Promise<Average> {
+  async save(id: RunId, average: RunAverage): Promise<RunAverage> {
     const averages = this.database.averages(id);
     const kept = averages.get(average.count);
     if (kept !== undefined) return refuseOtherAverage(id, kept, average);
@@ -227,7 +255,7 @@ export class InMemoryAverageStore implements AverageStore {
     return average;
   }
 
-  async history(id: RunId): Promise<readonly Average[]> {
+  async history(id: RunId): Promise<readonly RunAverage[]> {
     return [...this.database.averages(id).values()].sort((a, b) => a.count - b.count);
   }
 }

@@ -72,6 +72,11 @@ export class RunValues {
     }
   }
 
+  /** The values of these iterations, which all have one. */
+  at(iterationIds: Int32Array): Float64Array {
+    return Float64Array.from(iterationIds, (iteration) => this.get(iteration)!);
+  }
+
   /** The values of the first `length` iterations; NaN where there is none. */
   toArray(length: number): Float64Array {
     const values = new Float64Array(length).fill(NaN);

@@ -8,28 +8,63 @@ import {
   type AnySimulation,
   type WriteToDbSettings,
 } from '@stepcompute/core';
-import { InMemoryDatabase, inMemoryStores } from './inmemory-stores.js';
+import { InMemoryDatabase, inMemoryStores, type RunRecord } from './inmemory-stores.js';
 
 export interface SimulateOptions extends RunRequest, RunOptions, WriteToDbSettings {
   /** Where time comes from. Default: the system's clock. */
   readonly clock?: Clock | undefined;
 }
 
-export interface SimulationResult extends RunResult {
-  /** Every value, in iteration order; NaN where the iteration failed, which needs a tolerance. */
+/** @typeParam Measure the names of the simulation's measures */
+export interface SimulationResult<Measure extends string = string> extends RunResult<Measure> {
+  /** Every value of the first measure, in iteration order; NaN where the iteration failed, which needs a tolerance. */
   readonly values: Float64Array;
+  /** The same of each measure, by its name. */
+  readonly valuesOf: Readonly<Record<Measure, Float64Array>>;
+}
+
+/** What a simulate that was rejected has come to. */
+export interface PartialResult extends Pick<
+  SimulationResult,
+  'run' | 'ledger' | 'values' | 'valuesOf'
+> {}
+
+const partialResults = new WeakMap<object, PartialResult>();
+
+/**
+ * The values that a {@link simulate} had when it was rejected, NaN where there is none yet. Undefined
+ * when nothing was begun, or the error is of something else.
+ * @example
+ * try {
+ *   await simulate(simulation, { repetitions: 1000 });
+ * } catch (error) {
+ *   const values = partialResultOf(error)?.values;
+ * }
+ */
+export function partialResultOf(error: unknown): PartialResult | undefined {
+  return typeof error === 'object' && error !== null ? partialResults.get(error) : undefined;
 }
 
 /**
  * Runs a simulation N times in this process's memory: every value, and their average.
  * @example
  * const { average } = await simulate(({ random }) => random.integer(1, 6), { repetitions: 1000, seed: 42 });
- * @throws as {@link InProcessOrchestrator.run} does
+ * @example
+ * const dice = defineSimulation({
+ *   measures: ['sum', 'highest'],
+ *   generate({ random }) {
+ *     const [a, b] = [random.integer(1, 6), random.integer(1, 6)];
+ *     return { sum: a + b, highest: Math.max(a, b) };
+ *   },
+ * });
+ * const { averages } = await simulate(dice, { repetitions: 1000, seed: 42 });
+ * averages.highest.mean;
+ * @throws as {@link InProcessOrchestrator.run} does; {@link partialResultOf} has the values of what was thrown
  */
-export async function simulate(
-  generator: AnySimulation,
+export async function simulate<const Measure extends string = 'value'>(
+  generator: AnySimulation & { readonly measures?: readonly Measure[] | undefined },
   options: SimulateOptions,
-): Promise<SimulationResult> {
+): Promise<SimulationResult<Measure>> {
   if (typeof options !== 'object' || (options as unknown) === null) {
     throw new InvalidInputError('options', 'an object with repetitions', options);
   }
@@ -47,7 +82,24 @@ export async function simulate(
     simulationVersion,
     checkStored,
   });
-  const result = await orchestrator.run(request, { signal, onProgress });
-  const { id, repetitions } = result.run;
-  return { ...result, values: database.find(id).values.toArray(repetitions) };
+  try {
+    const result = await orchestrator.run(request, { signal, onProgress });
+    return { ...result, ...valuesOf(database.find(result.run.id)) } as SimulationResult<Measure>;
+  } catch (error) {
+    const [run] = await stores.runs.list(1);
+    if (run !== undefined && typeof error === 'object' && error !== null) {
+      const ledger = await stores.failures.ledger(run.id);
+      partialResults.set(error, { run, ledger, ...valuesOf(database.find(run.id)) });
+    }
+    throw error;
+  }
+}
+
+function valuesOf({ run, values, more }: RunRecord): Pick<SimulationResult, 'values' | 'valuesOf'> {
+  const [first, ...others] = [values, ...more].map((column) => column.toArray(run.repetitions));
+  const named = run.measures.map((name, index) => [
+    name,
+    index === 0 ? first! : others[index - 1]!,
+  ]);
+  return { values: first!, valuesOf: Object.fromEntries(named) };
 }

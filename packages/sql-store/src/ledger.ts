@@ -1,4 +1,4 @@
-import { RunNotFoundError, type Ledger, type Repetitions, type RunId } from '@stepcompute/core';
+import { RunNotFoundError, type Ledger, type Run, type RunId } from '@stepcompute/core';
 import { ledgerOf } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
 import { execute } from './execute.js';
@@ -54,10 +54,13 @@ export async function readLedger(dataSource: DataSource, id: RunId): Promise<Led
 }
 
 /** @throws RunNotFoundError */
-export async function readRepetitions(dataSource: DataSource, id: RunId): Promise<Repetitions> {
+export async function readRun(
+  dataSource: DataSource,
+  id: RunId,
+): Promise<Pick<Run, 'id' | 'repetitions' | 'measures'>> {
   const run = await dataSource
     .getRepository(runSchema)
-    .findOne({ select: { id: true, repetitions: true }, where: { id } });
+    .findOne({ select: { id: true, repetitions: true, measures: true }, where: { id } });
   if (run === null) throw new RunNotFoundError(id);
-  return run.repetitions;
+  return run;
 }

@@ -13,27 +13,54 @@ interface Row {
   readonly last: number;
   readonly values: string;
   /** Null where they were not asked for. */
+  readonly more: string | null;
   readonly ids: string | null;
   readonly codes: string | null;
 }
 
-/** So many iterations share a row, which is 39 KB long with all columns: the Data API's hold 64 KB. */
-const rowLength = 2048;
+/** So many iterations share a row at most. */
+const longestRow = 2048;
+/** So long is a row with all columns at most, in bytes: the Data API's hold 64 KB, and 20 of them 1 MiB. */
+const rowBytes = 39_000;
+/** A byte in base64, with its share of the end of a line. */
+const textPerByte = (4 / 3) * (1 + 1 / 76);
+
+/** Of PostgreSQL's binary array: `array_send`. */
+const arrayHeader = 20;
+const arrayElement = 12;
+
+/** So many iterations of a run with so many measures share a row. */
+function rowLengthOf(measures: number): number {
+  const numbers = 8 + (measures === 1 ? 0 : arrayHeader + arrayElement * (measures - 1));
+  const idAndCode = 4 + 2;
+  return Math.min(longestRow, Math.floor(rowBytes / (textPerByte * (numbers + idAndCode))));
+}
 
 const texts = (send: string): string =>
   `encode(string_agg(${send}, ''::bytea ORDER BY iteration_id), 'base64')`;
 const noText = 'NULL::text';
 const idTexts = texts('int4send(iteration_id)');
 const codeTexts = texts('int2send(coalesce(code, 0::smallint))');
+const moreTexts = texts('array_send(more)');
+
+/** How a run is scanned. */
+interface Scan {
+  readonly measures: number;
+  readonly rowLength: number;
+  readonly rowsPerPage: number;
+  /** The columns that a run may do without. */
+  readonly more: string;
+  readonly codes: string;
+}
 
 /**
  * The values of a page, which begins with the first one from $2 on. Each row looks for its own in the
  * index: with one range for all of them, PostgreSQL sorts the rest of the run for each page while it
  * has no statistics of it. `ORDER BY` in an aggregate is what it promises to add up in.
  */
-function pageStatement(ids: string, codes: string, pageLength: number): string {
+function pageStatement(ids: string, { rowLength, rowsPerPage, more, codes }: Scan): string {
   // Written out, since PostgreSQL takes a series for 1,000 rows, and compiles a statement so dear.
-  const offsets = Array.from({ length: pageLength / rowLength }, (_, row) => row * rowLength);
+  const offsets = Array.from({ length: rowsPerPage }, (_, row) => row * rowLength);
   return `
     WITH start AS (
       SELECT min(iteration_id) / ${rowLength} * ${rowLength} AS first
@@ -44,7 +71,7 @@ function pageStatement(ids: string, codes: string, pageLength: number): string {
       unnest(ARRAY[${offsets.join(', ')}]) AS row_offset,
       LATERAL (
         SELECT count(*)::integer AS count, min(iteration_id) AS first, max(iteration_id) AS last,
-          ${texts('float8send(value)')} AS values, ${ids} AS ids, ${codes} AS codes
+          ${texts('float8send(value)')} AS values, ${more} AS more, ${ids} AS ids, ${codes} AS codes
         FROM stepcompute_value
         WHERE run_id = $1 AND iteration_id >= $2
           AND iteration_id >= start.first + row_offset
@@ -63,15 +90,11 @@ export async function* scanValues(
   id: RunId,
   from: number,
 ): AsyncGenerator<ValueColumns, void> {
-  const accepted = await patiently(dataSource, () => readAccepted(dataSource, id));
-  const codes = accepted === 1 ? noText : codeTexts;
-  const { valuesPerScan: pageLength } = dialectOf(dataSource);
+  const scan = await patiently(dataSource, () => scanOf(dataSource, id));
+  const { measures, rowLength, rowsPerPage } = scan;
   const read = (ids: string, next: number): Promise<readonly Row[]> =>
     patiently(dataSource, async () => {
-      const { records } = await execute(dataSource, pageStatement(ids, codes, pageLength), [
-        id,
-        next,
-      ]);
+      const { records } = await execute(dataSource, pageStatement(ids, scan), [id, next]);
       return records as Row[];
     });
   // Most runs have no gaps: then the first id and the last say all of them.
@@ -81,10 +104,10 @@ export async function* scanValues(
     const found = !rows.every(isContiguous);
     if (found && !hasGaps) rows = await read(idTexts, next);
     hasGaps = found;
-    for (const row of rows) yield columnsOf(row);
+    for (const row of rows) yield columnsOf(row, measures);
     const [first] = rows;
     if (first === undefined) return;
-    next = Math.floor(first.first / rowLength) * rowLength + pageLength;
+    next = (Math.floor(first.first / rowLength) + rowsPerPage) * rowLength;
   }
 }
 
@@ -92,7 +115,10 @@ function isContiguous({ first, last, count }: Row): boolean {
   return last - first + 1 === count;
 }
 
-function columnsOf({ count, first, values, ids, codes }: Row): ValueColumns {
+function columnsOf(
+  { count, first, values, more, ids, codes }: Row,
+  measures: number,
+): ValueColumns {
   const doubles = viewOf(values);
   const integers = ids === null ? undefined : viewOf(ids);
   const smallintegers = codes === null ? undefined : viewOf(codes);
@@ -102,10 +128,22 @@ function columnsOf({ count, first, values, ids, codes }: Row): ValueColumns {
       { length: count },
       (_, index) => integers?.getInt32(4 * index) ?? first + index,
     ),
+    ...(more !== null && { more: moreOf(viewOf(more), count, measures - 1) }),
     ...(smallintegers && {
       codes: Int16Array.from({ length: count }, (_, index) => smallintegers.getInt16(2 * index)),
     }),
   };
+}
+
+/** A column for each place in arrays of equal length. */
+function moreOf(arrays: DataView, count: number, length: number): readonly Float64Array[] {
+  const stride = arrayHeader + arrayElement * length;
+  return Array.from({ length }, (_, place) => {
+    const offset = arrayHeader + arrayElement * place + 4;
+    return Float64Array.from({ length: count }, (__, index) =>
+      arrays.getFloat64(stride * index + offset),
+    );
+  });
 }
 
 /** PostgreSQL sends numbers in network order, as a DataView has them by default. */
@@ -114,14 +152,18 @@ function viewOf(base64: string): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-/**
- * How many fingerprints the run accepts.
- * @throws RunNotFoundError
- */
-async function readAccepted(dataSource: DataSource, id: RunId): Promise<number> {
+/** @throws RunNotFoundError */
+async function scanOf(dataSource: DataSource, id: RunId): Promise<Scan> {
   const run = await dataSource
     .getRepository(runSchema)
-    .findOne({ select: { id: true, simulation: true }, where: { id } });
+    .findOne({ select: { id: true, simulation: true, measures: true }, where: { id } });
   if (run === null) throw new RunNotFoundError(id);
-  return run.simulation.length;
+  const measures = run.measures.length;
+  return {
+    measures,
+    rowLength: rowLengthOf(measures),
+    rowsPerPage: dialectOf(dataSource).rowsPerScan,
+    more: measures === 1 ? noText : moreTexts,
+    codes: run.simulation.length === 1 ? noText : codeTexts,
+  };
 }

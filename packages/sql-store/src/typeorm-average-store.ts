@@ -1,40 +1,116 @@
-import type { Average, AverageStore, RunId } from '@stepcompute/core';
-import { completeAverage, refuseOtherAverage } from '@stepcompute/core/adapters';
+import type { Average, AverageStore, RunAverage, RunId } from '@stepcompute/core';
+import {
+  completeAverage,
+  refuseOtherAverage,
+  type AverageFigures,
+} from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
+import { execute } from './execute.js';
 import { patiently } from './patiently.js';
-import { averageSchema, type AverageRow } from './schema.js';
 
-/** Averages in the table `stepcompute_average`. */
+/** An average's figures as JSON, under the names of their columns. */
+interface Row {
+  readonly averaging: string | null;
+  readonly count: number;
+  readonly mean: number;
+  readonly standard_deviation: number | null;
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+interface MeasureRow extends Row {
+  readonly measure: string;
+}
+
+const figures = 'count, mean, standard_deviation, minimum, maximum, averaging';
+
+/** $2 has the averages, that of the first measure without a name. All of them are stored, or none. */
+const insertStatement = `
+  WITH offered AS (
+    SELECT * FROM json_to_recordset($2::json) AS figures (
+      measure text, averaging text, count integer, mean double precision,
+      standard_deviation double precision, minimum double precision, maximum double precision
+    )
+  ), first AS (
+    INSERT INTO stepcompute_average (run_id, ${figures})
+    SELECT $1::integer, ${figures} FROM offered WHERE measure IS NULL
+    ON CONFLICT DO NOTHING
+    RETURNING run_id
+  )
+  INSERT INTO stepcompute_measure_average (run_id, measure, ${figures})
+  SELECT first.run_id, measure, ${figures} FROM first, offered WHERE measure IS NOT NULL`;
+
+/** So many of the longest averages of 64 measures fit an answer of the Data API, 1 MiB. */
+const averagesPerStatement = 40;
+
+/** From the count $2 on. PostgreSQL writes a double into JSON so that it is read as the same. */
+const readStatement = `
+  SELECT ${figures}, (
+    SELECT json_agg(json_build_object(
+      'measure', m.measure, 'averaging', m.averaging, 'count', m.count, 'mean', m.mean,
+      'standard_deviation', m.standard_deviation, 'minimum', m.minimum, 'maximum', m.maximum
+    ))::text
+    FROM stepcompute_measure_average m WHERE m.run_id = $1 AND m.count = a.count
+  ) AS more
+  FROM stepcompute_average a WHERE run_id = $1 AND count >= $2
+  ORDER BY count LIMIT $3`;
+
+/** Averages in the tables `stepcompute_average`, and `stepcompute_measure_average` for measures after the first. */
 export class TypeOrmAverageStore implements AverageStore {
   constructor(private readonly dataSource: DataSource) {}
 
-  save(id: RunId, average: Average): Promise<Average> {
+  save(id: RunId, average: RunAverage): Promise<RunAverage> {
     return patiently(this.dataSource, async () => {
-      const { method: averaging, count, mean, standardDeviation, minimum, maximum } = average;
-      const averages = this.dataSource.getRepository(averageSchema);
-      await averages
-        .createQueryBuilder()
-        .insert()
-        .values({ runId: id, averaging, count, mean, standardDeviation, minimum, maximum })
-        .orIgnore()
-        .updateEntity(false)
-        .execute();
-      const kept = toAverage(await averages.findOneByOrFail({ runId: id, count }));
+      const { more = {}, ...first } = average;
+      const rows = [
+        rowOf(first),
+        ...Object.entries(more).map(([measure, each]) => ({ measure, ...rowOf(each) })),
+      ];
+      await execute(this.dataSource, insertStatement, [id, JSON.stringify(rows)]);
+      const [kept = average] = await this.#read(id, average.count, 1);
       return refuseOtherAverage(id, kept, average);
     });
   }
 
-  history(id: RunId): Promise<readonly Average[]> {
+  history(id: RunId): Promise<readonly RunAverage[]> {
     return patiently(this.dataSource, async () => {
-      const rows = await this.dataSource
-        .getRepository(averageSchema)
-        .find({ where: { runId: id }, order: { count: 'ASC' } });
-      return rows.map(toAverage);
+      const history: RunAverage[] = [];
+      for (let from = 0; ;) {
+        const page = await this.#read(id, from, averagesPerStatement);
+        history.push(...page);
+        const last = page.at(-1);
+        if (last === undefined || page.length < averagesPerStatement) return history;
+        from = last.count + 1;
+      }
+    });
+  }
+
+  async #read(id: RunId, from: number, limit: number): Promise<RunAverage[]> {
+    const { records } = await execute(this.dataSource, readStatement, [id, from, limit]);
+    return (records as (Row & { more: string | null })[]).map(({ more, ...row }) => {
+      const average = averageOf(row);
+      if (more === null) return average;
+      const rows = JSON.parse(more) as MeasureRow[];
+      return {
+        ...average,
+        more: Object.fromEntries(rows.map((each) => [each.measure, averageOf(each)])),
+      };
     });
   }
 }
 
-function toAverage({ averaging: method, ...row }: AverageRow): Average {
-  const { count, mean, standardDeviation, minimum, maximum } = row;
-  return completeAverage({ method, count, mean, standardDeviation, minimum, maximum });
+function rowOf({ method, count, mean, standardDeviation, minimum, maximum }: AverageFigures): Row {
+  return {
+    averaging: method,
+    count,
+    mean,
+    standard_deviation: standardDeviation,
+    minimum,
+    maximum,
+  };
+}
+
+function averageOf({ averaging, count, mean, minimum, maximum, ...row }: Row): Average {
+  const standardDeviation = row.standard_deviation;
+  return completeAverage({ method: averaging, count, mean, standardDeviation, minimum, maximum });
 }

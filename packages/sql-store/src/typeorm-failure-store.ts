@@ -10,7 +10,7 @@ import { parseFailure, refuseOutside, type IterationRange } from '@stepcompute/c
 import type { DataSource } from 'typeorm';
 import { dialectOf, piecesOf } from './dialect.js';
 import { execute } from './execute.js';
-import { readLedger, readRepetitions, standingFailures } from './ledger.js';
+import { readLedger, readRun, standingFailures } from './ledger.js';
 import { patiently } from './patiently.js';
 
 /** Failures in the table `stepcompute_failure`. */
@@ -50,7 +50,7 @@ export class TypeOrmFailureStore implements FailureStore {
 
   async *read(id: RunId): AsyncGenerator<readonly IterationFailure[], void> {
     const { textsPerStatement: pageSize } = dialectOf(this.dataSource);
-    await patiently(this.dataSource, () => readRepetitions(this.dataSource, id));
+    await patiently(this.dataSource, () => readRun(this.dataSource, id));
     let last = -1;
     for (;;) {
       const { records } = await patiently(this.dataSource, () =>
@@ -76,7 +76,7 @@ export class TypeOrmFailureStore implements FailureStore {
 
   clear(id: RunId, within?: IterationRange): Promise<void> {
     return patiently(this.dataSource, async () => {
-      await readRepetitions(this.dataSource, id);
+      await readRun(this.dataSource, id);
       const { first, count } = within ?? { first: 0, count: Repetitions.maximum };
       await execute(
         this.dataSource,

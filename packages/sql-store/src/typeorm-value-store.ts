@@ -1,22 +1,30 @@
 import {
   ConflictingValueError,
-  IterationId,
+  type IterationId,
   type IterationValue,
   type RunId,
   type ValueStore,
 } from '@stepcompute/core';
 import {
   IterationRange,
-  parseValue,
+  otherMeasures,
+  parseIterationValue,
   refuseOutside,
   rowsOf,
   type ValueColumns,
 } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
 import { doubles, integers } from './binary-array.js';
-import { dialectOf, piecesOf, rowsPerStatement, type Column, type Dialect } from './dialect.js';
+import {
+  dialectOf,
+  piecesOf,
+  valuesPerStatement,
+  type ArrayColumn,
+  type Column,
+  type Dialect,
+} from './dialect.js';
 import { execute } from './execute.js';
-import { readRepetitions } from './ledger.js';
+import { readRun } from './ledger.js';
 import { missingRanges } from './missing-ranges.js';
 import { patiently } from './patiently.js';
 import { codeOf } from './persistence-error.js';
@@ -27,10 +35,30 @@ const valueColumns: readonly Column<IterationValue>[] = [
   { name: 'value', type: doubles, of: ({ value }) => value },
 ];
 
-const codedColumns: readonly Column<IterationValue>[] = [
-  ...valueColumns,
-  { name: 'code', type: integers, of: ({ code = 0 }) => code },
-];
+const codeColumn: Column<IterationValue> = {
+  name: 'code',
+  type: integers,
+  of: ({ code = 0 }) => code,
+};
+
+/** The further numbers of each value; undefined where there are none. */
+function moreColumn(measures: number): ArrayColumn<IterationValue> | undefined {
+  const length = measures - 1;
+  return length === 0
+    ? undefined
+    : { name: 'more', type: doubles, length, of: ({ more = [] }) => more };
+}
+
+/** Values on their way to the table. */
+interface Batch {
+  readonly runId: RunId;
+  /** In ascending order of their iterations. */
+  readonly values: readonly IterationValue[];
+  /** How many numbers each has. */
+  readonly measures: number;
+  /** The last iteration of all that are written together: if it lies outside the run, none is stored. */
+  readonly last: number;
+}
 
 /** Values in the table `stepcompute_value`. */
 export class TypeOrmValueStore implements ValueStore {
@@ -42,34 +70,38 @@ export class TypeOrmValueStore implements ValueStore {
 
   write(id: RunId, values: readonly IterationValue[]): Promise<void> {
     return patiently(this.dataSource, async () => {
-      const ordered = parseInOrder(values);
+      const measures = 1 + (values[0]?.more?.length ?? 0);
+      const ordered = parseInOrder(values, measures);
       const last = ordered.at(-1)?.iterationId;
-      if (last === undefined) await readRepetitions(this.dataSource, id);
+      if (last === undefined) await readRun(this.dataSource, id);
       let conflict: ConflictingValueError | undefined;
-      for (const piece of piecesOf(ordered, rowsPerStatement)) {
-        const found = await this.#insert(id, piece, last ?? 0);
+      for (const piece of piecesOf(ordered, valuesPerStatement(measures))) {
+        const found = await this.#insert({ runId: id, values: piece, measures, last: last ?? 0 });
         conflict ??= found;
       }
       if (conflict !== undefined) throw conflict;
     });
   }
 
-  /** @param last the batch's last iteration: if it lies outside the run, nothing of the batch is stored */
-  async #insert(
-    id: RunId,
-    values: readonly IterationValue[],
-    last: number,
-  ): Promise<ConflictingValueError | undefined> {
+  async #insert(batch: Batch): Promise<ConflictingValueError | undefined> {
+    const { runId, values, measures, last } = batch;
     // A column that is not named is null, at no cost.
-    const columns = values.some(({ code = 0 }) => code > 0) ? codedColumns : valueColumns;
-    const { item, parameters } = this.#dialect.tableOf('batch', columns, values, 3);
-    const coded = columns === codedColumns;
+    const hasCodes = values.some(({ code = 0 }) => code > 0);
+    const columns = hasCodes ? [...valueColumns, codeColumn] : valueColumns;
+    const { item, parameters } = this.#dialect.tableOf(
+      'batch',
+      columns,
+      values,
+      4,
+      moreColumn(measures),
+    );
+    const names = measures === 1 ? 'value' : 'value, more';
     const insert = `
-      INSERT INTO stepcompute_value (run_id, iteration_id, value${coded ? ', code' : ''})
-      SELECT run.id, batch.iteration_id, batch.value${coded ? ', nullif(batch.code, 0)' : ''}
+      INSERT INTO stepcompute_value (run_id, iteration_id, ${names}${hasCodes ? ', code' : ''})
+      SELECT run.id, batch.iteration_id, ${names}${hasCodes ? ', nullif(batch.code, 0)' : ''}
       FROM stepcompute_run run, ${item}
-      WHERE run.id = $1 AND run.repetitions > $2`;
-    const all = [id, last, ...parameters];
+      WHERE run.id = $1 AND run.repetitions > $2 AND json_array_length(run.measures::json) = $3`;
+    const all = [runId, last, measures, ...parameters];
     try {
       const { affected } = await execute(this.dataSource, insert, all);
       if (affected === values.length) return undefined;
@@ -79,32 +111,49 @@ export class TypeOrmValueStore implements ValueStore {
       if (codeOf(error) !== uniqueViolation) throw error;
       await execute(this.dataSource, `${insert} ON CONFLICT DO NOTHING`, all);
     }
-    return this.#explainRefusal(id, values, last);
+    return this.#explainRefusal(batch);
   }
 
   /** Not every value of the batch was new: finds out whether that is as it should be. */
-  async #explainRefusal(
-    id: RunId,
-    values: readonly IterationValue[],
-    last: number,
-  ): Promise<ConflictingValueError | undefined> {
-    const repetitions = await readRepetitions(this.dataSource, id);
-    refuseOutside({ id, repetitions }, last);
-    const { item, parameters } = this.#dialect.tableOf('batch', valueColumns, values, 2);
+  async #explainRefusal(batch: Batch): Promise<ConflictingValueError | undefined> {
+    const { runId, values, measures, last } = batch;
+    const run = await readRun(this.dataSource, runId);
+    refuseOutside(run, last);
+    if (run.measures.length !== measures) throw otherMeasures(run.measures.length, measures);
+    const { item, parameters } = this.#dialect.tableOf(
+      'batch',
+      valueColumns,
+      values,
+      2,
+      moreColumn(measures),
+    );
+    const [more, differ] =
+      measures === 1 ? ['', ''] : [' || batch.more', ' OR v.more <> batch.more'];
     const { records } = await execute(
       this.dataSource,
-      `SELECT v.iteration_id, v.value AS kept, batch.value AS offered
-       FROM ${item}
-       JOIN stepcompute_value v ON v.run_id = $1 AND v.iteration_id = batch.iteration_id
-       WHERE v.value <> batch.value
-       ORDER BY v.iteration_id LIMIT 1`,
-      [id, ...parameters],
+      `SELECT differing.iteration_id, number.*
+       FROM (
+         SELECT v.iteration_id, v.value || v.more AS kept, ARRAY[batch.value]${more} AS offered
+         FROM ${item}
+         JOIN stepcompute_value v ON v.run_id = $1 AND v.iteration_id = batch.iteration_id
+         WHERE v.value <> batch.value${differ}
+         ORDER BY v.iteration_id LIMIT 1
+       ) AS differing,
+         unnest(differing.kept, differing.offered) WITH ORDINALITY AS number (kept, offered, place)
+       WHERE number.kept <> number.offered
+       ORDER BY number.place LIMIT 1`,
+      [runId, ...parameters],
     );
-    const [conflict] = records as { iteration_id: IterationId; kept: number; offered: number }[];
-    return (
-      conflict &&
-      new ConflictingValueError(id, conflict.iteration_id, conflict.kept, conflict.offered)
-    );
+    const [conflict] = records as {
+      iteration_id: IterationId;
+      kept: number;
+      offered: number;
+      place: number | string;
+    }[];
+    if (conflict === undefined) return undefined;
+    const { iteration_id: iterationId, kept, offered, place } = conflict;
+    const measure = run.measures[Number(place) - 1];
+    return new ConflictingValueError(runId, iterationId, kept, offered, measure);
   }
 
   read(id: RunId, from?: IterationId): AsyncIterable<readonly IterationValue[]> {
@@ -117,7 +166,7 @@ export class TypeOrmValueStore implements ValueStore {
 
   missing(id: RunId, within?: readonly IterationRange[]): Promise<readonly IterationRange[]> {
     return patiently(this.dataSource, async () => {
-      const repetitions = await readRepetitions(this.dataSource, id);
+      const { repetitions } = await readRun(this.dataSource, id);
       const whole = IterationRange.whole(repetitions);
       return missingRanges(
         this.dataSource,
@@ -132,20 +181,18 @@ export class TypeOrmValueStore implements ValueStore {
  * The values as they are stored, ascending by iteration: one order for all, so that writers of the same
  * iterations wait for each other and never deadlock. A batch that comes so already, as nearly all do, is not copied.
  */
-function parseInOrder(values: readonly IterationValue[]): readonly IterationValue[] {
+function parseInOrder(
+  values: readonly IterationValue[],
+  measures: number,
+): readonly IterationValue[] {
   let before = -1;
-  for (const { iterationId, value } of values) {
-    IterationId.parse(iterationId);
-    if (iterationId < before || !Object.is(parseValue(value), value)) {
+  for (const value of values) {
+    if (value.iterationId < before || parseIterationValue(value, measures) !== value) {
       return values
-        .map((item) => ({
-          ...item,
-          iterationId: IterationId.parse(item.iterationId),
-          value: parseValue(item.value),
-        }))
+        .map((each) => parseIterationValue(each, measures))
         .sort((a, b) => a.iterationId - b.iterationId);
     }
-    before = iterationId;
+    before = value.iterationId;
   }
   return values;
 }

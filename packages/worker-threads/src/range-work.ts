@@ -16,7 +16,9 @@ export interface RangeWork extends IterationRange {
 
 /** The outcome of a range. */
 export interface RangeOutcome {
-  /** By position in the range; NaN where the iteration failed. */
+  /** The measures that the simulation declares; undefined where its values are bare numbers. */
+  readonly measures: readonly string[] | undefined;
+  /** By position in the range, a number for each measure; NaN where the iteration failed. */
   readonly values: Float64Array;
   readonly failures: readonly RangeFailure[];
   /** How long the thread was at work, not waiting, in milliseconds. */

@@ -10,7 +10,7 @@ import {
 } from '@stepcompute/core';
 import {
   Attempt,
-  parseValue,
+  isPromiseLike,
   stackOf,
   Stop,
   type ParsedSimulation,
@@ -26,15 +26,26 @@ let loading: Promise<ParsedSimulation> | undefined;
 /** Never rejects: an error of the generator is its iteration's failure. */
 export async function generateRange(work: RangeWork): Promise<RangeOutcome> {
   const { identity, first, count, timeoutMs, begun } = work;
-  const values = new Float64Array(count).fill(NaN);
+  let measures: readonly string[] | undefined;
+  let values = new Float64Array(count).fill(NaN);
   const failures: { position: number; thrown: CarriedError }[] = [];
   const fail = (position: number, thrown: unknown): void => {
     failures.push({ position, thrown: carried(thrown) });
   };
   try {
     loading ??= openModule(work.simulation);
-    const { generate: generator, fingerprint } = await loading;
+    const simulation = await loading;
+    const { generate, fingerprint } = simulation;
     refuseChanged(work, fingerprint);
+    if (simulation.declaresMeasures) {
+      ({ measures } = simulation);
+      values = new Float64Array(count * measures.length).fill(NaN);
+    }
+    const keep = (position: number, drawn: unknown): void => {
+      const { value, more } = simulation.valueOf((first + position) as IterationId, drawn);
+      if (more === undefined) values[position] = value;
+      else values.set([value, ...more], position * (1 + more.length));
+    };
     const before = performance.eventLoopUtilization();
     const unsettled: Promise<void>[] = [];
     for (let position = 0; position < count; position += 1) {
@@ -42,19 +53,17 @@ export async function generateRange(work: RangeWork): Promise<RangeOutcome> {
       const attempt = new Attempt(stop);
       const iterationId = (first + position) as IterationId;
       try {
-        const drawn = attempt.draw(generator, identity, iterationId, { timeoutMs, clock });
-        if (typeof drawn === 'number') values[position] = parseValue(drawn);
-        else {
+        const drawn = attempt.draw(generate, identity, iterationId, { timeoutMs, clock });
+        if (isPromiseLike(drawn)) {
+          const settled = Promise.resolve(drawn).then((value) => keep(position, value));
           unsettled.push(
-            settle(drawn, attempt).then(
-              (value) => {
-                values[position] = value;
-              },
-              (thrown: unknown) => fail(position, thrown),
-            ),
+            settled
+              .catch((thrown: unknown) => fail(position, thrown))
+              .finally(() => attempt.close()),
           );
           continue;
         }
+        keep(position, drawn);
       } catch (thrown) {
         fail(position, thrown);
       }
@@ -62,10 +71,10 @@ export async function generateRange(work: RangeWork): Promise<RangeOutcome> {
     }
     await Promise.all(unsettled);
     const { active } = performance.eventLoopUtilization(before);
-    return { values, failures, busyMs: active };
+    return { measures, values, failures, busyMs: active };
   } catch (thrown) {
     for (let position = 0; position < count; position += 1) fail(position, thrown);
-    return { values, failures, busyMs: 0 };
+    return { measures, values, failures, busyMs: 0 };
   }
 }
 
@@ -77,14 +86,6 @@ function refuseChanged({ identity, fingerprint: expected }: RangeWork, found: Fi
     identity.runId,
     `its code differs (${asked}; in a worker thread: ${here})`,
   );
-}
-
-async function settle(drawn: Promise<number>, attempt: Attempt): Promise<number> {
-  try {
-    return parseValue(await drawn);
-  } finally {
-    attempt.close();
-  }
 }
 
 function carried(thrown: unknown): CarriedError {

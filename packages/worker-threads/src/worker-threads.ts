@@ -10,8 +10,9 @@ import {
   nameOf,
   StepFailedError,
   SystemClock,
+  type AnyGenerator,
+  type Drawn,
   type IterationContext,
-  type ValueGenerator,
 } from '@stepcompute/core';
 import { refuseUnknown, RunIdentity, type FieldNames } from '@stepcompute/core/adapters';
 import { Piscina } from 'piscina';
@@ -72,7 +73,7 @@ const propsFields: FieldNames<WorkerThreadsProps> = {
 /** An iteration that waits for a thread, or for its value. */
 interface Call {
   readonly context: IterationContext;
-  readonly resolve: (value: number) => void;
+  readonly resolve: (value: Drawn<string>) => void;
   readonly reject: (reason: unknown) => void;
   /** True when it is to have a thread for itself, since one broke down under it and others. */
   alone: boolean;
@@ -91,6 +92,9 @@ interface Call {
  * const orchestrator = new InProcessOrchestrator({ generator: threads.generate, stores });
  * const { average } = await orchestrator.run({ repetitions: 100_000, seed: 42 });
  * await threads.close();
+ *
+ * A simulation with declared measures, or parameters, is given with them:
+ * `generator: { measures: ['payoff', 'delta'], generate: threads.generate }`.
  */
 export class WorkerThreads {
   /**
@@ -98,7 +102,7 @@ export class WorkerThreads {
    * the module's generator threw; with {@link IterationTimeoutError}; or with {@link StepFailedError}
    * when the thread broke down.
    */
-  readonly generate: ValueGenerator;
+  readonly generate: AnyGenerator;
   readonly #work: Pick<RangeWork, 'simulation' | 'fingerprint' | 'timeoutMs'>;
   readonly #workers: number;
   readonly #threads: Piscina<RangeWork, RangeOutcome>;
@@ -143,7 +147,7 @@ export class WorkerThreads {
     await this.#threads.destroy();
   }
 
-  #call(context: IterationContext): Promise<number> {
+  #call(context: IterationContext): Promise<Drawn<string>> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ context, resolve, reject, alone: false });
       this.#schedule();
@@ -211,9 +215,12 @@ export class WorkerThreads {
     }
   }
 
-  #settle(calls: readonly Call[], { values, failures, busyMs }: RangeOutcome): void {
+  #settle(calls: readonly Call[], { measures, values, failures, busyMs }: RangeOutcome): void {
     for (const { position, thrown } of failures) calls[position]?.reject(this.#restored(thrown));
-    calls.forEach((call, position) => call.resolve(values[position] ?? NaN));
+    calls.forEach((call, position) => {
+      if (measures === undefined) call.resolve(values[position]!);
+      else call.resolve(measuredAt(values, position, measures));
+    });
     const fitting = Math.floor((rangeMs * calls.length) / busyMs);
     this.#rangeSize = Math.max(1, Math.min(fitting, 2 * Math.max(calls.length, this.#rangeSize)));
   }
@@ -282,6 +289,16 @@ export class WorkerThreads {
     if (stack !== undefined) error.stack = stack;
     return error;
   }
+}
+
+/** What the module's generator has answered with. */
+function measuredAt(
+  values: Float64Array,
+  position: number,
+  measures: readonly string[],
+): Readonly<Record<string, number>> {
+  const first = position * measures.length;
+  return Object.fromEntries(measures.map((measure, index) => [measure, values[first + index]!]));
 }
 
 interface Watchdog {

@@ -1,5 +1,5 @@
 import { FailureStore, reportOf, RunStore } from '@stepcompute/core';
-import { AggregateAndStoreValue } from '@stepcompute/core/adapters';
+import { AggregateAndStoreValue, resultOf } from '@stepcompute/core/adapters';
 import { parseProcessed } from '../wire/index.js';
 import { functionContainer } from './container.js';
 import { lambdaHandler } from './lambda-handler.js';
@@ -12,5 +12,5 @@ export const handler = lambdaHandler('aggregate-and-store-value', async (event, 
   const average = await container.get(AggregateAndStoreValue).execute(runId);
   const run = await container.get<RunStore>(RunStore).get(runId);
   const ledger = await container.get<FailureStore>(FailureStore).ledger(runId);
-  return reportOf(run, ledger, average);
+  return reportOf(resultOf(run, ledger, average));
 });

@@ -4,10 +4,11 @@ import failing from './failing.js';
 import flaky from './flaky.js';
 import hanging from './hanging.js';
 import oracle from './oracle.js';
+import measured from './measured.js';
 import priced from './priced.js';
 import uniform from './uniform.js';
 
-const simulations = { deadly, failing, flaky, hanging, oracle, priced, uniform };
+const simulations = { deadly, failing, flaky, hanging, measured, oracle, priced, uniform };
 
 export type SimulationName = keyof typeof simulations;
 

@@ -17,7 +17,7 @@ import type { Costs, Rehearsal } from '@stepcompute/rehearsal';
 import { declareCommand, flag, option, withDefault } from '../command.js';
 import { holdDatabase } from '../databases.js';
 import { ReportedError } from '../errors.js';
-import { averageRows, formatCount, formatDuration, formatTable } from '../format.js';
+import { formatCount, formatDuration, formatResult } from '../format.js';
 import {
   generatorOption,
   parameterOptions,
@@ -215,7 +215,7 @@ async function rehearse(
     const run = known && (await stores.runs.get(known.id));
     const ledger = run && (await stores.failures.ledger(run.id));
     throw new ReportedError(error, {
-      ...(run && ledger && reportOf(run, ledger, undefined)),
+      ...(run && ledger && reportOf({ run, ledger })),
       rehearsal: rehearsal.costs(),
     });
   } finally {
@@ -224,38 +224,46 @@ async function rehearse(
 }
 
 function report(result: RunResult, costs: Costs, { terminal, elapsedMs }: Context): void {
-  const { run, ledger, average } = result;
+  const { ledger, average } = result;
   if (terminal.wantsJson) {
     const fields = {
-      ...reportOf(run, ledger, average),
+      ...reportOf(result),
       elapsedMs: elapsedMs(),
       rehearsal: costs,
     };
     terminal.print(JSON.stringify(fields));
   } else {
-    terminal.print(formatTable(rowsOf(result, costs, elapsedMs()), terminal.isInteractive));
+    const rows = rowsOf(result, costs, elapsedMs());
+    terminal.print(formatResult(rows, result.averages, terminal.isInteractive));
   }
   const warning = warningOf(ledger, average);
   if (warning !== undefined) terminal.note(`Warning: ${warning}`);
 }
 
-function rowsOf({ run, ledger, average }: RunResult, costs: Costs, elapsedMs: number): string[][] {
+function rowsOf(
+  { run, ledger, average }: RunResult,
+  costs: Costs,
+  elapsedMs: number,
+): Parameters<typeof formatResult>[0] {
   const faults = Object.entries(costs.faults).map(([name, count]) => `${name} ${count}`);
-  return [
-    ['run', String(run.id)],
-    ['seed', String(run.seed)],
-    ['values', formatCount(average.count)],
-    ...(ledger.failed === 0 ? [] : [['failed', formatCount(ledger.failed)]]),
-    ...averageRows(average),
-    ['elapsed', formatDuration(elapsedMs)],
-    ['state transitions', formatCount(costs.stateTransitions)],
-    ['child executions', formatCount(costs.childExecutions)],
-    ['Lambda requests', formatCount(costs.lambdaRequests)],
-    ['Lambda GB-seconds', formatCount(Math.round(costs.lambdaGigabyteSeconds))],
-    ['Data API calls', formatCount(costs.dataApiCalls)],
-    ['largest payload', `${formatCount(costs.largestPayloadBytes)} bytes of 262,144`],
-    ['longest history', `${formatCount(costs.longestHistory)} events of 25,000`],
-    ['faults', faults.length === 0 ? 'none' : faults.join(', ')],
-    ['would have cost', `$${costs.dollars.toPrecision(3)}, database apart`],
-  ];
+  return {
+    before: [
+      ['run', String(run.id)],
+      ['seed', String(run.seed)],
+      ['values', formatCount(average.count)],
+      ...(ledger.failed === 0 ? [] : [['failed', formatCount(ledger.failed)]]),
+    ],
+    after: [
+      ['elapsed', formatDuration(elapsedMs)],
+      ['state transitions', formatCount(costs.stateTransitions)],
+      ['child executions', formatCount(costs.childExecutions)],
+      ['Lambda requests', formatCount(costs.lambdaRequests)],
+      ['Lambda GB-seconds', formatCount(Math.round(costs.lambdaGigabyteSeconds))],
+      ['Data API calls', formatCount(costs.dataApiCalls)],
+      ['largest payload', `${formatCount(costs.largestPayloadBytes)} bytes of 262,144`],
+      ['longest history', `${formatCount(costs.longestHistory)} events of 25,000`],
+      ['faults', faults.length === 0 ? 'none' : faults.join(', ')],
+      ['would have cost', `$${costs.dollars.toPrecision(3)}, database apart`],
+    ],
+  };
 }

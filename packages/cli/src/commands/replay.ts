@@ -3,12 +3,19 @@ import {
   IterationId,
   SystemClock,
   type IterationFailure,
+  type IterationValue,
   type Run,
   type RunId,
   type Stores,
-  type ValueGenerator,
 } from '@stepcompute/core';
-import { Attempt, parseValue, refuseOutside, RunIdentity, Stop } from '@stepcompute/core/adapters';
+import {
+  Attempt,
+  refuseOtherMeasures,
+  refuseOutside,
+  RunIdentity,
+  Stop,
+  type ParsedSimulation,
+} from '@stepcompute/core/adapters';
 import { argument, declareCommand } from '../command.js';
 import { withStores } from '../databases.js';
 import { MismatchError, ReportedError } from '../errors.js';
@@ -50,10 +57,10 @@ Examples:
       refuseOutside(run, iterationId);
       const { simulation } =
         file === undefined ? await recordedSimulation(run) : await openSimulation(file);
-      const { generate } = simulation;
-      let replayed: number;
+      refuseOtherMeasures(run, simulation.measures);
+      let replayed: IterationValue;
       try {
-        replayed = await replay(generate, run, iterationId, timeoutMs);
+        replayed = await replay(simulation, run, iterationId, timeoutMs);
       } catch (error) {
         const failure = await readFailure(stores, id, iterationId);
         if (failure === undefined) throw error;
@@ -61,20 +68,27 @@ Examples:
         throw new ReportedError(error, {}, [`On record for it is ${errorName}: ${message}`]);
       }
       const stored = await readValue(stores, id, iterationId);
-      const matches = stored === undefined ? null : stored === replayed;
-      const answer = { runId: id, iterationId, replayed, stored: stored ?? null, matches };
-      if (!terminal.wantsJson) {
-        const rows = [
-          ['replayed', String(replayed)],
-          ['stored', stored === undefined ? 'nothing yet' : String(stored)],
-          ['same', matches === null ? '–' : matches ? 'yes' : 'no'],
-        ];
-        terminal.print(formatTable(rows, terminal.isInteractive));
-      }
-      if (matches === false) {
+      const measures = compare(simulation.measures, replayed, stored);
+      const differing = measures.find(({ matches }) => matches === false);
+      const matches = stored === undefined ? null : differing === undefined;
+      const answer = {
+        runId: id,
+        iterationId,
+        replayed: replayed.value,
+        stored: stored?.value ?? null,
+        matches,
+        ...(simulation.declaresMeasures && {
+          measures: Object.fromEntries(measures.map(({ name, ...each }) => [name, each])),
+        }),
+      };
+      if (!terminal.wantsJson) terminal.print(tableOf(measures, terminal.isInteractive));
+      if (differing !== undefined) {
+        const { name } = differing;
+        const of = simulation.declaresMeasures ? ` of ${name}` : '';
         throw new ReportedError(
           new MismatchError(
-            `iteration ${iterationId} of run ${id} came to ${replayed}, and ${stored} is stored`,
+            `iteration ${iterationId} of run ${id} came to ${differing.replayed}${of}, ` +
+              `and ${differing.stored} is stored`,
           ),
           answer,
         );
@@ -85,16 +99,59 @@ Examples:
   },
 });
 
+/** One measure, generated again and stored. */
+interface Comparison {
+  readonly name: string;
+  readonly replayed: number;
+  /** Null when nothing is. */
+  readonly stored: number | null;
+  readonly matches: boolean | null;
+}
+
+function compare(
+  measures: readonly string[],
+  replayed: IterationValue,
+  stored: IterationValue | undefined,
+): readonly Comparison[] {
+  const again = [replayed.value, ...(replayed.more ?? [])];
+  const kept = stored && [stored.value, ...(stored.more ?? [])];
+  return measures.map((name, index) => {
+    const one = kept?.[index] ?? null;
+    return {
+      name,
+      replayed: again[index]!,
+      stored: one,
+      matches: kept === undefined ? null : one === again[index],
+    };
+  });
+}
+
+function tableOf(measures: readonly Comparison[], isTerminal: boolean): string {
+  const head = ['measure', 'replayed', 'stored', 'same'];
+  const rows = measures.map(({ name, replayed, stored, matches }) => [
+    name,
+    String(replayed),
+    stored === null ? 'nothing yet' : String(stored),
+    matches === null ? '–' : matches ? 'yes' : 'no',
+  ]);
+  const [only, ...others] = rows;
+  if (only === undefined || others.length > 0) return formatTable(rows, isTerminal, head);
+  const lines = head.map((label, index) => [label, only[index]!]);
+  return formatTable(lines.slice(only[0] === 'value' ? 1 : 0), isTerminal);
+}
+
 async function replay(
-  generate: ValueGenerator,
+  simulation: ParsedSimulation,
   run: Run,
   iterationId: IterationId,
   timeoutMs: number | undefined,
-): Promise<number> {
+): Promise<IterationValue> {
   const attempt = new Attempt(new Stop());
   const settings = { timeoutMs, clock: new SystemClock() };
+  const { generate } = simulation;
   try {
-    return parseValue(await attempt.draw(generate, RunIdentity.of(run), iterationId, settings));
+    const drawn = await attempt.draw(generate, RunIdentity.of(run), iterationId, settings);
+    return simulation.valueOf(iterationId, drawn);
   } catch (cause) {
     throw new IterationFailedError({ runId: run.id, seed: run.seed }, iterationId, cause);
   } finally {
@@ -106,9 +163,9 @@ async function readValue(
   { values }: Stores,
   id: RunId,
   iterationId: IterationId,
-): Promise<number | undefined> {
+): Promise<IterationValue | undefined> {
   for await (const [first] of values.read(id, iterationId)) {
-    return first?.iterationId === iterationId ? first.value : undefined;
+    return first?.iterationId === iterationId ? first : undefined;
   }
   return undefined;
 }

@@ -3,11 +3,13 @@ import { completeResult, parseRunChange } from '@stepcompute/core/adapters';
 import { declareCommand } from '../command.js';
 import { openExistingDatabase } from '../databases.js';
 import { openEngine } from '../engine.js';
+import { refuseOtherMeasure } from '../format.js';
 import {
   changeOptions,
   databaseOption,
   executionOptions,
   goOnOptions,
+  histogramOption,
   reportOption,
   runArgument,
   verboseOption,
@@ -27,6 +29,7 @@ export const resumeCommand = declareCommand({
     ...goOnOptions,
     ...executionOptions,
     db: databaseOption(),
+    histogram: histogramOption,
     json: reportOption,
     verbose: verboseOption,
   },
@@ -50,7 +53,7 @@ export async function resume(
   id: RunId,
   change: RunChange,
   db: string,
-  options: ExecutionOptions & GoOnOptions,
+  options: ExecutionOptions & GoOnOptions & { readonly histogram: string | undefined },
   context: Context,
 ): Promise<void> {
   const { interruption } = context;
@@ -59,9 +62,10 @@ export async function resume(
     'the database never opens',
   );
   try {
-    const watch = new RunWatch(stores, db, context);
     const neverAnswers = 'the database never answers';
     const run = await interruption.race(stores.runs.get(id), neverAnswers);
+    refuseOtherMeasure(run.measures, options.histogram);
+    const watch = new RunWatch(stores, db, context, options.histogram);
     if (Object.keys(parseRunChange(change)).length === 0) {
       const complete = await interruption.race(completeResult(stores, run), neverAnswers);
       if (complete !== undefined) {

@@ -1,11 +1,13 @@
 import { declareCommand, withDefault } from '../command.js';
 import { openDatabase } from '../databases.js';
 import { openEngine } from '../engine.js';
+import { refuseOtherMeasure } from '../format.js';
 import {
   databaseOption,
   delayOption,
   executionOptions,
   generatorOption,
+  histogramOption,
   parameterOptions,
   repetitionsOption,
   reportOption,
@@ -40,6 +42,7 @@ export const runCommand = declareCommand({
     db: databaseOption(
       'where the run is kept: a folder, postgres://user:password@host:port/database, or memory',
     ),
+    histogram: histogramOption,
     json: reportOption,
     verbose: verboseOption,
   },
@@ -50,11 +53,21 @@ Examples:
   $ stepcompute run --generator ./my-long-computation.js --workers auto
   $ stepcompute run --generator ./my-simulation.js --attempts 3 --tolerate 1%
   $ stepcompute run --generator ./pricing.ts --param strike=110 --param 'rates=[0.01,0.02]'
+  $ stepcompute run --generator ./pricing.ts --histogram delta
   $ stepcompute run --db memory --json
 
 my-simulation.js:
-  export default ({ random }) => random.integer(1, 6) + random.integer(1, 6);`,
-  async action({ generator: file, db, ...options }, context) {
+  export default ({ random }) => random.integer(1, 6) + random.integer(1, 6);
+
+The same with two measures:
+  export default {
+    measures: ['sum', 'highest'],
+    generate({ random }) {
+      const [a, b] = [random.integer(1, 6), random.integer(1, 6)];
+      return { sum: a + b, highest: Math.max(a, b) };
+    },
+  };`,
+  async action({ generator: file, db, histogram, ...options }, context) {
     const { terminal, interruption } = context;
     // The simulation first: a file, or a parameter, that is refused leaves no database behind.
     const found =
@@ -64,6 +77,7 @@ my-simulation.js:
             openSimulation(file),
             'the generator’s module never finishes loading',
           );
+    refuseOtherMeasure(found.simulation.measures, histogram);
     const { parameters: given, parametersFile } = options;
     const parameters = await interruption.race(
       found.simulation.parametersOf(await givenParameters(found.simulation, given, parametersFile)),
@@ -80,7 +94,7 @@ my-simulation.js:
       const { repetitions, seed, delayMs, tolerance } = options;
       const { name: generatorName } = found;
       const request = { repetitions, seed, delayMs, parameters, tolerance, generatorName };
-      const watch = new RunWatch(stores, db, context);
+      const watch = new RunWatch(stores, db, context, histogram);
       await watch.toTheEnd(engine.orchestrator.run(request, watch.runOptions));
     } finally {
       await engine.close();

@@ -1,4 +1,5 @@
 import {
+  averagesByName,
   Fingerprint,
   isStepComputeError,
   messageOf,
@@ -10,6 +11,7 @@ import {
   type Ledger,
   type Run,
   type RunId,
+  type RunResult,
   type Stores,
 } from '@stepcompute/core';
 import { averageOfRun, type AverageFigures } from '@stepcompute/core/adapters';
@@ -17,14 +19,20 @@ import { declareCommand, flag } from '../command.js';
 import { withStores } from '../databases.js';
 import { MismatchError, NothingToVerifyError } from '../errors.js';
 import {
-  averageRows,
   drawHistogram,
   formatCount,
   formatDuration,
   formatNumber,
-  formatTable,
+  formatResult,
+  refuseOtherMeasure,
 } from '../format.js';
-import { databaseOption, jsonOption, runArgument, verboseOption } from '../options.js';
+import {
+  databaseOption,
+  histogramOption,
+  jsonOption,
+  runArgument,
+  verboseOption,
+} from '../options.js';
 
 export const showCommand = declareCommand({
   name: 'show',
@@ -35,6 +43,7 @@ export const showCommand = declareCommand({
       '--verify',
       'average the stored values again, and compare with the stored average to the bit',
     ),
+    histogram: histogramOption,
     db: databaseOption(),
     json: jsonOption('print a JSON object'),
     verbose: verboseOption,
@@ -42,18 +51,21 @@ export const showCommand = declareCommand({
   help: `
 Examples:
   $ stepcompute show 3
+  $ stepcompute show 3 --histogram delta
   $ stepcompute show 3 --verify   # exits with 6 if values were altered after the run was averaged`,
-  action: ({ id, verify, db }, { terminal, interruption }) =>
+  action: ({ id, verify, histogram, db }, { terminal, interruption }) =>
     withStores(db, interruption, async (stores) => {
       const run = await stores.runs.get(id);
+      refuseOtherMeasure(run.measures, histogram);
       const ledger = await stores.failures.ledger(id);
       const history = await stores.averages.history(id);
       const average = history.at(-1);
-      if (verify) await verifyAverage(run, average, stores);
+      const averages = average && averagesByName(run.measures, average);
+      if (verify) await verifyAverage(run, averages, stores);
       if (terminal.wantsJson) {
         terminal.print(
           JSON.stringify({
-            ...reportOf(run, ledger, average),
+            ...reportOf({ run, ledger, averages }),
             elapsedMs: elapsedOf(run),
             startedAt: run.startedAt,
             finishedAt: run.finishedAt ?? null,
@@ -63,16 +75,19 @@ Examples:
         );
         return;
       }
-      const rows = [
-        ...runRows(run, ledger, await lowestFailure(stores, id)),
-        ...averagesRows(history),
-        ...(verify ? [['verified', verifiedText(average)]] : []),
-      ];
-      terminal.print(formatTable(rows, terminal.isInteractive));
+      const rows = {
+        before: [
+          ...runRows(run, ledger, await lowestFailure(stores, id)),
+          ...(average === undefined ? [] : [['averaged', formatCount(average.count)]]),
+        ],
+        after: [...earlierRows(history), ...(verify ? [['verified', verifiedText(average)]] : [])],
+      };
+      terminal.print(formatResult(rows, averages ?? {}, terminal.isInteractive));
       const warning = average && warningOf(ledger, average);
       if (warning !== undefined) terminal.note(`Warning: ${warning}`);
-      if (average !== undefined && terminal.isInteractive) {
-        terminal.print(await drawHistogram(run, average, stores));
+      const measure = histogram ?? (terminal.isInteractive ? run.measures[0] : undefined);
+      if (averages !== undefined && measure !== undefined) {
+        terminal.print(await drawHistogram({ run, averages }, measure, stores));
       }
     }),
 });
@@ -101,10 +116,10 @@ const figures = Object.keys({
  */
 async function verifyAverage(
   run: Run,
-  stored: Average | undefined,
+  stored: RunResult['averages'] | undefined,
   stores: Pick<Stores, 'values' | 'failures'>,
 ): Promise<void> {
-  const { id, status } = run;
+  const { id, status, measures } = run;
   if (status !== 'completed' || stored === undefined) {
     const lack = stored === undefined ? 'has no average' : 'has no average of all its repetitions';
     throw new NothingToVerifyError(`run ${id} ${lack} yet: there is nothing to verify`);
@@ -117,15 +132,20 @@ async function verifyAverage(
         )
       : cause;
   });
-  const isSame =
-    again.method === stored.method
-      ? Object.is
-      : (a: number | null, b: number | null) => areClose(a, b, again);
-  const differing = figures.find((figure) => !isSame(again[figure], stored[figure]));
-  if (differing !== undefined) {
+  for (const [measure, average] of Object.entries(averagesByName(measures, again))) {
+    const kept = stored[measure];
+    const isSame =
+      average.method === kept?.method
+        ? Object.is
+        : (a: number | null, b: number | null) => areClose(a, b, average);
+    const differing = figures.find(
+      (figure) => kept === undefined || !isSame(average[figure], kept[figure]),
+    );
+    if (differing === undefined) continue;
+    const of = measures.length === 1 ? '' : ` of ${measure}`;
     throw new MismatchError(
-      `run ${id}'s values do not come to its stored average: the ${differing} stored is ` +
-        `${stored[differing]}, and that of the values is ${again[differing]}`,
+      `run ${id}'s values do not come to its stored average: the ${differing}${of} stored is ` +
+        `${kept?.[differing]}, and that of the values is ${average[differing]}`,
     );
   }
 }
@@ -198,20 +218,14 @@ function versionsText({ versions }: Run): string {
   );
 }
 
-/** The average that counts, then those before it. */
-function averagesRows(history: readonly Average[]): string[][] {
-  const average = history.at(-1);
-  if (average === undefined) return [];
-  return [
-    ['averaged', formatCount(average.count)],
-    ...averageRows(average),
-    ...history
-      .slice(0, -1)
-      .map(({ count, mean }) => [
-        'earlier average',
-        `${formatNumber(mean)} over ${formatCount(count)}`,
-      ]),
-  ];
+/** The averages before the one that counts. */
+function earlierRows(history: readonly Average[]): string[][] {
+  return history
+    .slice(0, -1)
+    .map(({ count, mean }) => [
+      'earlier average',
+      `${formatNumber(mean)} over ${formatCount(count)}`,
+    ]);
 }
 
 function elapsedOf(run: Run): number | null {

@@ -1,4 +1,5 @@
 import type { IterationValue } from '@stepcompute/core';
+import { areSameMeasures, singleMeasure, type ValueColumns } from '@stepcompute/core/adapters';
 import { declareCommand, flag, option, withDefault } from '../command.js';
 import { withStores } from '../databases.js';
 import { formatArray } from '../format.js';
@@ -12,12 +13,15 @@ export const valuesCommand = declareCommand({
     format: withDefault(
       option(
         '--format <format>',
-        'csv: a line iteration,value for each value; json: an array',
+        'csv: a line for each iteration, with its number and its values; json: an array',
         (text) => parseEither(text, 'format', ['csv', 'json']),
       ),
       'csv',
     ),
-    header: flag('--header', 'begin the csv with a line of column names'),
+    header: flag(
+      '--header',
+      'begin the csv with a line of column names: iteration, and the measures',
+    ),
     db: databaseOption(),
     verbose: verboseOption,
   },
@@ -27,20 +31,35 @@ Examples:
   $ stepcompute values 1 --format json`,
   action: ({ id, format, header, db }, { terminal, interruption }) =>
     withStores(db, interruption, async (stores) => {
-      await stores.runs.get(id);
-      const batches = stores.values.read(id);
+      const { measures } = await stores.runs.get(id);
       await terminal.stream(
-        format === 'csv' ? formatCsv(batches, header) : formatArray(batches, (value) => value),
+        format === 'csv'
+          ? formatCsv(stores.values.scan(id), header ? measures : undefined)
+          : formatArray(stores.values.read(id), (value) => elementOf(value, measures)),
       );
     }),
 });
 
 async function* formatCsv(
-  batches: AsyncIterable<readonly IterationValue[]>,
-  header: boolean,
+  scan: AsyncIterable<ValueColumns>,
+  header: readonly string[] | undefined,
 ): AsyncGenerator<string, void> {
-  if (header) yield 'iteration,value\n';
-  for await (const batch of batches) {
-    yield batch.map(({ iterationId, value }) => `${iterationId},${value}\n`).join('');
+  if (header !== undefined) yield `iteration,${header.join(',')}\n`;
+  for await (const { iterationIds, values, more = [] } of scan) {
+    const lines = Array.from(iterationIds, (id, index) => {
+      const first = `${id},${values[index]}`;
+      return more.length === 0
+        ? `${first}\n`
+        : `${first},${more.map((column) => column[index]).join(',')}\n`;
+    });
+    yield lines.join('');
   }
+}
+
+/** All measures by their names, where the simulation has named them. */
+function elementOf({ more = [], ...row }: IterationValue, measures: readonly string[]): object {
+  if (areSameMeasures(measures, singleMeasure)) return row;
+  const numbers = [row.value, ...more];
+  const named = measures.map((name, index) => [name, numbers[index]] as const);
+  return { ...row, measures: Object.fromEntries(named) };
 }

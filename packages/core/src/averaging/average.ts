@@ -22,6 +22,27 @@ export interface Average {
   readonly maximum: number;
 }
 
+/** The average of a run's first measure, with those of the measures that follow, over the same iterations. */
+export interface RunAverage extends Average {
+  /** By their names; left out where there is one measure alone. */
+  readonly more?: Readonly<Record<string, Average>> | undefined;
+}
+
+/**
+ * A run's averages by the names of its measures, in their order.
+ * @param measures the run's
+ */
+export function averagesByName(
+  measures: readonly string[],
+  { more = {}, ...first }: RunAverage,
+): Readonly<Record<string, Average>> {
+  const [name = 'value', ...others] = measures;
+  return Object.fromEntries([
+    [name, first],
+    ...others.flatMap((other) => (more[other] === undefined ? [] : [[other, more[other]]])),
+  ]) as Readonly<Record<string, Average>>;
+}
+
 /** The independent figures of an {@link Average}, which its store keeps; the others follow from them. */
 export type AverageFigures = Omit<Average, 'standardError' | 'confidenceInterval'>;
 
@@ -42,16 +63,31 @@ export function completeAverage(figures: AverageFigures): Average {
  * @returns the one that is kept
  * @throws PersistenceError when it is another one
  */
-export function refuseOtherAverage(id: RunId, kept: Average, offered: Average): Average {
+export function refuseOtherAverage(id: RunId, kept: RunAverage, offered: RunAverage): RunAverage {
   if (kept.method !== offered.method) return kept;
+  const difference = differenceOf(kept, offered);
+  if (difference === undefined) return kept;
+  throw new PersistenceError(
+    `run ${id} already has an average over ${kept.count} values whose ${difference}: ` +
+      'its values have been altered since',
+    { retryable: false },
+  );
+}
+
+/** As the end of a sentence on the one that is kept; undefined when they are the same. */
+function differenceOf(kept: RunAverage, offered: RunAverage): string | undefined {
   for (const figure of ['mean', 'standardDeviation', 'minimum', 'maximum'] as const) {
     if (kept[figure] !== offered[figure]) {
-      throw new PersistenceError(
-        `run ${id} already has an average over ${kept.count} values whose ${figure} is ` +
-          `${kept[figure]}, not ${offered[figure]}: its values have been altered since`,
-        { retryable: false },
-      );
+      return `${figure} is ${kept[figure]}, not ${offered[figure]}`;
     }
   }
-  return kept;
+  const names = new Set([...Object.keys(kept.more ?? {}), ...Object.keys(offered.more ?? {})]);
+  for (const name of names) {
+    const [ours, theirs] = [kept.more?.[name], offered.more?.[name]];
+    if (ours === undefined) return `measures lack ${name}`;
+    if (theirs === undefined) return `measures have ${name}`;
+    const difference = differenceOf(ours, theirs);
+    if (difference !== undefined) return `measure ${name}’s ${difference}`;
+  }
+  return undefined;
 }

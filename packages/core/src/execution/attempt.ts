@@ -1,7 +1,7 @@
 import type { IterationId } from '../run/numbers.js';
 import { IterationTimeoutError } from '../run/run-errors.js';
 import type { RunIdentity } from '../run/run.js';
-import { contextFor, type ValueGenerator } from '../simulation/generator.js';
+import { contextFor, type AnyGenerator, type Drawn } from '../simulation/generator.js';
 import type { Clock } from '../time/clock.js';
 import { Stop } from './stop.js';
 
@@ -48,14 +48,14 @@ export class Attempt {
   /**
    * Calls the generator. A promise that comes back is the generator's own, unless there is a time-out:
    * then it rejects when the time is up, whatever the generator makes of being aborted.
-   * @returns a value that `parseValue` has yet to see, or a promise of one
+   * @returns what no one has checked yet, or a promise of it
    */
   draw(
-    generator: ValueGenerator,
+    generator: AnyGenerator,
     identity: RunIdentity,
     iterationId: IterationId,
     { timeoutMs, clock }: AttemptSettings,
-  ): number | Promise<number> {
+  ): Drawn<string> | Promise<Drawn<string>> {
     const drawn = generator(contextFor(generator, identity, iterationId, this));
     return timeoutMs !== undefined && isPromiseLike(drawn) && this.#state instanceof Stop
       ? this.#within(timeoutMs, drawn, clock, this.#state)
@@ -67,7 +67,7 @@ export class Attempt {
     if (this.#state instanceof Stop) this.#leave(this.#state, undefined);
   }
 
-  #within(timeoutMs: number, drawn: Promise<number>, clock: Clock, stop: Stop): Promise<number> {
+  #within<T>(timeoutMs: number, drawn: Promise<T>, clock: Clock, stop: Stop): Promise<T> {
     const timer = stop.open();
     const timeUp = new Promise<never>((_, reject) => {
       const overrun = (): void => {
@@ -93,6 +93,11 @@ export class Attempt {
 }
 
 /** True when there is something to wait for. */
-export function isPromiseLike(value: unknown): value is Promise<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value;
+export function isPromiseLike<T>(value: T | Promise<T>): value is Promise<T> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  );
 }

@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../errors/invalid-input-error.js';
 import { messageOf } from '../errors/thrown.js';
+import { refuseOtherMeasures } from '../ports/refusals.js';
 import type { ValueStore } from '../ports/stores.js';
 import { Fingerprint } from '../run/fingerprint.js';
 import type { IterationId } from '../run/numbers.js';
@@ -7,7 +8,7 @@ import { ChangedSimulationError } from '../run/run-errors.js';
 import { RunIdentity, type Run } from '../run/run.js';
 import { FirstBlock, RandomStream } from '../simulation/random-stream.js';
 import type { ParsedSimulation } from '../simulation/simulation.js';
-import { parseValue, type IterationValue } from '../simulation/value.js';
+import type { IterationValue, MeasuredValue } from '../simulation/value.js';
 import { Attempt, type AttemptSettings } from './attempt.js';
 import type { Retries } from './retries.js';
 import { Stop } from './stop.js';
@@ -32,9 +33,9 @@ const sampleSize = 3;
 /** A stored iteration that was generated again. */
 interface Sample {
   readonly iterationId: IterationId;
-  readonly stored: number;
+  readonly stored: MeasuredValue;
   /** Undefined when it failed, for the reason given. */
-  readonly again: number | undefined;
+  readonly again: MeasuredValue | undefined;
   readonly reason: string | undefined;
 }
 
@@ -55,6 +56,7 @@ export class CheckedSimulation {
    * @throws ChangedSimulationError when it has none
    */
   async codeOf(run: Run): Promise<number> {
+    refuseOtherMeasures(run, this.simulation.measures);
     const match = this.#matchOf(run);
     if (match !== undefined) return match.code;
     const fingerprints = run.simulation.map(Fingerprint.describe).join('; ');
@@ -62,7 +64,7 @@ export class CheckedSimulation {
     throw new ChangedSimulationError(
       run.id,
       `its code differs (${fingerprints}; at hand: ` +
-        `${Fingerprint.describe(this.simulation.fingerprint)})${explained(samples)}`,
+        `${Fingerprint.describe(this.simulation.fingerprint)})${this.#explained(samples)}`,
     );
   }
 
@@ -71,18 +73,19 @@ export class CheckedSimulation {
    * @throws ChangedSimulationError when one comes to another value, or fails
    */
   async recheck(run: Run): Promise<void> {
+    refuseOtherMeasures(run, this.simulation.measures);
     const { checkStored } = this.settings;
     const match = this.#matchOf(run);
     if (match === undefined || checkStored === false) return;
     if (match.isKnown && checkStored !== true) return;
     const samples = await this.#generateAgain(run, match.code, match.isKnown ? 1 : sampleSize);
-    const differing = samples.filter(({ stored, again }) => stored !== again);
+    const differing = samples.filter((sample) => differenceOf(sample) !== undefined);
     if (differing.length === 0) return;
     const cause = match.isKnown
       ? 'its code is the same, but its values depend on more than their seed and parameters: on its ' +
         'environment, a file that it reads, or chance'
       : 'its values differ';
-    throw new ChangedSimulationError(run.id, `${cause}; ${differing.map(described).join('; ')}`);
+    throw new ChangedSimulationError(run.id, `${cause}; ${this.#described(differing)}`);
   }
 
   /**
@@ -98,7 +101,7 @@ export class CheckedSimulation {
       await this.recheck(run);
       return undefined;
     } catch (error) {
-      if (!accepts || !(error instanceof ChangedSimulationError)) throw error;
+      if (!accepts || !(error instanceof ChangedSimulationError && error.isAcceptable)) throw error;
       if (run.simulation.length < mostAccepted) return this.simulation.fingerprint;
       const expected = `false: run ${run.id} has accepted ${mostAccepted - 1} changes, the most that it keeps`;
       throw new InvalidInputError('acceptChangedSimulation', expected, true, { cause: error });
@@ -143,15 +146,16 @@ export class CheckedSimulation {
     return [];
   }
 
-  async #again(run: Run, { iterationId, value: stored }: IterationValue): Promise<Sample> {
+  async #again(run: Run, stored: IterationValue): Promise<Sample> {
+    const { iterationId } = stored;
+    const { generate } = this.simulation;
     const identity = RunIdentity.of(run);
     const waits = new RandomStream(run.seed, iterationId, FirstBlock.backoff);
     for (let attempts = 1; ; attempts += 1) {
       const attempt = new Attempt(new Stop());
       try {
-        const again = parseValue(
-          await attempt.draw(this.simulation.generate, identity, iterationId, this.settings),
-        );
+        const drawn = await attempt.draw(generate, identity, iterationId, this.settings);
+        const again = this.simulation.valueOf(iterationId, drawn);
         return { iterationId, stored, again, reason: undefined };
       } catch (thrown) {
         const backoffMs = this.settings.retries.backoff(attempts, thrown, waits);
@@ -164,20 +168,44 @@ export class CheckedSimulation {
       }
     }
   }
+
+  #described(samples: readonly Sample[]): string {
+    return samples
+      .map((sample) => {
+        const { iterationId, again, reason = '' } = sample;
+        const place = differenceOf(sample) ?? 0;
+        const outcome = again === undefined ? `failed (${reason})` : `came to ${at(again, place)}`;
+        const measure = this.simulation.declaresMeasures
+          ? ` of ${this.simulation.measures[place]}`
+          : '';
+        return (
+          `iteration ${iterationId}, generated again, ${outcome}${measure}, ` +
+          `and ${at(sample.stored, place)} is stored`
+        );
+      })
+      .join('; ');
+  }
+
+  #explained(samples: readonly Sample[]): string {
+    if (samples.length === 0) return '';
+    const differing = samples.filter((sample) => differenceOf(sample) !== undefined);
+    if (differing.length > 0) return `; ${this.#described(differing)}`;
+    const ids = samples.map(({ iterationId }) => iterationId).join(', ');
+    return (
+      `; of its stored iterations ${ids} came to the same value${samples.length === 1 ? '' : 's'} again, ` +
+      'which proves nothing of the others'
+    );
+  }
 }
 
-function described({ iterationId, stored, again, reason }: Sample): string {
-  const outcome = again === undefined ? `failed (${reason ?? ''})` : `came to ${again}`;
-  return `iteration ${iterationId}, generated again, ${outcome}, and ${stored} is stored`;
+/** The place of the first measure that came to another number; undefined when all are the same. */
+function differenceOf({ stored, again }: Sample): number | undefined {
+  if (again === undefined || again.value !== stored.value) return 0;
+  const { more = [] } = again;
+  const place = more.findIndex((number, index) => number !== stored.more?.[index]);
+  return place < 0 ? undefined : place + 1;
 }
 
-function explained(samples: readonly Sample[]): string {
-  if (samples.length === 0) return '';
-  const differing = samples.filter(({ stored, again }) => stored !== again);
-  if (differing.length > 0) return `; ${differing.map(described).join('; ')}`;
-  const ids = samples.map(({ iterationId }) => iterationId).join(', ');
-  return (
-    `; of its stored iterations ${ids} came to the same value${samples.length === 1 ? '' : 's'} again, ` +
-    'which proves nothing of the others'
-  );
+function at({ value, more }: MeasuredValue, place: number): number | undefined {
+  return place === 0 ? value : more?.[place - 1];
 }

@@ -13,9 +13,9 @@ import {
 } from '../run/run-errors.js';
 import { RunIdentity } from '../run/run.js';
 import { Tolerance } from '../run/tolerance.js';
-import type { ValueGenerator } from '../simulation/generator.js';
 import { FirstBlock, RandomStream } from '../simulation/random-stream.js';
-import { parseValue, type IterationValue } from '../simulation/value.js';
+import type { ParsedSimulation } from '../simulation/simulation.js';
+import type { IterationValue } from '../simulation/value.js';
 import { Attempt, isPromiseLike, type AttemptSettings } from './attempt.js';
 import { progressOf } from './progress.js';
 import { Recording } from './recording.js';
@@ -50,10 +50,10 @@ export class Execution {
   #broken: { readonly thrown: unknown } | undefined;
   #isClosed = false;
 
-  /** @param code the generator's place among those that the run accepts */
+  /** @param code the simulation's place among those that the run accepts */
   constructor(
     private readonly plan: RunPlan,
-    private readonly generator: ValueGenerator,
+    private readonly simulation: ParsedSimulation,
     private readonly code: number,
     private readonly stores: Pick<Stores, 'values' | 'failures'>,
     private readonly settings: ExecutionSettings,
@@ -103,6 +103,7 @@ export class Execution {
   /** Takes one iteration after the other until there are none left or the work is stopped. */
   async #lane(): Promise<void> {
     const { delayMs } = this.plan.run;
+    const { generate } = this.simulation;
     while (!this.#stop.isStopped) {
       const next = this.#iterations.next();
       if (next.done === true) return;
@@ -111,10 +112,11 @@ export class Execution {
       let room: Promise<void> | undefined;
       for (let attempts = 1; ; attempts += 1) {
         const attempt = new Attempt(this.#stop);
-        let value: number;
+        let value: IterationValue;
         try {
-          const drawn = attempt.draw(this.generator, this.#identity, iterationId, this.settings);
-          value = parseValue(typeof drawn === 'number' ? drawn : await drawn);
+          const drawn = attempt.draw(generate, this.#identity, iterationId, this.settings);
+          const number = isPromiseLike(drawn) ? await drawn : drawn;
+          value = this.simulation.valueOf(iterationId, number, this.code);
         } catch (thrown) {
           const isUnwanted = this.#isClosed || attempt.wasStopped;
           attempt.close();
@@ -137,15 +139,11 @@ export class Execution {
         attempt.close();
         if (delayMs > 0 && !(await this.#sleep(delayMs))) return;
         if (this.#isClosed) return;
-        room = this.#recording.values.add(this.#valueOf(iterationId, value));
+        room = this.#recording.values.add(value);
         break;
       }
       if (room !== undefined) await room;
     }
-  }
-
-  #valueOf(iterationId: IterationId, value: number): IterationValue {
-    return this.code === 0 ? { iterationId, value } : { iterationId, value, code: this.code };
   }
 
   /** False when the work was stopped meanwhile. */

@@ -1,9 +1,11 @@
+import { averagesByName, type RunAverage } from '../averaging/average.js';
 import { isStepComputeError } from '../errors/base.js';
 import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { isPromiseLike } from '../execution/attempt.js';
 import { progressOf } from '../execution/progress.js';
 import type { Executor, Orchestrator, RunOptions, RunResult } from '../ports/orchestrator.js';
 import type { Stores } from '../ports/stores.js';
+import type { Ledger } from '../run/ledger.js';
 import { RunId } from '../run/numbers.js';
 import type { RunPlan } from '../run/plan.js';
 import { parseRunChange, type RunChange, type RunRequest } from '../run/request.js';
@@ -91,7 +93,7 @@ export class Orchestration implements Orchestrator {
     try {
       await this.#executor.execute(plan, options);
       const average = await this.#aggregateAndStoreValue.execute(id);
-      return { run: await runs.get(id), ledger: await failures.ledger(id), average };
+      return resultOf(await runs.get(id), await failures.ledger(id), average);
     } catch (error) {
       await recordEnd(this.#stores, plan.run, error);
       throw error;
@@ -120,7 +122,13 @@ async function storedResult(
 ): Promise<RunResult | undefined> {
   if (run.status !== 'completed') return undefined;
   const average = (await averages.history(run.id)).at(-1);
-  return average && { run, ledger: await failures.ledger(run.id), average };
+  return average && resultOf(run, await failures.ledger(run.id), average);
+}
+
+/** @param average as its store has it */
+export function resultOf(run: Run, ledger: Ledger, average: RunAverage): RunResult {
+  const averages = averagesByName(run.measures, average);
+  return { run, ledger, average: averages[run.measures[0]!]!, averages };
 }
 
 /**

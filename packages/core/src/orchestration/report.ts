@@ -1,13 +1,43 @@
 import type { Average } from '../averaging/average.js';
 import type { Ledger } from '../run/ledger.js';
 import type { ParsedRequest } from '../run/request.js';
+import type { RunResult } from '../ports/orchestrator.js';
 import type { Run } from '../run/run.js';
 
+/** One measure's figures, under the names of JSON. */
+export interface MeasureReport {
+  /** How many values the average was taken over. */
+  readonly count: number;
+  /** The mean. */
+  readonly average: number;
+  /** Null for a single value; so are the two after it. */
+  readonly standardDeviation: number | null;
+  readonly standardError: number | null;
+  /** The 95 % interval of the mean. */
+  readonly confidenceInterval: readonly [number, number] | null;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** The same of a run's first measure; all null while there is no average. */
+type FirstMeasureReport = {
+  readonly [Figure in keyof MeasureReport]: MeasureReport[Figure] | null;
+};
+
 /** A run, its account and its average as one flat object of JSON's types, for machines. */
-export interface RunReport extends Omit<
-  Run,
-  'id' | 'generatorName' | 'idempotencyKey' | 'request' | 'startedAt' | 'finishedAt'
-> {
+export interface RunReport
+  extends
+    Omit<
+      Run,
+      | 'id'
+      | 'generatorName'
+      | 'idempotencyKey'
+      | 'request'
+      | 'measures'
+      | 'startedAt'
+      | 'finishedAt'
+    >,
+    FirstMeasureReport {
   /** As it was first asked. */
   readonly request: Omit<ParsedRequest, 'idempotencyKey'>;
   readonly runId: number;
@@ -17,17 +47,8 @@ export interface RunReport extends Omit<
   readonly missing: number;
   /** How many of the values came from a changed simulation that was accepted. */
   readonly changed: number;
-  /** How many values the average was taken over; null, like all that follows, while there is none. */
-  readonly count: number | null;
-  /** The mean. */
-  readonly average: number | null;
-  /** Null, too, for a single value; so are the two after it. */
-  readonly standardDeviation: number | null;
-  readonly standardError: number | null;
-  /** The 95 % interval of the mean. */
-  readonly confidenceInterval: readonly [number, number] | null;
-  readonly min: number | null;
-  readonly max: number | null;
+  /** By their names, in their order; each null while there is no average. */
+  readonly measures: Readonly<Record<string, MeasureReport | null>>;
   /** A caution about the average. */
   readonly warning: string | null;
 }
@@ -56,10 +77,23 @@ export function warningOf(ledger: Ledger, average: Average): string | undefined 
   return warnings.length === 0 ? undefined : warnings.join('; ');
 }
 
-export function reportOf(run: Run, ledger: Ledger, average: Average | undefined): RunReport {
+/** @param result of a run; without averages, of one that has none yet */
+export function reportOf({
+  run,
+  ledger,
+  averages,
+}: Pick<RunResult, 'run' | 'ledger'> & {
+  readonly averages?: RunResult['averages'] | undefined;
+}): RunReport {
   // Every field of a run that is not left out or renamed here is in the report.
-  const { id, generatorName, idempotencyKey, request, startedAt, finishedAt, ...fields } = run;
+  const { id, generatorName, idempotencyKey, request, measures, startedAt, finishedAt, ...fields } =
+    run;
   const { idempotencyKey: key, ...asked } = request;
+  const average = averages?.[measures[0]!];
+  const reports = measures.map((name) => {
+    const each = averages?.[name];
+    return [name, each === undefined ? null : measureReportOf(each)] as const;
+  });
   return {
     runId: id,
     ...fields,
@@ -69,13 +103,24 @@ export function reportOf(run: Run, ledger: Ledger, average: Average | undefined)
     failed: ledger.failed,
     missing: ledger.missing,
     changed: ledger.changed ?? 0,
-    count: average?.count ?? null,
-    average: average?.mean ?? null,
-    standardDeviation: average?.standardDeviation ?? null,
-    standardError: average?.standardError ?? null,
-    confidenceInterval: average?.confidenceInterval ?? null,
-    min: average?.minimum ?? null,
-    max: average?.maximum ?? null,
+    ...(average === undefined ? noFigures : measureReportOf(average)),
+    measures: Object.fromEntries(reports),
     warning: (average && warningOf(ledger, average)) ?? null,
   };
+}
+
+const noFigures: FirstMeasureReport = {
+  count: null,
+  average: null,
+  standardDeviation: null,
+  standardError: null,
+  confidenceInterval: null,
+  min: null,
+  max: null,
+};
+
+function measureReportOf(average: Average): MeasureReport {
+  const { count, mean, standardDeviation, standardError, confidenceInterval } = average;
+  const { minimum: min, maximum: max } = average;
+  return { count, average: mean, standardDeviation, standardError, confidenceInterval, min, max };
 }

@@ -18,7 +18,7 @@ export interface Progress {
   readonly ratePerSecond: number;
   /** Milliseconds until the last value at this rate; null while there is no rate. */
   readonly remainingMs: number | null;
-  /** The mean of the values that this execution stored so far; null before the first. */
+  /** Of the first measure: the mean of the values that this execution stored so far; null before the first. */
   readonly runningMean: number | null;
   /** Half the width of the running mean's 95 % interval; null before the second value. */
   readonly runningMargin: number | null;
@@ -35,11 +35,15 @@ export interface RunOptions {
   readonly onProgress?: ((progress: Progress) => unknown) | undefined;
 }
 
-export interface RunResult {
+/** @typeParam Measure the names of the measures, where they are known */
+export interface RunResult<Measure extends string = string> {
   readonly run: Run;
   /** Completed is the average's count; failed is within what the run tolerates. */
   readonly ledger: Ledger;
+  /** Of the first measure. */
   readonly average: Average;
+  /** Of all measures, by their names; of a simulation that declares none, `value`. */
+  readonly averages: Readonly<Record<Measure, Average>>;
 }
 
 /** Takes a run through its three steps: retrieve run id, write to db, aggregate and store value. */

@@ -1,8 +1,10 @@
 import { InvalidInputError } from '../errors/invalid-input-error.js';
 import type { Ledger } from '../run/ledger.js';
 import { IterationId, parseInteger, type RunId } from '../run/numbers.js';
-import { IncompleteRunError } from '../run/run-errors.js';
+import { areSameMeasures } from '../run/measures.js';
+import { ChangedSimulationError, IncompleteRunError } from '../run/run-errors.js';
 import type { Run } from '../run/run.js';
+import { parseValue, type IterationValue } from '../simulation/value.js';
 import type { IterationFailure } from './stores.js';
 
 // All stores refuse the same, in the same words.
@@ -41,6 +43,47 @@ export function refuseFewerRepetitions(
   if (asked !== undefined && asked < repetitions) {
     throw new InvalidInputError('repetitions', `at least run ${id}'s ${repetitions}`, asked);
   }
+}
+
+/**
+ * An iteration's value as it is kept: the same object where nothing of it needs a change, as nearly always.
+ * @param measures how many numbers it must have
+ * @throws InvalidValueError when one is not finite
+ * @throws InvalidInputError when its iteration id is not one, or it has not as many numbers
+ */
+export function parseIterationValue(row: IterationValue, measures: number): IterationValue {
+  const { iterationId, value, more = [] } = row;
+  IterationId.parse(iterationId);
+  if (1 + more.length !== measures) throw otherMeasures(measures, 1 + more.length);
+  if (isAsKept(value) && more.every(isAsKept)) return row;
+  return { ...row, value: parseValue(value), ...(row.more && { more: more.map(parseValue) }) };
+}
+
+function isAsKept(number: number): boolean {
+  return Object.is(parseValue(number), number);
+}
+
+/** A value has another number of measures than its run. */
+export function otherMeasures(expected: number, received: number): InvalidInputError {
+  const numbers = expected === 1 ? 'one number' : `${expected} numbers`;
+  return new InvalidInputError(
+    'values',
+    `${numbers} an iteration, as the run has measures`,
+    received,
+  );
+}
+
+/**
+ * Other measures than the run's are never accepted: its values could not be averaged together.
+ * @throws ChangedSimulationError
+ */
+export function refuseOtherMeasures(
+  { id, measures }: Pick<Run, 'id' | 'measures'>,
+  atHand: readonly string[],
+): void {
+  if (areSameMeasures(measures, atHand)) return;
+  const difference = `its measures are ${measures.join(', ')}; at hand: ${atHand.join(', ')}`;
+  throw new ChangedSimulationError(id, difference, false);
 }
 
 /** @throws InvalidInputError when the iteration lies outside the run */

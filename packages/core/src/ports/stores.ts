@@ -1,4 +1,4 @@
-import type { Average } from '../averaging/average.js';
+import type { RunAverage } from '../averaging/average.js';
 import type { Ledger } from '../run/ledger.js';
 import type { IterationId, RunId } from '../run/numbers.js';
 import type { IterationRange } from '../run/range.js';
@@ -47,10 +47,11 @@ export interface ValueStore {
    * a batch may be delivered twice, and may hold a value twice. Several writers of the same iterations
    * wait for each other; none of them fails because of the others.
    * @throws ConflictingValueError for the lowest iteration that already has another value, which stays,
-   *   or is given two in this batch, of which the first stays; the rest of the batch is stored
+   *   or is given two in this batch, of which the first stays, with all of its measures; the rest of the
+   *   batch is stored
    * @throws InvalidValueError when a value is not finite; nothing is stored
-   * @throws InvalidInputError when an iteration id is not one, or lies outside the run, anywhere in the
-   *   batch; nothing is stored
+   * @throws InvalidInputError when an iteration id is not one, or lies outside the run, or a value has
+   *   not one number for each of the run's measures, anywhere in the batch; nothing is stored
    * @throws RunNotFoundError when the run does not exist, also for an empty batch
    */
   write(id: RunId, values: readonly IterationValue[]): Promise<void>;
@@ -123,17 +124,17 @@ export interface FailureStore {
  */
 export interface AverageStore {
   /**
-   * Stores the average under (run, count) unless there is one already. Only averages that were taken
-   * by the same method are compared.
+   * Stores the average under (run, count), those of all its measures or none, unless there is one
+   * already. Only averages that were taken by the same method are compared.
    * @returns the one that is stored
    * @throws PersistenceError when there is one and it differs: the store does not hold what was written
    */
-  save(id: RunId, average: Average): Promise<Average>;
+  save(id: RunId, average: RunAverage): Promise<RunAverage>;
   /**
    * Every average that the run has had, in ascending count: it gains one when it is resumed and more
    * values are there. The last is the one that counts. Empty where none was saved.
    */
-  history(id: RunId): Promise<readonly Average[]>;
+  history(id: RunId): Promise<readonly RunAverage[]>;
 }
 
 /** A full set of stores over one place. */

@@ -1,5 +1,6 @@
 import { looked } from '../errors/base.js';
 import { InvalidInputError } from '../errors/invalid-input-error.js';
+import { nameIn } from './text.js';
 
 /** Anything that JSON can say. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -7,9 +8,6 @@ export type Json = null | boolean | number | string | readonly Json[] | JsonObje
 export interface JsonObject {
   readonly [name: string]: Json;
 }
-
-/** The shape of a parameter's name. */
-const nameShape = /^[A-Za-z][A-Za-z0-9_]{0,62}$/;
 
 /** In bytes of UTF-8. A row of the Data API holds 64 KB. */
 const longestText = 16_384;
@@ -29,7 +27,7 @@ export const RunParameters = {
    */
   parse: (value: unknown, field = 'parameters'): JsonObject => {
     if (!isPlainObject(value)) throw new InvalidInputError(field, 'an object', value);
-    for (const name of Object.keys(value)) refuseName(name, 'a parameter’s name');
+    for (const name of Object.keys(value)) nameIn('a parameter’s name')(name);
     const text = new CanonicalText(field).of(value);
     return frozen(JSON.parse(text) as JsonObject);
   },
@@ -38,13 +36,6 @@ export const RunParameters = {
   /** The parameters that a canonical text says, frozen throughout. */
   fromText: (text: string): JsonObject => frozen(JSON.parse(text) as JsonObject),
 } as const;
-
-/** @throws InvalidInputError unless it is a letter, then letters, digits or _, 63 characters at most */
-function refuseName(name: unknown, field: string): void {
-  if (typeof name === 'string' && nameShape.test(name)) return;
-  const expected = 'a letter, then letters, digits or _, at most 63 characters in all';
-  throw new InvalidInputError(field, expected, name);
-}
 
 /** Writes one value, and counts its bytes. */
 class CanonicalText {

@@ -1,7 +1,7 @@
 import { InvalidInputError } from '../errors/invalid-input-error.js';
 import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { Fingerprint } from './fingerprint.js';
-import { singleMeasure } from './measures.js';
+import { areSameMeasures, singleMeasure } from './measures.js';
 import { Milliseconds, Repetitions, Seed, type RunId } from './numbers.js';
 import { RunParameters } from './parameters.js';
 import { ConflictingRunError } from './run-errors.js';
@@ -149,7 +149,7 @@ export function parseRunRequest(
  */
 export function refuseOtherRequest(
   run: NewRun & { readonly id: RunId },
-  asked: Partial<ParsedRequest> & Partial<Pick<NewRun, 'simulation'>>,
+  asked: Partial<ParsedRequest> & Partial<Pick<NewRun, 'simulation' | 'measures'>>,
   given: RunRequest,
 ): void {
   const key = given.idempotencyKey ?? '';
@@ -167,6 +167,9 @@ export function refuseOtherRequest(
   if (Fingerprint.areSame(first, offered) === false) {
     const [kept, other] = [first, offered].map(Fingerprint.describe);
     throw new ConflictingRunError(run.id, key, 'simulation', kept, other);
+  }
+  if (asked.measures !== undefined && !areSameMeasures(run.measures, asked.measures)) {
+    throw new ConflictingRunError(run.id, key, 'measures', run.measures, asked.measures);
   }
 }
 

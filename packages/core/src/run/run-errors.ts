@@ -62,32 +62,47 @@ export class ChangedSimulationError extends errorClass(
   'ChangedSimulationError',
   'CHANGED_SIMULATION',
 ) {
-  /** @param difference what differs, as the end of a sentence */
+  /**
+   * @param difference what differs, as the end of a sentence
+   * @param isAcceptable false when the run can't go on with the one at hand
+   */
   constructor(
     readonly runId: RunId,
     readonly difference: string,
+    readonly isAcceptable = true,
   ) {
     super(
       `run ${runId} is of another simulation than the one at hand: ${difference}. Go on with the ` +
-        'simulation as it was, begin a new run, or accept the change (acceptChangedSimulation)',
+        `simulation as it was${isAcceptable ? ', begin a new run, or accept the change (acceptChangedSimulation)' : ', or begin a new run'}`,
     );
   }
 
   /** The error that a message tells of, where the message alone crossed; undefined when it tells of none. */
   static fromMessage(message: string): ChangedSimulationError | undefined {
-    const [, id, difference] =
-      /^run (\d+) is of another simulation than the one at hand: (.*)\. Go on with the /s.exec(
+    const [, id, difference, rest = ''] =
+      /^run (\d+) is of another simulation than the one at hand: (.*)\. Go on with the (.*)$/s.exec(
         message,
       ) ?? [];
     if (difference === undefined) return undefined;
-    return new ChangedSimulationError(Number(id) as RunId, difference);
+    return new ChangedSimulationError(Number(id) as RunId, difference, rest.includes('accept'));
   }
 }
 
-/** A generator answered with something that is not a finite number. The cause of an {@link IterationFailedError}. */
+/**
+ * A generator answered with something else than a finite number for each of its simulation's measures.
+ * The cause of an {@link IterationFailedError}.
+ */
 export class InvalidValueError extends errorClass('InvalidValueError', 'INVALID_VALUE') {
-  constructor(readonly received: unknown) {
-    super(`a value must be a finite number; the generator returned ${describeValue(received)}`);
+  /**
+   * @param expected as a sentence, what is right
+   * @param measure the one that is wrong, where one alone is
+   */
+  constructor(
+    readonly received: unknown,
+    expected = 'a value must be a finite number',
+    readonly measure?: string,
+  ) {
+    super(`${expected}; the generator returned ${describeValue(received)}`);
   }
 }
 
@@ -101,6 +116,8 @@ export class IterationTimeoutError extends errorClass(
   }
 }
 
+const nounOf = (measure: string): string => (measure === 'value' ? 'value' : `value of ${measure}`);
+
 /** A second, different value was offered for an iteration; the first one stays. */
 export class ConflictingValueError extends errorClass(
   'ConflictingValueError',
@@ -111,10 +128,12 @@ export class ConflictingValueError extends errorClass(
     readonly iterationId: IterationId,
     readonly kept: number,
     readonly offered: number,
+    /** The first that differs. */
+    readonly measure = 'value',
   ) {
     super(
-      `iteration ${iterationId} of run ${runId} already has the value ${kept}; ` +
-        `the different value ${offered} was refused`,
+      `iteration ${iterationId} of run ${runId} already has the ${nounOf(measure)} ${kept}; ` +
+        `the different ${nounOf(measure)} ${offered} was refused`,
     );
   }
 }

@@ -12,3 +12,12 @@ export function textOf(field: string, maximum: number): (value: unknown) => stri
     return value;
   };
 }
+
+/** Parses a name that a query, a header and a type can have as it is: of a parameter, or of a measure. */
+export function nameIn(field: string): (value: unknown) => string {
+  return (value) => {
+    if (typeof value === 'string' && /^[A-Za-z][A-Za-z0-9_]{0,62}$/.test(value)) return value;
+    const expected = 'a letter, then letters, digits or _, at most 63 characters in all';
+    throw new InvalidInputError(field, expected, value);
+  };
+}

@@ -18,16 +18,29 @@ export interface IterationContext<Parameters extends object = JsonObject> {
 }
 
 /**
- * One call yields the value of one iteration, a finite number. It is called once for each attempt of
+ * One call yields the value of one iteration, a finite number, or an object of one for each measure
+ * that its simulation declares. It is called once for each attempt of
  * an iteration, in no particular order, many at a time when it is asynchronous. Its values can be
  * replayed when they depend on the context alone. An error that it throws, or rejects with, fails the
  * iteration.
  * @example
  * const twoDice: ValueGenerator = ({ random }) => random.integer(1, 6) + random.integer(1, 6);
  */
-export type ValueGenerator<Parameters extends object = JsonObject> = (
-  context: IterationContext<Parameters>,
-) => number | Promise<number>;
+export type ValueGenerator<
+  Parameters extends object = JsonObject,
+  Measure extends string = never,
+> = (context: IterationContext<Parameters>) => Drawn<Measure> | Promise<Drawn<Measure>>;
+
+/** What one call of a generator yields: a number where there are no declared measures, either where they are not known. */
+export type Drawn<Measure extends string = never> = [Measure] extends [never]
+  ? number
+  : string extends Measure
+    ? number | object
+    : Readonly<Record<Measure, number>>;
+
+/** A generator of whichever parameters and measures. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type AnyGenerator = ValueGenerator<any, string>;
 
 /** The key under which a container binds the service's {@link ValueGenerator}. */
 export const ValueGenerator = Symbol.for('@stepcompute/core/ValueGenerator');
@@ -97,7 +110,7 @@ const iterationClasses = new WeakMap<object, typeof LazyIteration>();
 let last: { readonly generator: unknown; readonly found: typeof LazyIteration } | undefined;
 
 /** Decided once for each generator, by how it takes its argument. */
-function iterationClassOf(generator: ValueGenerator): typeof LazyIteration {
+function iterationClassOf(generator: AnyGenerator): typeof LazyIteration {
   if (last?.generator === generator) return last.found;
   const found = iterationClasses.get(generator) ?? chooseIterationClass(generator);
   iterationClasses.set(generator, found);
@@ -105,7 +118,7 @@ function iterationClassOf(generator: ValueGenerator): typeof LazyIteration {
   return found;
 }
 
-function chooseIterationClass(generator: ValueGenerator): typeof LazyIteration {
+function chooseIterationClass(generator: AnyGenerator): typeof LazyIteration {
   const source = Function.prototype.toString.call(generator);
   const isTakenApart =
     takesApart.test(source) && !/\b(?:arguments|eval|native code)\b/.test(source);
@@ -114,7 +127,7 @@ function chooseIterationClass(generator: ValueGenerator): typeof LazyIteration {
 
 /** The context of one attempt. */
 export function contextFor(
-  generator: ValueGenerator,
+  generator: AnyGenerator,
   identity: RunIdentity,
   iterationId: IterationId,
   abort: Abort,

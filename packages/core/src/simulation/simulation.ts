@@ -1,11 +1,13 @@
 import { looked } from '../errors/base.js';
 import { InvalidInputError } from '../errors/invalid-input-error.js';
-import { refuseUnknown } from '../errors/unknown-fields.js';
+import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { Fingerprint } from '../run/fingerprint.js';
-import { singleMeasure } from '../run/measures.js';
+import { parseMeasures, singleMeasure } from '../run/measures.js';
+import type { IterationId } from '../run/numbers.js';
 import { RunParameters, type Json, type JsonObject } from '../run/parameters.js';
 import { textOf } from '../run/text.js';
-import type { ValueGenerator } from './generator.js';
+import type { AnyGenerator, ValueGenerator } from './generator.js';
+import { parseMeasured, parseValue, type IterationValue } from './value.js';
 
 /**
  * The part of a Standard Schema that is read here; zod, valibot and arktype make such schemas.
@@ -30,7 +32,10 @@ export interface StandardIssue {
 }
 
 /** What a run repeats, with what it wants to be known by and asked for. */
-export interface Simulation<Parameters extends object = JsonObject> {
+export interface Simulation<
+  Parameters extends object = JsonObject,
+  Measure extends string = never,
+> {
   /** For the record; 1 … 4,096 characters. Default: the function's name, or its file's. */
   readonly name?: string | undefined;
   /**
@@ -38,43 +43,62 @@ export interface Simulation<Parameters extends object = JsonObject> {
    * whose output is recorded. Default: a run may give any.
    */
   readonly parameters?: Parameters | StandardSchema<Parameters> | undefined;
-  readonly generate: ValueGenerator<Parameters>;
+  /**
+   * The names of the numbers that `generate` answers with, as an object of exactly these: 1 … 64 names
+   * such as `wait_1`. The first is the one that a run is summed up by.
+   * Default: `generate` answers with one number, the measure `value`.
+   */
+  readonly measures?: readonly Measure[] | undefined;
+  // The names come from `measures` alone.
+  readonly generate: ValueGenerator<Parameters, NoInfer<Measure>>;
 }
 
-/** A simulation in either form, of whichever parameters: one that is written in place need not declare them. */
+/** A simulation in either form, of whichever parameters and measures: one that is written in place need not declare them. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
-export type AnySimulation = ValueGenerator<any> | Simulation<any>;
+export type AnySimulation = AnyGenerator | Simulation<any, string>;
 
 /**
- * Gives a simulation its types: `generate` knows the parameters.
+ * Gives a simulation its types: `generate` knows the parameters, and answers with the measures.
  * @example
  * export default defineSimulation({
  *   parameters: { strike: 100, rate: 0.05 },
  *   generate: ({ random, parameters: { strike, rate } }) =>
  *     Math.exp(-rate) * Math.max(0, 100 * Math.exp(rate + random.normal()) - strike),
  * });
+ * @example
+ * defineSimulation({
+ *   measures: ['sum', 'highest'],
+ *   generate({ random }) {
+ *     const dice = [random.integer(1, 6), random.integer(1, 6)];
+ *     return { sum: dice[0] + dice[1], highest: Math.max(...dice) };
+ *   },
+ * });
  */
-export function defineSimulation<Parameters extends object = JsonObject>(
-  simulation: Simulation<Parameters>,
-): Simulation<Parameters> {
+export function defineSimulation<
+  Parameters extends object = JsonObject,
+  const Measure extends string = never,
+>(simulation: Simulation<Parameters, Measure>): Simulation<Parameters, Measure> {
   return simulation;
 }
 
 /** A simulation that was checked, in one form for all; it stands for a simulation wherever one is asked for. */
-export class ParsedSimulation implements Simulation {
+export class ParsedSimulation implements Simulation<JsonObject, string> {
   /** Undefined when it has none. */
   readonly name: string | undefined;
-  readonly generate: ValueGenerator;
+  readonly generate: AnyGenerator;
   readonly fingerprint: Fingerprint;
   readonly measures: readonly string[];
+  /** False where `generate` answers with a bare number. */
+  readonly declaresMeasures: boolean;
   /** What it has declared of its parameters: their defaults or a schema. Undefined: a run may give any. */
   readonly parameters: JsonObject | StandardSchema | undefined;
 
-  constructor(fields: Omit<ParsedSimulation, 'parametersOf' | 'with'>) {
+  constructor(fields: Omit<ParsedSimulation, 'parametersOf' | 'valueOf' | 'with'>) {
     this.name = fields.name;
     this.generate = fields.generate;
     this.fingerprint = fields.fingerprint;
     this.measures = fields.measures;
+    this.declaresMeasures = fields.declaresMeasures;
     this.parameters = fields.parameters;
   }
 
@@ -90,16 +114,36 @@ export class ParsedSimulation implements Simulation {
       : filledIn(parsed, this.parameters);
   }
 
+  /**
+   * The value of an iteration.
+   * @param drawn what `generate` has answered with
+   * @param code its place among those that the run accepts
+   * @throws InvalidValueError
+   */
+  valueOf(iterationId: IterationId, drawn: unknown, code = 0): IterationValue {
+    if (this.declaresMeasures) {
+      const { value, more } = parseMeasured(drawn, this.measures);
+      const row = more === undefined ? { iterationId, value } : { iterationId, value, more };
+      return code === 0 ? row : { ...row, code };
+    }
+    const value = parseValue(drawn);
+    return code === 0 ? { iterationId, value } : { iterationId, value, code };
+  }
+
   /** The same with other code, another fingerprint, or other parameters. */
   with(
     changes: Partial<Pick<ParsedSimulation, 'generate' | 'fingerprint' | 'parameters'>>,
   ): ParsedSimulation {
-    const { name, generate, fingerprint, measures, parameters } = this;
-    return new ParsedSimulation({ name, generate, fingerprint, measures, parameters, ...changes });
+    return new ParsedSimulation({ ...this, ...changes });
   }
 }
 
-const simulationFields = { name: true, parameters: true, generate: true } as const;
+const simulationFields: FieldNames<Simulation> = {
+  name: true,
+  parameters: true,
+  measures: true,
+  generate: true,
+};
 
 /**
  * Checks a simulation, which may be a function, an object, or the module that has it for its default
@@ -123,18 +167,19 @@ export function parseSimulation(
       simulation,
     );
   }
-  const { name, parameters, generate } =
+  const { name, parameters, measures, generate } =
     typeof found === 'function'
-      ? { name: found.name, parameters: undefined, generate: found }
+      ? { name: found.name, parameters: undefined, measures: undefined, generate: found }
       : refuseUnknown(found, 'simulation', simulationFields);
   // An anonymous function that is exported by default is called so.
   const isNamed = name !== undefined && name !== '' && name !== 'default';
   const isObject = parameters !== undefined && !isSchema(parameters);
   return new ParsedSimulation({
     name: isNamed ? textOf('simulation name', 4096)(name) : undefined,
-    generate: generate as ValueGenerator,
+    generate: generate as AnyGenerator,
     fingerprint: fingerprint ?? Fingerprint.unknown,
-    measures: singleMeasure,
+    measures: measures === undefined ? singleMeasure : parseMeasures(measures),
+    declaresMeasures: measures !== undefined,
     parameters: isObject
       ? RunParameters.parse(parameters, 'the simulation’s parameters')
       : parameters,

@@ -1,4 +1,4 @@
-import type { Average } from '../averaging/average.js';
+import type { RunAverage } from '../averaging/average.js';
 import { Averaging } from '../averaging/averaging.js';
 import { refuseIncomplete } from '../ports/refusals.js';
 import type { Stores } from '../ports/stores.js';
@@ -18,7 +18,7 @@ export class AggregateAndStoreValue {
    *   as many failures; no average is stored
    * @throws AverageOverflowError
    */
-  async execute(id: RunId): Promise<Average> {
+  async execute(id: RunId): Promise<RunAverage> {
     const { runs, averages } = this.stores;
     // Before the average: if the run is extended meanwhile, this is not its end.
     const run = await runs.get(id);
@@ -38,16 +38,23 @@ export class AggregateAndStoreValue {
  */
 export async function averageOfRun(
   { values, failures }: Pick<Stores, 'values' | 'failures'>,
-  { id, tolerance }: Pick<Run, 'id' | 'tolerance'>,
-): Promise<Average> {
+  { id, tolerance, measures }: Pick<Run, 'id' | 'tolerance' | 'measures'>,
+): Promise<RunAverage> {
   for (let before = -1; ;) {
     const averaging = new Averaging();
-    for await (const columns of values.scan(id)) {
-      averaging.addAll(columns.iterationIds, columns.values);
+    const further = measures.slice(1).map((name) => ({ name, averaging: new Averaging() }));
+    for await (const { iterationIds, values: column, more } of values.scan(id)) {
+      averaging.addAll(iterationIds, column);
+      further.forEach(({ averaging: each }, index) => each.addAll(iterationIds, more![index]!));
     }
     const ledger = await failures.ledger(id);
     refuseIncomplete(id, ledger, Tolerance.failures(tolerance, ledger.requested));
-    if (ledger.completed === averaging.count) return averaging.average();
+    if (ledger.completed === averaging.count) {
+      const average = averaging.average();
+      if (further.length === 0) return average;
+      const more = further.map(({ name, averaging: each }) => [name, each.average()] as const);
+      return { ...average, more: Object.fromEntries(more) };
+    }
     // More may have come behind the scan, but not fewer, and not twice none.
     if (ledger.completed < averaging.count || averaging.count === before) {
       const message = `run ${id} has ${averaging.count} values, and its ledger says ${ledger.completed}`;

@@ -119,7 +119,7 @@ export class WriteToDb implements Executor {
   async execute(plan: RunPlan, options: RunOptions = {}): Promise<void> {
     // A plan with nothing in it needs no simulation.
     const code = plan.missing.length === 0 ? 0 : await this.#simulation.codeOf(plan.run);
-    const { generate } = this.#simulation.simulation;
-    await new Execution(plan, generate, code, this.stores, this.#settings, options).toTheEnd();
+    const { simulation } = this.#simulation;
+    await new Execution(plan, simulation, code, this.stores, this.#settings, options).toTheEnd();
   }
 }

@@ -8,6 +8,7 @@ import {
   expectedAverage,
   expectedValues,
   failingIterations,
+  measuredOf,
   type ContractSimulation,
 } from './simulations.js';
 
@@ -315,6 +316,37 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
       });
     });
 
+    it('stores and averages every measure, and does only what is missing of an interrupted run', async () => {
+      const { orchestrator, stores } = await subject.open('measured');
+      const first = await orchestrator.run({ repetitions: 60, seed: 42 });
+      const all = expectedValues(42, 60).map(measuredOf);
+      const averages = {
+        payoff: averageOf(all.map(({ payoff }) => payoff)),
+        delta: averageOf(all.map(({ delta }) => delta)),
+      };
+      assertEqual(first.run.measures, ['payoff', 'delta'], 'the measures');
+      assertEqual(first.averages, averages, 'the averages');
+      assertEqual(Object.keys(first.averages), ['payoff', 'delta'], 'the order of the averages');
+      assertEqual(first.average, averages.payoff, 'the average');
+      assertEqual(
+        await stores.averages.history(first.run.id),
+        [{ ...averages.payoff, more: { delta: averages.delta } }],
+        'the stored averages',
+      );
+      const stored: unknown[] = [];
+      for await (const batch of stores.values.read(first.run.id)) {
+        stored.push(...batch.map(({ value: payoff, more = [] }) => ({ payoff, delta: more[0] })));
+      }
+      assertEqual(stored, all, 'the stored values');
+      const id = await interruptedRun(
+        stores,
+        all.map(({ payoff }) => payoff),
+        { generatorName: 'measured' },
+        all.map(({ delta }) => [delta]),
+      );
+      assertEqual((await orchestrator.resume(id)).averages, averages, 'the averages when resumed');
+    });
+
     it('refuses to resume what is no run', async () => {
       const { orchestrator } = await subject.open('uniform');
       await assertRejects(orchestrator.resume(RunId.maximum), 'RunNotFoundError', {
@@ -400,11 +432,17 @@ async function interruptedRun(
   { runs, values, failures }: Stores,
   all = expectedValues(42, 60),
   given: Pick<RunRequest, 'generatorName' | 'parameters'> = { generatorName: 'uniformInteger' },
+  more?: readonly (readonly number[])[],
 ): Promise<RunId> {
   const request = { repetitions: 60, seed: 42, delayMs: deployedDelayMs, ...given };
-  const { id } = await runs.allocate(parseRunRequest(request));
+  const measures = more && ['payoff', 'delta'];
+  const { id } = await runs.allocate(parseRunRequest(request, { measures }));
   const stored = all
-    .map((value, index) => ({ iterationId: IterationId.parse(index), value }))
+    .map((value, index) => ({
+      iterationId: IterationId.parse(index),
+      value,
+      ...(more && { more: more[index]! }),
+    }))
     .filter(({ iterationId }) => iterationId < 10 || iterationId % 7 === 0);
   await values.write(id, stored);
   await failures.record(id, [

@@ -37,7 +37,18 @@ export const contractSimulations = {
     generate: ({ random, parameters: { factor, offset } }) =>
       offset + factor * uniformInteger({ random }),
   }),
+  /** Two measures: the same integer, and a seventh of it. */
+  measured: defineSimulation({
+    name: 'measured',
+    measures: ['payoff', 'delta'],
+    generate: ({ random }) => measuredOf(uniformInteger({ random })),
+  }),
 } as const;
+
+/** What `measured` comes to where `uniform` comes to `value`. */
+export function measuredOf(value: number): { readonly payoff: number; readonly delta: number } {
+  return { payoff: value, delta: value / 7 };
+}
 
 export type ContractSimulation = keyof typeof contractSimulations;
 

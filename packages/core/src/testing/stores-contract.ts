@@ -49,9 +49,12 @@ const awkwardValues: readonly (readonly number[])[] = [
 export function testStores(runner: TestRunner, subject: StoresSubject): void {
   const { describe, it } = runner;
 
-  const allocate = async (request: RunRequest): Promise<{ stores: Stores; run: Run }> => {
+  const allocate = async (
+    request: RunRequest,
+    measures?: readonly string[],
+  ): Promise<{ stores: Stores; run: Run }> => {
     const stores = await subject.stores();
-    return { stores, run: await stores.runs.allocate(parseRunRequest(request)) };
+    return { stores, run: await stores.runs.allocate(parseRunRequest(request, { measures })) };
   };
   const filled = async (values: readonly number[]): Promise<{ stores: Stores; run: Run }> => {
     const allocated = await allocate({ repetitions: values.length });
@@ -328,6 +331,100 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
         { runId: run.id, iterationId: 0, kept: 1.5, offered: 2.5 },
       );
       assertEqual(await collect(stores, run.id), numbered([1.5, 7]), 'the values read back');
+    });
+
+    it('keeps the first of an iteration with all of its measures, and names the one that differs', async () => {
+      const { stores, run } = await allocate({ repetitions: 5 }, ['a', 'b', 'c']);
+      const [first, second, third] = measured([
+        [1.5, -0, Number.MAX_VALUE],
+        [2.5, 1 / 3, 5e-324],
+        [3.5, 0.1, 7],
+      ]);
+      await stores.values.write(run.id, [second!, first!]);
+      await stores.values.write(run.id, [second!, third!]);
+      const other = { ...second!, more: [1 / 3, 8] };
+      const conflict = { runId: run.id, iterationId: 1, measure: 'c', kept: 5e-324, offered: 8 };
+      const [fifth] = measured([[5, 5, 5]], 4);
+      await assertRejects(
+        stores.values.write(run.id, [fifth!, other]),
+        'ConflictingValueError',
+        conflict,
+      );
+      await assertRejects(
+        stores.values.write(run.id, [{ ...second!, value: 9 }]),
+        'ConflictingValueError',
+        { ...conflict, measure: 'a', kept: 2.5, offered: 9 },
+      );
+      const kept = [{ ...first!, more: [0, Number.MAX_VALUE] }, second, third, fifth];
+      assertEqual(await collect(stores, run.id), kept, 'the values read back');
+      assertEqual(await collect(stores, run.id, 2), kept.slice(2), 'those from the third on');
+      const zero = (await collect(stores, run.id))[0]?.more?.[0];
+      assert(Object.is(zero, 0), 'a measure must be 0, not −0');
+    });
+
+    it('keeps of which code a value of several measures is', async () => {
+      const { stores, run } = await allocate({ repetitions: 3 }, ['a', 'b']);
+      await stores.runs.reopen(run.id, { accepted: { version: '2' } });
+      const [first, second] = measured([
+        [1, 2],
+        [3, 4],
+      ]);
+      const values = [first!, { ...second!, code: 1 }];
+      await stores.values.write(run.id, values);
+      assertEqual(await collect(stores, run.id), values, 'the values read back');
+    });
+
+    it('refuses a value without a number for each of its run’s measures, and stores nothing of its batch', async () => {
+      const [one, two, three] = [[1], [1, 2], [1, 2, 3]].map(
+        (numbers) => measured([numbers], 2)[0]!,
+      );
+      const [fine] = measured([[5, 6]]);
+      const { stores, run } = await allocate({ repetitions: 3 }, ['a', 'b']);
+      const { stores: others, run: single } = await allocate({ repetitions: 3 });
+      for (const [where, id, batch] of [
+        [stores, run.id, [fine!, one!]],
+        [stores, run.id, [fine!, three!]],
+        [stores, run.id, [one!]],
+        [stores, run.id, [three!]],
+        [others, single.id, [two!]],
+        [others, single.id, [one!, two!]],
+      ] as const) {
+        await assertRejects(where.values.write(id, batch), 'InvalidInputError', {
+          field: 'values',
+        });
+        assertEqual(await collect(where, id), [], 'the values read back');
+      }
+      for (const number of [NaN, Infinity, '1' as unknown as number]) {
+        await assertRejects(
+          stores.values.write(run.id, [fine!, { ...two!, more: [number] }]),
+          'InvalidValueError',
+        );
+      }
+      assertEqual(await collect(stores, run.id), [], 'the values read back');
+    });
+
+    it('reads back many values of 64 measures of the longest numbers, and averages each', async () => {
+      const names = Array.from({ length: 64 }, (_, index) => `${'m'.repeat(60)}_${index}`);
+      const { stores, run } = await allocate({ repetitions: 3000 }, names);
+      const longest = -1.2345678901234567e-300;
+      const values = measured(
+        Array.from({ length: 2999 }, (_, iteration) =>
+          names.map((_, index) => longest * (1 + iteration + index / 64)),
+        ),
+        1,
+      );
+      await stores.values.write(run.id, values);
+      await stores.values.write(run.id, values.slice(1000));
+      assertEqual(await stores.values.missing(run.id), [IterationRange.between(0, 1)], 'missing');
+      await stores.values.write(run.id, measured([names.map(() => longest)]));
+      const kept = [...measured([names.map(() => longest)]), ...values];
+      assertEqual(await collect(stores, run.id), kept, 'the values read back');
+      const average = await averageOfRun(stores, run);
+      assertEqual(Object.keys(average.more ?? {}), names.slice(1), 'the names');
+      names.forEach((name, index) => {
+        const own = averageOf(kept.map(({ value, more = [] }) => [value, ...more][index]!));
+        assertEqualAverage(index === 0 ? average : average.more?.[name], own);
+      });
     });
 
     it('stores all but the conflicts of a batch of any size, in any order, naming the lowest', async () => {
@@ -635,7 +732,7 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       await assertRejects(values.missing(unknownRun), 'RunNotFoundError', properties);
       await assertRejects(values.missing(unknownRun, []), 'RunNotFoundError', properties);
       await assertRejects(
-        averageOfRun(stores, { id: unknownRun, tolerance: Tolerance.none }),
+        averageOfRun(stores, { id: unknownRun, tolerance: Tolerance.none, measures: ['value'] }),
         'RunNotFoundError',
         properties,
       );
@@ -806,6 +903,29 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       );
     });
 
+    it('stores the averages of all measures together', async () => {
+      const { stores, run } = await allocate({ repetitions: 3 }, ['a', 'b', 'c']);
+      const average = {
+        ...averageOf([1, 2, 4]),
+        more: { b: averageOf([0, 0, 1 / 3]), c: averageOf([7, 7, 7]) },
+      };
+      const saved = await Promise.all([
+        stores.averages.save(run.id, average),
+        stores.averages.save(run.id, average),
+      ]);
+      assertEqual(saved, [average, average], 'what is answered');
+      const shorter = { ...averageOf([1]), more: { b: averageOf([0]), c: averageOf([7]) } };
+      await stores.averages.save(run.id, shorter);
+      assertEqual(await stores.averages.history(run.id), [shorter, average], 'the averages');
+      const other = { ...average, more: { ...average.more, c: averageOf([7, 7, 8]) } };
+      await assertRejects(stores.averages.save(run.id, other), 'PersistenceError', {
+        retryable: false,
+      });
+      assertEqual(await stores.averages.history(run.id), [shorter, average], 'the averages');
+      const earlier = { ...other, method: 'another/1' };
+      assertEqual(await stores.averages.save(run.id, earlier), average, 'the one that is kept');
+    });
+
     it('refuses a second, different average over the same count', async () => {
       const { stores, run } = await filled([1, 2, 4]);
       await stores.averages.save(run.id, averageOf([1, 2, 4]));
@@ -835,6 +955,14 @@ function assertSameRun(actual: Run | undefined, expected: Run, what: string): vo
 
 function numbered(values: readonly number[]): IterationValue[] {
   return values.map((value, index) => ({ iterationId: IterationId.parse(index), value }));
+}
+
+/** The numbers of neighbouring iterations, from one on. */
+function measured(rows: readonly (readonly number[])[], from = 0): IterationValue[] {
+  return rows.map(([value = NaN, ...more], index) => {
+    const row = { iterationId: IterationId.parse(from + index), value };
+    return more.length === 0 ? row : { ...row, more };
+  });
 }
 
 function at(iterations: readonly number[]): IterationValue[] {

@@ -1,3 +1,3 @@
 import { contractSimulations } from '@stepcompute/core/testing';
 
-export const { uniform, failing, hanging, priced } = contractSimulations;
+export const { uniform, failing, hanging, measured, priced } = contractSimulations;

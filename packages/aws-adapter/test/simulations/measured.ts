@@ -1,0 +1,3 @@
+import { contractSimulations } from '@stepcompute/core/testing';
+
+export default contractSimulations.measured;
