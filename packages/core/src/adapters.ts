@@ -25,7 +25,7 @@ export { type Executor } from './ports/orchestrator.js';
 export {
   parseFailure,
   otherMeasures,
-  parseIterationValue,
+  parseIterationValues,
   parseLimit,
   refuseFewerRepetitions,
   refuseIncomplete,

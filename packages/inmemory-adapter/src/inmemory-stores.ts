@@ -20,7 +20,7 @@ import {
   ledgerOf,
   parseFailure,
   parseLimit,
-  parseIterationValue,
+  parseIterationValues,
   refuseFewerRepetitions,
   refuseOtherAverage,
   refuseOutside,
@@ -34,10 +34,7 @@ import { RunValues } from './run-values.js';
 /** All that there is of one run. */
 export interface RunRecord {
   run: Run;
-  /** Of the first measure. */
   readonly values: RunValues;
-  /** Of the measures that follow, a column each. */
-  readonly more: readonly RunValues[];
   /** Of which code a value is, where that is not the first. */
   readonly codes: Map<number, number>;
   /** Of iterations without a value alone. */
@@ -58,8 +55,7 @@ export class InMemoryDatabase {
     const id = RunId.parse(this.#records.length + 1);
     const record: RunRecord = {
       run: { ...asked, id, status: 'started', startedAt: new Date(), finishedAt: undefined },
-      values: new RunValues(),
-      more: asked.measures.slice(1).map(() => new RunValues()),
+      values: new RunValues(asked.measures.length),
       codes: new Map(),
       failures: new Map(),
     };
@@ -131,21 +127,19 @@ export class InMemoryValueStore implements ValueStore {
   constructor(private readonly database: InMemoryDatabase) {}
 
   async write(id: RunId, values: readonly IterationValue[]): Promise<void> {
-    const record = this.database.find(id);
-    const { run, codes, failures } = record;
-    const parsed = values.map((each) => {
-      const row = parseIterationValue(each, run.measures.length);
-      refuseOutside(run, row.iterationId);
-      return row;
-    });
+    const { run, values: kept, codes, failures } = this.database.find(id);
+    const rows = parseIterationValues(values, run.measures.length);
+    for (const { iterationId } of rows) refuseOutside(run, iterationId);
     let conflict: ConflictingValueError | undefined;
-    for (const row of parsed) {
-      const { iterationId, code = 0 } = row;
-      if (code > 0 && record.values.get(iterationId) === undefined) codes.set(iterationId, code);
+    for (const { iterationId, value, more, code = 0 } of rows) {
+      if (code > 0 && kept.get(iterationId) === undefined) codes.set(iterationId, code);
       failures.delete(iterationId);
-      const isLowest = conflict === undefined || iterationId < conflict.iterationId;
-      const differing = keep(record, row);
-      if (differing !== undefined && isLowest) conflict = conflictOf(record, row, differing);
+      const differing = kept.keep(iterationId, value, more);
+      if (differing === undefined || iterationId >= (conflict?.iterationId ?? Infinity)) continue;
+      const first = kept.get(iterationId, differing)!;
+      const offered = [value, ...(more ?? [])][differing]!;
+      const measure = run.measures[differing];
+      conflict = new ConflictingValueError(id, iterationId, first, offered, measure);
     }
     if (conflict !== undefined) throw conflict;
   }
@@ -155,12 +149,11 @@ export class InMemoryValueStore implements ValueStore {
   }
 
   async *scan(id: RunId, from = 0 as IterationId): AsyncGenerator<ValueColumns, void> {
-    const { run, values, more, codes } = this.database.find(id);
+    const { run, values, codes } = this.database.find(id);
     for (const columns of values.columns(from, run.repetitions)) {
       const { iterationIds } = columns;
       yield {
         ...columns,
-        ...(more.length > 0 && { more: more.map((column) => column.at(iterationIds)) }),
         ...(codes.size > 0 && {
           codes: Int16Array.from(iterationIds, (each) => codes.get(each) ?? 0),
         }),
@@ -177,28 +170,6 @@ export class InMemoryValueStore implements ValueStore {
       ...values.parts(first, Math.min(first + count, repetitions), false),
     ]);
   }
-}
-
-/** Keeps an iteration's numbers unless it has some; answers with the place of the first that differs from those. */
-function keep(
-  { values, more: further }: RunRecord,
-  { iterationId, value, more = [] }: IterationValue,
-): number | undefined {
-  let differing = values.keep(iterationId, value) === value ? undefined : 0;
-  further.forEach((column, index) => {
-    if (column.keep(iterationId, more[index]!) !== more[index]) differing ??= index + 1;
-  });
-  return differing;
-}
-
-function conflictOf(
-  { run: { id, measures }, values, more: further }: RunRecord,
-  { iterationId, value, more = [] }: IterationValue,
-  place: number,
-): ConflictingValueError {
-  const kept = [values, ...further][place]!.get(iterationId)!;
-  const offered = [value, ...more][place]!;
-  return new ConflictingValueError(id, iterationId, kept, offered, measures[place]);
 }
 
 function ledgerOfRecord({ run, values, codes, failures }: RunRecord): Ledger {

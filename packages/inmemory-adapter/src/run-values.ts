@@ -4,27 +4,46 @@ import { IterationRange, type ValueColumns } from '@stepcompute/core/adapters';
 /** Values are kept in pieces of at most this many, made when their first value comes. */
 const chunkLength = 65_536;
 const smallestChunk = 256;
-const noChunk = new Float64Array(0);
+/** Neighbouring iterations' values, a column for each measure; NaN where there is none. */
+type Chunk = readonly [Float64Array, ...Float64Array[]];
 
-/** One run's values, eight bytes each, in pieces; NaN where there is none. */
+const noChunk: Chunk = [new Float64Array(0)];
+const none: readonly number[] = [];
+
+/** One run's values, eight bytes a measure, in chunks. */
 export class RunValues {
-  readonly #chunks: (Float64Array | undefined)[] = [];
+  readonly #chunks: (Chunk | undefined)[] = [];
+  /** How many iterations have theirs. */
   count = 0;
 
-  get(iteration: number): number | undefined {
-    const value = this.#chunks[Math.floor(iteration / chunkLength)]?.[iteration % chunkLength];
+  /** @param measures how many numbers each iteration has */
+  constructor(readonly measures = 1) {}
+
+  /** @param measure its place among the run's */
+  get(iteration: number, measure = 0): number | undefined {
+    const chunk = this.#chunks[Math.floor(iteration / chunkLength)];
+    const value = chunk?.[measure]?.[iteration % chunkLength];
     return value === undefined || Number.isNaN(value) ? undefined : value;
   }
 
-  /** Keeps the value unless there is one; answers with the one that is kept. */
-  keep(iteration: number, value: number): number {
-    const place = iteration % chunkLength;
-    const chunk = this.#chunkFor(Math.floor(iteration / chunkLength), place);
-    const kept = chunk[place] ?? NaN;
-    if (!Number.isNaN(kept)) return kept;
-    chunk[place] = value;
+  /**
+   * Keeps an iteration's numbers unless it has some.
+   * @returns the place of the first that differs from the one that is kept; undefined when none does
+   */
+  keep(iteration: number, value: number, more: readonly number[] = none): number | undefined {
+    const at = iteration % chunkLength;
+    const chunk = this.#chunkFor(Math.floor(iteration / chunkLength), at);
+    const [column] = chunk;
+    const kept = column[at]!;
+    if (!Number.isNaN(kept)) {
+      if (kept !== value) return 0;
+      const differing = more.findIndex((number, index) => chunk[index + 1]![at] !== number);
+      return differing < 0 ? undefined : differing + 1;
+    }
+    column[at] = value;
+    for (let index = 0; index < more.length; index += 1) chunk[index + 1]![at] = more[index]!;
     this.count += 1;
-    return value;
+    return undefined;
   }
 
   /**
@@ -45,7 +64,7 @@ export class RunValues {
     for (let at = from; at < end;) {
       const index = Math.floor(at / chunkLength);
       const start = index * chunkLength;
-      const chunk = this.#chunks[index] ?? noChunk;
+      const [chunk] = this.#chunks[index] ?? noChunk;
       const chunkEnd = Math.min(start + chunk.length, end);
       for (; at < chunkEnd; at += 1) {
         if (Number.isNaN(chunk[at - start]) !== hasValue) return at;
@@ -61,47 +80,67 @@ export class RunValues {
   *columns(first: number, end: number): Generator<ValueColumns, void> {
     for (let index = Math.floor(first / chunkLength); index < this.#chunks.length; index += 1) {
       const start = index * chunkLength;
-      const chunk = this.#chunks[index]?.subarray(Math.max(0, first - start), end - start);
-      if (chunk === undefined || chunk.length === 0) continue;
-      const ids = Int32Array.from(chunk, (_, place) => Math.max(first, start) + place);
-      const isFull = !chunk.some(Number.isNaN);
-      const iterationIds = isFull ? ids : ids.filter((_, place) => !Number.isNaN(chunk[place]!));
-      // Apart from the chunk, which goes on being written.
-      const values = isFull ? chunk.slice() : chunk.filter((value) => !Number.isNaN(value));
-      if (iterationIds.length > 0) yield { iterationIds, values };
+      const chunk = this.#chunks[index] ?? noChunk;
+      const places = placesOf(chunk[0], Math.max(0, first - start), end - start);
+      if (places.length === 0) continue;
+      const [values = chunk[0], ...more] = chunk.map((column) => numbersAt(column, places));
+      const iterationIds = places.map((place) => start + place);
+      yield more.length === 0 ? { iterationIds, values } : { iterationIds, values, more };
     }
   }
 
-  /** The values of these iterations, which all have one. */
-  at(iterationIds: Int32Array): Float64Array {
-    return Float64Array.from(iterationIds, (iteration) => this.get(iteration)!);
-  }
-
-  /** The values of the first `length` iterations; NaN where there is none. */
-  toArray(length: number): Float64Array {
+  /**
+   * The values of the first `length` iterations; NaN where there is none.
+   * @param measure its place among the run's
+   */
+  toArray(length: number, measure = 0): Float64Array {
     const values = new Float64Array(length).fill(NaN);
     this.#chunks.forEach((chunk, index) => {
       const first = index * chunkLength;
-      values.set(chunk?.subarray(0, length - first) ?? [], first);
+      values.set(chunk?.[measure]?.subarray(0, length - first) ?? [], first);
     });
     return values;
   }
 
   /** The chunk, long enough to have the place. */
-  #chunkFor(index: number, place: number): Float64Array {
+  #chunkFor(index: number, place: number): Chunk {
     const chunk = this.#chunks[index];
-    if (chunk !== undefined && place < chunk.length) return chunk;
+    if (chunk !== undefined && place < chunk[0].length) return chunk;
     const length = Math.max(smallestChunk, 2 ** Math.ceil(Math.log2(place + 1)));
-    const longer = newChunk(length);
-    if (chunk !== undefined) longer.set(chunk);
+    const longer = Array.from({ length: this.measures }, (_, measure) =>
+      longerColumn(chunk?.[measure], length),
+    ) as unknown as Chunk;
     this.#chunks[index] = longer;
     return longer;
   }
 }
 
-function newChunk(length: number): Float64Array {
+/** Those places from `first` to just before `end` that have a value. */
+function placesOf(column: Float64Array, first: number, end: number): Int32Array {
+  const last = Math.min(column.length, end);
+  const places = new Int32Array(Math.max(0, last - first));
+  let count = 0;
+  for (let place = first; place < last; place += 1) {
+    if (Number.isNaN(column[place])) continue;
+    places[count] = place;
+    count += 1;
+  }
+  return places.subarray(0, count);
+}
+
+/** A copy, apart from the column, which goes on being written. */
+function numbersAt(column: Float64Array, places: Int32Array): Float64Array {
+  if (places.length === column.length) return column.slice();
+  const numbers = new Float64Array(places.length);
+  for (let index = 0; index < numbers.length; index += 1) numbers[index] = column[places[index]!]!;
+  return numbers;
+}
+
+function longerColumn(column: Float64Array | undefined, length: number): Float64Array {
   try {
-    return new Float64Array(length).fill(NaN);
+    const longer = new Float64Array(length).fill(NaN);
+    if (column !== undefined) longer.set(column);
+    return longer;
   } catch (cause) {
     throw new PersistenceError('there is no memory left for more values', {
       cause,

@@ -95,11 +95,10 @@ export async function simulate<const Measure extends string = 'value'>(
   }
 }
 
-function valuesOf({ run, values, more }: RunRecord): Pick<SimulationResult, 'values' | 'valuesOf'> {
-  const [first, ...others] = [values, ...more].map((column) => column.toArray(run.repetitions));
-  const named = run.measures.map((name, index) => [
-    name,
-    index === 0 ? first! : others[index - 1]!,
-  ]);
-  return { values: first!, valuesOf: Object.fromEntries(named) };
+function valuesOf({ run, values }: RunRecord): Pick<SimulationResult, 'values' | 'valuesOf'> {
+  const columns = run.measures.map((_, place) => values.toArray(run.repetitions, place));
+  return {
+    values: columns[0]!,
+    valuesOf: Object.fromEntries(run.measures.map((name, place) => [name, columns[place]!])),
+  };
 }

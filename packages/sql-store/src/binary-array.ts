@@ -34,17 +34,46 @@ export function binaryArray<T>(
   items: readonly T[],
   elementOf: (item: T) => number,
 ): Buffer {
-  const stride = 4 + type.bytes;
-  const bytes = new ArrayBuffer(headerBytes + items.length * stride);
-  const view = new DataView(bytes);
-  [dimensions, hasNulls, type.oid, items.length, firstSubscript].forEach((field, index) => {
-    view.setInt32(4 * index, field);
-  });
-  let offset = headerBytes;
+  const array = new BinaryArray(type, items.length);
+  for (const item of items) array.add(elementOf(item));
+  return array.bytes;
+}
+
+/** The elements of arrays of equal length, one after the other. */
+export function binaryArrayOfAll<T>(
+  type: ElementType,
+  items: readonly T[],
+  length: number,
+  elementsOf: (item: T) => readonly number[],
+): Buffer {
+  const array = new BinaryArray(type, items.length * length);
   for (const item of items) {
-    view.setInt32(offset, type.bytes);
-    type.write(view, offset + 4, elementOf(item));
-    offset += stride;
+    const elements = elementsOf(item);
+    for (let index = 0; index < length; index += 1) array.add(elements[index]!);
   }
-  return Buffer.from(bytes);
+  return array.bytes;
+}
+
+class BinaryArray {
+  readonly bytes: Buffer;
+  readonly #view: DataView;
+  #offset = headerBytes;
+
+  constructor(
+    private readonly type: ElementType,
+    length: number,
+  ) {
+    const bytes = new ArrayBuffer(headerBytes + length * (4 + type.bytes));
+    this.bytes = Buffer.from(bytes);
+    this.#view = new DataView(bytes);
+    [dimensions, hasNulls, type.oid, length, firstSubscript].forEach((field, index) => {
+      this.#view.setInt32(4 * index, field);
+    });
+  }
+
+  add(element: number): void {
+    this.#view.setInt32(this.#offset, this.type.bytes);
+    this.type.write(this.#view, this.#offset + 4, element);
+    this.#offset += 4 + this.type.bytes;
+  }
 }

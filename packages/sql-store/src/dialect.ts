@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { binaryArray, type ElementType } from './binary-array.js';
+import { binaryArray, binaryArrayOfAll, type ElementType } from './binary-array.js';
 
 /** A column of rows that travel with a statement. */
 export interface Column<Row> {
@@ -78,7 +78,7 @@ export const wire: Dialect = {
         SELECT ${names}, ${slice} AS ${arrays.name}
         FROM ${unnested} WITH ORDINALITY AS unnested (${names}, place)
       ) AS ${name}`,
-      parameters: [...parameters, binaryArray(type, rows.flatMap(arrays.of), (number) => number)],
+      parameters: [...parameters, binaryArrayOfAll(type, rows, length, arrays.of)],
     };
   },
   textsPerStatement: 10_000,

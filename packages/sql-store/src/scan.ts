@@ -11,9 +11,9 @@ interface Row {
   readonly count: number;
   readonly first: number;
   readonly last: number;
+  /** Of all measures, an iteration after the other. */
   readonly values: string;
   /** Null where they were not asked for. */
-  readonly more: string | null;
   readonly ids: string | null;
   readonly codes: string | null;
 }
@@ -25,15 +25,10 @@ const rowBytes = 39_000;
 /** A byte in base64, with its share of the end of a line. */
 const textPerByte = (4 / 3) * (1 + 1 / 76);
 
-/** Of PostgreSQL's binary array: `array_send`. */
-const arrayHeader = 20;
-const arrayElement = 12;
-
 /** So many iterations of a run with so many measures share a row. */
 function rowLengthOf(measures: number): number {
-  const numbers = 8 + (measures === 1 ? 0 : arrayHeader + arrayElement * (measures - 1));
   const idAndCode = 4 + 2;
-  return Math.min(longestRow, Math.floor(rowBytes / (textPerByte * (numbers + idAndCode))));
+  return Math.min(longestRow, Math.floor(rowBytes / (textPerByte * (8 * measures + idAndCode))));
 }
 
 const texts = (send: string): string =>
@@ -41,15 +36,14 @@ const texts = (send: string): string =>
 const noText = 'NULL::text';
 const idTexts = texts('int4send(iteration_id)');
 const codeTexts = texts('int2send(coalesce(code, 0::smallint))');
-const moreTexts = texts('array_send(more)');
 
 /** How a run is scanned. */
 interface Scan {
   readonly measures: number;
   readonly rowLength: number;
   readonly rowsPerPage: number;
-  /** The columns that a run may do without. */
-  readonly more: string;
+  /** The values' column, and the one that a run may do without. */
+  readonly values: string;
   readonly codes: string;
 }
 
@@ -58,7 +52,7 @@ interface Scan {
  * index: with one range for all of them, PostgreSQL sorts the rest of the run for each page while it
  * has no statistics of it. `ORDER BY` in an aggregate is what it promises to add up in.
  */
-function pageStatement(ids: string, { rowLength, rowsPerPage, more, codes }: Scan): string {
+function pageStatement(ids: string, { rowLength, rowsPerPage, values, codes }: Scan): string {
   // Written out, since PostgreSQL takes a series for 1,000 rows, and compiles a statement so dear.
   const offsets = Array.from({ length: rowsPerPage }, (_, row) => row * rowLength);
   return `
@@ -71,7 +65,7 @@ function pageStatement(ids: string, { rowLength, rowsPerPage, more, codes }: Sca
       unnest(ARRAY[${offsets.join(', ')}]) AS row_offset,
       LATERAL (
         SELECT count(*)::integer AS count, min(iteration_id) AS first, max(iteration_id) AS last,
-          ${texts('float8send(value)')} AS values, ${more} AS more, ${ids} AS ids, ${codes} AS codes
+          ${values} AS values, ${ids} AS ids, ${codes} AS codes
         FROM stepcompute_value
         WHERE run_id = $1 AND iteration_id >= $2
           AND iteration_id >= start.first + row_offset
@@ -115,35 +109,27 @@ function isContiguous({ first, last, count }: Row): boolean {
   return last - first + 1 === count;
 }
 
-function columnsOf(
-  { count, first, values, more, ids, codes }: Row,
-  measures: number,
-): ValueColumns {
-  const doubles = viewOf(values);
+function columnsOf({ count, first, values, ids, codes }: Row, measures: number): ValueColumns {
+  const numbers = viewOf(values);
   const integers = ids === null ? undefined : viewOf(ids);
   const smallintegers = codes === null ? undefined : viewOf(codes);
+  const iterationIds = new Int32Array(count);
+  const columns = Array.from({ length: measures }, () => new Float64Array(count));
+  for (let index = 0; index < count; index += 1) {
+    iterationIds[index] = integers?.getInt32(4 * index) ?? first + index;
+    for (let place = 0; place < measures; place += 1) {
+      columns[place]![index] = numbers.getFloat64(8 * (index * measures + place));
+    }
+  }
+  const [column, ...more] = columns as [Float64Array, ...Float64Array[]];
   return {
-    values: Float64Array.from({ length: count }, (_, index) => doubles.getFloat64(8 * index)),
-    iterationIds: Int32Array.from(
-      { length: count },
-      (_, index) => integers?.getInt32(4 * index) ?? first + index,
-    ),
-    ...(more !== null && { more: moreOf(viewOf(more), count, measures - 1) }),
+    iterationIds,
+    values: column,
+    ...(more.length > 0 && { more }),
     ...(smallintegers && {
       codes: Int16Array.from({ length: count }, (_, index) => smallintegers.getInt16(2 * index)),
     }),
   };
-}
-
-/** A column for each place in arrays of equal length. */
-function moreOf(arrays: DataView, count: number, length: number): readonly Float64Array[] {
-  const stride = arrayHeader + arrayElement * length;
-  return Array.from({ length }, (_, place) => {
-    const offset = arrayHeader + arrayElement * place + 4;
-    return Float64Array.from({ length: count }, (__, index) =>
-      arrays.getFloat64(stride * index + offset),
-    );
-  });
 }
 
 /** PostgreSQL sends numbers in network order, as a DataView has them by default. */
@@ -159,11 +145,13 @@ async function scanOf(dataSource: DataSource, id: RunId): Promise<Scan> {
     .findOne({ select: { id: true, simulation: true, measures: true }, where: { id } });
   if (run === null) throw new RunNotFoundError(id);
   const measures = run.measures.length;
+  const further = Array.from({ length: measures - 1 }, (_, place) => `more[${place + 1}]`);
+  const numbers = ['value', ...further].map((number) => `float8send(${number})`);
   return {
     measures,
     rowLength: rowLengthOf(measures),
     rowsPerPage: dialectOf(dataSource).rowsPerScan,
-    more: measures === 1 ? noText : moreTexts,
+    values: texts(numbers.join(' || ')),
     codes: run.simulation.length === 1 ? noText : codeTexts,
   };
 }

@@ -8,7 +8,7 @@ import {
 import {
   IterationRange,
   otherMeasures,
-  parseIterationValue,
+  parseIterationValues,
   refuseOutside,
   rowsOf,
   type ValueColumns,
@@ -185,16 +185,11 @@ function parseInOrder(
   values: readonly IterationValue[],
   measures: number,
 ): readonly IterationValue[] {
-  let before = -1;
-  for (const value of values) {
-    if (value.iterationId < before || parseIterationValue(value, measures) !== value) {
-      return values
-        .map((each) => parseIterationValue(each, measures))
-        .sort((a, b) => a.iterationId - b.iterationId);
-    }
-    before = value.iterationId;
-  }
-  return values;
+  const parsed = parseIterationValues(values, measures);
+  const isInOrder = parsed.every(
+    ({ iterationId }, index) => index === 0 || parsed[index - 1]!.iterationId <= iterationId,
+  );
+  return isInOrder ? parsed : [...parsed].sort((a, b) => a.iterationId - b.iterationId);
 }
 
 const uniqueViolation = '23505';

@@ -54,17 +54,22 @@ export class Averaging {
    * @param value a finite number
    */
   add(iterationId: number, value: number): void {
-    const block = Math.floor(iterationId / this.#blockLength);
-    if (block !== this.#block) {
-      this.#merge();
-      this.#block = block;
-    }
+    this.#enter(Math.floor(iterationId / this.#blockLength));
     this.#held[this.#heldCount++] = value;
   }
 
   /** Adds a value for each iteration. */
   addAll(iterationIds: ArrayLike<number>, values: ArrayLike<number>): void {
-    for (let i = 0; i < iterationIds.length; i += 1) this.add(iterationIds[i]!, values[i]!);
+    for (let i = 0; i < iterationIds.length;) {
+      const block = Math.floor(iterationIds[i]! / this.#blockLength);
+      this.#enter(block);
+      const next = (block + 1) * this.#blockLength;
+      let count = this.#heldCount;
+      for (; i < iterationIds.length && iterationIds[i]! < next; i += 1) {
+        this.#held[count++] = values[i]!;
+      }
+      this.#heldCount = count;
+    }
   }
 
   /**
@@ -90,6 +95,12 @@ export class Averaging {
       minimum,
       maximum,
     });
+  }
+
+  #enter(block: number): void {
+    if (block === this.#block) return;
+    this.#merge();
+    this.#block = block;
   }
 
   #merge(): void {

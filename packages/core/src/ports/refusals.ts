@@ -46,17 +46,28 @@ export function refuseFewerRepetitions(
 }
 
 /**
- * An iteration's value as it is kept: the same object where nothing of it needs a change, as nearly always.
- * @param measures how many numbers it must have
- * @throws InvalidValueError when one is not finite
- * @throws InvalidInputError when its iteration id is not one, or it has not as many numbers
+ * Iterations' values as they are kept: the same array where nothing of it needs a change, as nearly always.
+ * @param measures how many numbers each must have
+ * @throws InvalidValueError when a number is not finite
+ * @throws InvalidInputError when an iteration id is not one, or a value has not as many numbers
  */
-export function parseIterationValue(row: IterationValue, measures: number): IterationValue {
-  const { iterationId, value, more = [] } = row;
-  IterationId.parse(iterationId);
-  if (1 + more.length !== measures) throw otherMeasures(measures, 1 + more.length);
-  if (isAsKept(value) && more.every(isAsKept)) return row;
-  return { ...row, value: parseValue(value), ...(row.more && { more: more.map(parseValue) }) };
+export function parseIterationValues(
+  rows: readonly IterationValue[],
+  measures: number,
+): readonly IterationValue[] {
+  let areAsKept = true;
+  for (const { iterationId, value, more } of rows) {
+    IterationId.parse(iterationId);
+    const count = more === undefined ? 1 : 1 + more.length;
+    if (count !== measures) throw otherMeasures(measures, count);
+    if (!isAsKept(value) || (more !== undefined && !more.every(isAsKept))) areAsKept = false;
+  }
+  return areAsKept ? rows : rows.map(asKept);
+}
+
+function asKept({ value, more, ...row }: IterationValue): IterationValue {
+  const kept = { ...row, value: parseValue(value) };
+  return more === undefined ? kept : { ...kept, more: more.map(parseValue) };
 }
 
 function isAsKept(number: number): boolean {

@@ -73,22 +73,46 @@ export function parseMeasured(drawn: unknown, measures: readonly string[]): Meas
   if (typeof drawn !== 'object' || drawn === null) {
     throw new InvalidValueError(drawn, `a value must be an object of ${listOf(measures)}`);
   }
-  const [value = NaN, ...more] = measures.map((measure) => parseMeasure(drawn, measure));
-  const names = Object.keys(drawn);
-  const other = names.find((name) => !measures.includes(name));
-  if (names.length !== measures.length && other !== undefined) {
-    const expected = `a value must be an object of ${listOf(measures)} alone, without ${other}`;
-    throw new InvalidValueError((drawn as Record<string, unknown>)[other], expected, other);
+  const numbers = drawn as Readonly<Record<string, unknown>>;
+  let value = NaN;
+  const more: number[] = [];
+  let place = 0;
+  // Nearly all have their measures in the order that was declared: then a look at each is enough.
+  for (const name in numbers) {
+    if (name !== measures[place]) return parseUnordered(numbers, measures);
+    const number = parseMeasure(numbers, name);
+    if (place === 0) value = number;
+    else more.push(number);
+    place += 1;
   }
-  return more.length === 0 ? { value } : { value, more };
+  if (place < measures.length) return parseUnordered(numbers, measures);
+  return place === 1 ? { value } : { value, more };
 }
 
-function parseMeasure(drawn: object, measure: string): number {
-  const isThere = Object.hasOwn(drawn, measure);
-  const number: unknown = isThere ? (drawn as Record<string, unknown>)[measure] : undefined;
+function parseUnordered(
+  numbers: Readonly<Record<string, unknown>>,
+  measures: readonly string[],
+): MeasuredValue {
+  const names: string[] = [];
+  for (const name in numbers) names.push(name);
+  const missing = measures.find((measure) => !names.includes(measure));
+  if (missing !== undefined) {
+    const expected = `measure ${missing} is missing: each value must have it`;
+    throw new InvalidValueError(undefined, expected, missing);
+  }
+  const other = names.find((name) => !measures.includes(name));
+  if (other !== undefined) {
+    const expected = `a value must be an object of ${listOf(measures)} alone, without ${other}`;
+    throw new InvalidValueError(numbers[other], expected, other);
+  }
+  const [value = NaN, ...more] = measures.map((measure) => parseMeasure(numbers, measure));
+  return { value, more };
+}
+
+function parseMeasure(numbers: Readonly<Record<string, unknown>>, measure: string): number {
+  const number = numbers[measure];
   if (typeof number === 'number' && Number.isFinite(number)) return number + 0;
-  const expected = isThere ? 'must be a finite number' : 'is missing: each value must have it';
-  throw new InvalidValueError(number, `measure ${measure} ${expected}`, measure);
+  throw new InvalidValueError(number, `measure ${measure} must be a finite number`, measure);
 }
 
 function listOf(measures: readonly string[]): string {
