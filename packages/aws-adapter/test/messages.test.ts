@@ -1,3 +1,4 @@
+import { iterationsPerDataApiCall } from '@stepcompute/sql-store';
 import { Repetitions, RunId, type Run } from '@stepcompute/core';
 import { IterationRange, iterationsOf, parseRunRequest } from '@stepcompute/core/adapters';
 import fc from 'fast-check';
@@ -209,10 +210,18 @@ describe('events', () => {
   });
 
   it('that ask for more than can be averaged say what can', () => {
-    expect(() => refuseTooManyToAverage(100_000_000)).not.toThrow();
-    expect(() => refuseTooManyToAverage(100_000_001)).toThrow(
-      'repetitions must be at most 100000000 on AWS, where a function has 15 minutes to average them',
-    );
+    // Of one measure, of three and of 64.
+    for (const [measures, most] of [
+      [1, 102_400_000],
+      [3, 48_100_000],
+      [64, 2_750_000],
+    ] as const) {
+      const perCall = iterationsPerDataApiCall(measures);
+      expect(() => refuseTooManyToAverage(most, perCall)).not.toThrow();
+      expect(() => refuseTooManyToAverage(most + 1, perCall)).toThrow(
+        `repetitions must be at most ${most} of this simulation on AWS, where a function has 15 minutes to average them`,
+      );
+    }
   });
 
   it('that ask for too much inline say what would fit, and which mode to use', () => {

@@ -6,6 +6,7 @@ export {
   type MigrateSchemaOptions,
   type SchemaState,
 } from './migrate-schema.js';
+export { iterationsPerDataApiCall } from './scan.js';
 export {
   averageSchema,
   failureSchema,

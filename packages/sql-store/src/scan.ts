@@ -1,7 +1,7 @@
 import { RunNotFoundError, type RunId } from '@stepcompute/core';
 import type { ValueColumns } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
-import { dialectOf } from './dialect.js';
+import { dataApi, dialectOf } from './dialect.js';
 import { execute } from './execute.js';
 import { patiently } from './patiently.js';
 import { runSchema } from './schema.js';
@@ -29,6 +29,11 @@ const textPerByte = (4 / 3) * (1 + 1 / 76);
 function rowLengthOf(measures: number): number {
   const idAndCode = 4 + 2;
   return Math.min(longestRow, Math.floor(rowBytes / (textPerByte * (8 * measures + idAndCode))));
+}
+
+/** How many iterations of a run with so many measures come with one call of the RDS Data API. */
+export function iterationsPerDataApiCall(measures: number): number {
+  return dataApi.rowsPerScan * rowLengthOf(measures);
 }
 
 const texts = (send: string): string =>

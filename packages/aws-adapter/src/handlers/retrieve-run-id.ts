@@ -1,5 +1,6 @@
 import { FailureStore } from '@stepcompute/core';
-import { countOf, RetrieveRunId, type RunPlan } from '@stepcompute/core/adapters';
+import { countOf, parseSimulation, RetrieveRunId, type RunPlan } from '@stepcompute/core/adapters';
+import { iterationsPerDataApiCall } from '@stepcompute/sql-store';
 import { deployed } from '@stepcompute/aws-adapter/simulation';
 import {
   assignmentsOf,
@@ -26,10 +27,12 @@ async function planOf(
   awsRequestId: string,
 ): Promise<RunPlan> {
   const container = await functionContainer(deployed);
+  const { measures } = parseSimulation(deployed.exported);
+  const perCall = iterationsPerDataApiCall(measures.length);
   const step = container.get(RetrieveRunId);
   if ('runId' in input) {
     const { runId, parameters, ...change } = input;
-    if (change.repetitions !== undefined) refuseTooManyToAverage(change.repetitions);
+    if (change.repetitions !== undefined) refuseTooManyToAverage(change.repetitions, perCall);
     if (blockSize === undefined && change.repetitions !== undefined) {
       const { completed } = await container.get<FailureStore>(FailureStore).ledger(runId);
       refuseTooManyPairs(change.repetitions - completed);
@@ -37,7 +40,7 @@ async function planOf(
     return step.resume(runId, change, parameters);
   }
   // Before the run is allocated, so that a refused one leaves nothing behind.
-  refuseTooManyToAverage(input.repetitions);
+  refuseTooManyToAverage(input.repetitions, perCall);
   if (blockSize === undefined) refuseTooManyPairs(input.repetitions);
   return step.execute(
     requestOf(input, {

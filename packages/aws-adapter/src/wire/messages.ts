@@ -120,17 +120,21 @@ export function refuseTooManyPairs(repetitions: number): void {
 }
 
 /**
- * The most repetitions that step 3's function averages in half of its 15 minutes: 40,960 values come with
- * a call of the Data API, and a call is taken to last 180 ms. That is no measurement of AWS yet.
+ * So many calls of the Data API fit half of the 15 minutes that step 3's function has: one is taken to
+ * last 180 ms. That is no measurement of AWS yet.
  */
-const mostAveraged = 100_000_000;
+const mostCalls = 2500;
 
-/** @throws InvalidInputError when there are more than step 3's function can average */
-export function refuseTooManyToAverage(repetitions: number): void {
-  if (repetitions > mostAveraged) {
+/**
+ * @param perCall how many iterations come with a call of the Data API
+ * @throws InvalidInputError when there are more than step 3's function can average
+ */
+export function refuseTooManyToAverage(repetitions: number, perCall: number): void {
+  const most = mostCalls * perCall;
+  if (repetitions > most) {
     throw new InvalidInputError(
       'repetitions',
-      `at most ${mostAveraged} on AWS, where a function has 15 minutes to average them`,
+      `at most ${most} of this simulation on AWS, where a function has 15 minutes to average them`,
       repetitions,
     );
   }
