@@ -53,7 +53,9 @@ export type Fault =
   /** The clock is an hour ahead or behind from now on. */
   | 'clock jump'
   /** Another process works on the same run at the same time. */
-  | 'second process';
+  | 'second process'
+  /** While a run is averaged, a value comes to a place that the scan has passed. */
+  | 'value behind a scan';
 
 /** A life meets at most this many faults; after them it is left in peace. */
 const mostFaults = 5;
@@ -79,6 +81,8 @@ export class ChaosSchedule {
   /** The run begins with this many; it is extended by the others. */
   readonly repetitionsAtFirst: number;
   readonly concurrency: number;
+  /** How many of the run's iterations may fail, until it is resumed for them. */
+  readonly tolerance: number;
   /** Those of the run. */
   readonly parameters: OracleParameters;
   /** How often each fault was injected. */
@@ -107,6 +111,7 @@ export class ChaosSchedule {
     this.concurrency = draws.integer(1, 40);
     // None is a default of the oracle's, so that one that is lost shows.
     this.parameters = { scale: draws.integer(2, 9), offset: draws.integer(1, 999) };
+    this.tolerance = this.#chance(draws, 0.4) ? draws.integer(1, 5) : 0;
     this.#draws = draws;
   }
 
@@ -144,7 +149,13 @@ export class ChaosSchedule {
 
   /** True when the generator's next call is to fail. */
   generatorFails(): boolean {
-    return this.#left > 0 && this.#chance(this.#draws, 0.004);
+    // Of a run that tolerates it, more often: else few would be averaged without one.
+    return this.#left > 0 && this.#chance(this.#draws, this.tolerance > 0 ? 0.02 : 0.004);
+  }
+
+  /** True when a value is to come to a place that a scan has passed. */
+  comesBehind(): boolean {
+    return this.#left > 0 && this.#chance(this.#draws, 0.5);
   }
 
   /** The jump of the clock before it is read, in milliseconds, if it jumps. */

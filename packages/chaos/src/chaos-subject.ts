@@ -1,20 +1,15 @@
-import type {
-  Clock,
-  Orchestrator,
-  Run,
-  RunRequest,
-  Stores,
-  ValueGenerator,
-} from '@stepcompute/core';
+import type { Clock, Orchestrator, Run, RunRequest, Simulation, Stores } from '@stepcompute/core';
 import type { FieldNames } from '@stepcompute/core/adapters';
+import type { OracleParameters, OracleValue } from './oracle.js';
 
 /** The parts of an orchestrator for one life. */
 export interface ChaosParts {
   readonly stores: Stores;
   readonly clock: Clock;
   readonly concurrency: number;
-  readonly generator: ValueGenerator;
-  /** The version of the generator, to be handed to whoever compares simulations; undefined where it has none. */
+  /** The simulation, with its measures. */
+  readonly generator: Simulation<OracleParameters, keyof OracleValue>;
+  /** The version of the simulation, to be handed to whoever compares simulations; undefined where it has none. */
   readonly simulationVersion: string | undefined;
 }
 

@@ -1,8 +1,8 @@
 import { isError, Seed, type Fingerprint, type Orchestrator } from '@stepcompute/core';
-import type { Run, RunChange, RunId, RunResult, Stores, ValueGenerator } from '@stepcompute/core';
+import type { Run, RunChange, RunId, RunResult, Stores } from '@stepcompute/core';
 import { AggregateAndStoreValue, parseRunRequest, refuseUnknown } from '@stepcompute/core/adapters';
 import { ChaosSchedule, type Fault, type SimulationFault } from './chaos-schedule.js';
-import { hookFields, subjectFields, type ChaosSubject } from './chaos-subject.js';
+import { hookFields, subjectFields, type ChaosParts, type ChaosSubject } from './chaos-subject.js';
 import { interceptedStores } from './intercepted-stores.js';
 import { injectedMark, Life } from './life.js';
 import {
@@ -10,6 +10,8 @@ import {
   errorOf,
   examine,
   examineLedger,
+  oracle,
+  oracleRun,
   oracleValue,
   oracleVersions,
   textOf,
@@ -79,6 +81,7 @@ class Endurance {
       repetitions: schedule.repetitionsAtFirst,
       seed: schedule.seed,
       parameters: schedule.parameters,
+      tolerance: schedule.tolerance,
       idempotencyKey: schedule.idempotencyKey,
     };
   }
@@ -98,7 +101,9 @@ class Endurance {
     if (number === 0) await this.#examineIds(stores);
     const run = number === 0 ? undefined : await this.#find(stores);
     if (run !== undefined) await this.#examineUnfinished(stores, run);
-    const life = new Life(this.schedule, this.subject.hooks ?? {});
+    const life = new Life(this.schedule, this.subject.hooks ?? {}, (check, detail) =>
+      this.#note(check, detail),
+    );
     const works = [this.#work(life, stores, run)];
     if (this.schedule.isJoined()) {
       this.schedule.note('second process');
@@ -112,8 +117,7 @@ class Endurance {
   async #find(stores: Stores): Promise<Run | undefined> {
     const { find } = this.subject;
     if (find !== undefined) return find(stores, this.#request);
-    const fingerprint = { version: oracleVersions.asked };
-    return stores.runs.allocate(parseRunRequest(this.#request, { fingerprint }));
+    return stores.runs.allocate(oracleRun(this.#request));
   }
 
   /** False when an injected fault got in the way. */
@@ -134,12 +138,13 @@ class Endurance {
       simulationVersion: versionOf(fault),
     });
     try {
-      const { run: begun } = await this.#begin(orchestrator, run, fault);
-      if (begun.repetitions === schedule.repetitions) return true;
       const { repetitions } = schedule;
+      const first = await this.#begin(orchestrator, run, fault);
+      // One whose failures were tolerated is taken up again.
+      if (first.run.repetitions === repetitions) return first.ledger.failed === 0;
       changes.length = 0;
-      await orchestrator.resume(begun.id, { repetitions, ...acceptanceOf(fault) });
-      return true;
+      const change = { repetitions, ...acceptanceOf(fault) };
+      return (await orchestrator.resume(first.run.id, change)).ledger.failed === 0;
     } catch (error) {
       if (this.#isExpected(error)) return false;
       if (this.#isRefusal(error, fault, run)) {
@@ -169,13 +174,16 @@ class Endurance {
    * @param changes gets the method of each call that changes something
    */
   #watched(stores: Stores, id: RunId, fault: SimulationFault, changes: string[]): Stores {
+    let wasDone = false;
     return interceptedStores(stores, async (call, isWrite, method) => {
       const isChange = isWrite || method === 'runs.reopen' || method === 'failures.clear';
       const isAcceptance = fault === 'accepted change' && method === 'runs.reopen';
       if (isChange && !isAcceptance) {
         changes.push(method);
         const isOfEnd = method === 'averages.save' || method === 'runs.finish';
-        const isAllowed = (await accepts(stores, id)) || (isOfEnd && (await isDone(stores, id)));
+        // Another may have extended it since: then its end says nothing.
+        wasDone ||= isOfEnd && (await isDone(stores, id));
+        const isAllowed = (await accepts(stores, id)) || (isOfEnd && wasDone);
         if (!isAllowed) this.#note('changed simulation', `${method} after ${fault}`);
       }
       return call();
@@ -186,9 +194,10 @@ class Endurance {
     if (!isError(error)) return false;
     if (error.message.includes(injectedMark) || this.subject.isExpected?.(error) === true)
       return true;
-    // A process that averages a run while another extends it finds it incomplete.
-    const { repetitions, repetitionsAtFirst } = this.schedule;
-    return error.name === 'IncompleteRunError' && repetitions !== repetitionsAtFirst;
+    // A process that averages a run while another extends it, or takes up its failures, finds it incomplete.
+    const { repetitions, repetitionsAtFirst, tolerance } = this.schedule;
+    const isTakenUp = repetitions !== repetitionsAtFirst || tolerance > 0;
+    return error.name === 'IncompleteRunError' && isTakenUp;
   }
 
   /** True of the error with which a changed simulation must end, unless its change was accepted before. */
@@ -205,9 +214,12 @@ class Endurance {
     fault: SimulationFault | undefined,
   ): Promise<RunResult> {
     if (run === undefined) return orchestrator.run(this.#request);
-    // A request accepts no change; and a deployment's keys are its own.
+    // A request accepts no change; a deployment's keys are its own; and one that is repeated answers with
+    // the average that there is, also where failures were tolerated.
     const mustResume =
-      fault === 'accepted change' || (fault !== undefined && this.subject.isDeployed === true);
+      fault === 'accepted change' ||
+      (fault !== undefined && this.subject.isDeployed === true) ||
+      (run.status === 'completed' && this.schedule.tolerance > 0);
     return this.schedule.asksAgain() && !mustResume
       ? orchestrator.run(this.#request)
       : orchestrator.resume(run.id, acceptanceOf(fault));
@@ -217,14 +229,17 @@ class Endurance {
    * The oracle's simulation. It fails now and then, and every other value comes asynchronously.
    * @param change what each of its values has more
    */
-  #generator(change: number): ValueGenerator {
-    return (context) => {
-      if (this.schedule.generatorFails()) {
-        this.schedule.note('generator failure');
-        throw new Error(`${injectedMark} no value`);
-      }
-      const value = oracleValue(context) + change;
-      return context.iterationId % 2 === 0 ? value : Promise.resolve(value);
+  #generator(change: number): ChaosParts['generator'] {
+    return {
+      ...oracle,
+      generate: (context) => {
+        if (this.schedule.generatorFails()) {
+          this.schedule.note('generator failure');
+          throw new Error(`${injectedMark} no value`);
+        }
+        const value = oracleValue(context, change);
+        return context.iterationId % 2 === 0 ? value : Promise.resolve(value);
+      },
     };
   }
 
@@ -244,7 +259,8 @@ class Endurance {
   /** The ledger of an unfinished run adds up, and its average is refused. */
   async #examineUnfinished(stores: Stores, run: Run): Promise<void> {
     this.#findings.push(...(await examineLedger(stores, run.id)));
-    if (await isDone(stores, run.id)) return;
+    // One with tolerated failures may be averaged, and is taken up again.
+    if (this.schedule.tolerance > 0 || (await isDone(stores, run.id))) return;
     const error = await errorOf(new AggregateAndStoreValue(stores).execute(run.id));
     if (isError(error) && error.name === 'IncompleteRunError') return;
     // Work that goes on without its process may have completed the run just now.

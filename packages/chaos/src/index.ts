@@ -10,6 +10,7 @@ export { interceptedStores } from './intercepted-stores.js';
 export {
   examine,
   examineLedger,
+  oracle,
   oracleValue,
   oracleVersions,
   type AskedRun,

@@ -1,7 +1,15 @@
-import { PersistenceError, type Clock, type Stores } from '@stepcompute/core';
+import {
+  IterationId,
+  PersistenceError,
+  type Clock,
+  type RunId,
+  type Stores,
+} from '@stepcompute/core';
+import type { ValueColumns } from '@stepcompute/core/adapters';
 import type { ChaosSchedule } from './chaos-schedule.js';
 import type { ChaosHooks } from './chaos-subject.js';
 import { interceptedStores } from './intercepted-stores.js';
+import { oracleValue, type Check } from './oracle.js';
 
 /** The message of every injected error begins with this. */
 export const injectedMark = 'injected:';
@@ -18,15 +26,65 @@ export class Life {
   constructor(
     private readonly schedule: ChaosSchedule,
     private readonly hooks: ChaosHooks,
+    /** Told of each check that fails while a process works. */
+    private readonly note: (check: Check, detail: string) => void,
   ) {
     this.killed = new Promise((resolve) => {
       this.#markKilled = resolve;
     });
   }
 
-  /** The stores as this life sees them: every call may meet a fault. */
+  /** The stores as a process of this life sees them: every call may meet a fault, and a scan is not of one moment. */
   stores(stores: Stores): Stores {
-    return interceptedStores(stores, (call, isWrite) => this.#around(call, isWrite));
+    const { runs, values, failures, averages } = interceptedStores(stores, (call, isWrite) =>
+      this.#around(call, isWrite),
+    );
+    /** So many values of each run had come when one came behind the process's own scan. */
+    const known = new Map<RunId, number>();
+    return {
+      runs,
+      values: {
+        write: (id, batch) => values.write(id, batch),
+        read: (id, from) => values.read(id, from),
+        scan: (id, from) => this.#scan(stores, id, values.scan(id, from), known),
+        missing: (id, within) => values.missing(id, within),
+      },
+      failures,
+      averages: {
+        save: (id, average) => {
+          const before = known.get(id) ?? 0;
+          if (average.count < before) {
+            const detail = `over ${average.count} values, of which ${before} were there before its last look`;
+            this.note('average', detail);
+          }
+          return averages.save(id, average);
+        },
+        history: (id) => averages.history(id),
+      },
+    };
+  }
+
+  /** Scans in pieces, between which another process may store what was missing. */
+  async *#scan(
+    { runs, values, failures }: Stores,
+    id: RunId,
+    scan: AsyncIterable<ValueColumns>,
+    known: Map<RunId, number>,
+  ): AsyncGenerator<ValueColumns, void> {
+    let next = 0;
+    for await (const columns of scan) {
+      for (const piece of piecesOf(columns)) {
+        const hole = piece.iterationIds.findIndex((iteration, index) => iteration > next + index);
+        const behind = hole < 0 ? undefined : IterationId.parse(next + hole);
+        next = (piece.iterationIds.at(-1) ?? 0) + 1;
+        yield piece;
+        if (behind === undefined || !this.schedule.comesBehind()) continue;
+        this.schedule.note('value behind a scan');
+        const { value, twin } = oracleValue({ ...(await runs.get(id)), iterationId: behind });
+        await values.write(id, [{ iterationId: behind, value, more: [twin] }]);
+        known.set(id, (await failures.ledger(id)).completed);
+      }
+    }
   }
 
   /** The clock as this life sees it: it may jump. */
@@ -78,6 +136,21 @@ export class Life {
     this.#isKilled = true;
     this.#markKilled();
     return never();
+  }
+}
+
+const pieceLength = 16;
+
+function* piecesOf(columns: ValueColumns): Generator<ValueColumns, void> {
+  const { iterationIds, values, more, codes } = columns;
+  for (let first = 0; first < iterationIds.length; first += pieceLength) {
+    const end = first + pieceLength;
+    yield {
+      iterationIds: iterationIds.slice(first, end),
+      values: values.slice(first, end),
+      ...(more && { more: more.map((column) => column.slice(first, end)) }),
+      ...(codes && { codes: codes.slice(first, end) }),
+    };
   }
 }
 

@@ -1,9 +1,15 @@
-import { Fingerprint, isError, messageOf } from '@stepcompute/core';
+import {
+  averagesByName,
+  defineSimulation,
+  Fingerprint,
+  isError,
+  messageOf,
+} from '@stepcompute/core';
 import type {
-  Average,
   IterationContext,
   IterationValue,
   Run,
+  RunAverage,
   RunId,
   RunRequest,
   Stores,
@@ -13,6 +19,7 @@ import {
   Averaging,
   parseRunRequest,
   requestFields,
+  type NewRun,
 } from '@stepcompute/core/adapters';
 
 /** The parameters of the oracle's simulation, all whole numbers. */
@@ -23,20 +30,50 @@ export interface OracleParameters {
   readonly offset?: number | undefined;
 }
 
-/**
- * The oracle's simulation, known in advance: iteration i yields scale · (2i + 1) + c, where c is the
- * offset and the seed modulo 1,000. Of N repetitions the numbers 2i + 1 add up to N², and their squares
- * to N(4N² − 1) / 3, so a value that is lost, doubled, replaced, or of another run shows.
- */
-export function oracleValue({
-  iterationId,
-  seed,
-  parameters: { scale = 1, offset = 0 },
-}: Pick<IterationContext<OracleParameters>, 'iterationId' | 'seed' | 'parameters'>): number {
-  return scale * (2 * iterationId + 1) + offset + (seed % 1000);
+/** The parts of a context on which {@link oracleValue} depends. */
+type OracleContext = Pick<
+  IterationContext<OracleParameters>,
+  'iterationId' | 'seed' | 'parameters'
+>;
+
+/** The measures of the oracle's simulation. */
+export interface OracleValue {
+  readonly value: number;
+  /** 3 · value + i, so that numbers of two iterations, or of two writes, are no twins. */
+  readonly twin: number;
 }
 
-/** The version of {@link oracleValue}, and that of the same simulation with a change. */
+/**
+ * A value of the oracle's simulation, known in advance: iteration i yields scale · (2i + 1) + c, where c is
+ * the offset and the seed modulo 1,000. Of N repetitions the numbers 2i + 1 add up to N², and their squares
+ * to N(4N² − 1) / 3, so a value that is lost, doubled, replaced, or of another run shows.
+ * @param change what the value has more
+ */
+export function oracleValue(
+  { iterationId, seed, parameters: { scale = 1, offset = 0 } }: OracleContext,
+  change = 0,
+): OracleValue {
+  const value = scale * (2 * iterationId + 1) + offset + (seed % 1000) + change;
+  return { value, twin: twinOf(iterationId, value) };
+}
+
+function twinOf(iterationId: number, value: number): number {
+  return 3 * value + iterationId;
+}
+
+/** The oracle's simulation. */
+export const oracle = defineSimulation<OracleParameters, keyof OracleValue>({
+  measures: ['value', 'twin'],
+  generate: (context) => oracleValue(context),
+});
+
+/** A request for a run of the oracle's simulation, as it is recorded. */
+export function oracleRun(request: RunRequest): NewRun {
+  const { measures } = oracle;
+  return parseRunRequest(request, { fingerprint: { version: oracleVersions.asked }, measures });
+}
+
+/** The version of {@link oracle}, and that of the same simulation with a change. */
 export const oracleVersions = { asked: 'oracle/1', changed: 'oracle/2' } as const;
 
 /** So much more does an iteration of the changed simulation yield. */
@@ -52,6 +89,8 @@ export type Check =
   | 'doubled value'
   /** Σ values and Σ values² equal their closed forms, where what accepted code has changed is taken off. */
   | 'sums'
+  /** The numbers of an iteration are of one write. */
+  | 'measures'
   /** The run's record is what was asked, and names the code that may generate its values. */
   | 'record'
   /** A changed simulation writes nothing unless the change is accepted. */
@@ -99,6 +138,7 @@ export async function examine(
     ...examineKeys(values, asked.repetitions),
     ...(await examineMissing(stores, id)),
     ...examineSums(values, run, asked),
+    ...examineMeasures(values),
     ...(await examineLedger(stores, id, values)),
     ...(await examineSecondValue(stores, id)),
     ...(await examineAverage(stores, id, values)),
@@ -107,7 +147,7 @@ export async function examine(
 
 function examineRecord(run: Run, asked: AskedRun): Finding[] {
   const { request, repetitions, isDeployed = false } = asked;
-  const expected = parseRunRequest(request, { fingerprint: { version: oracleVersions.asked } });
+  const expected = oracleRun(request);
   // The request's key is an execution's name there.
   const fields = isDeployed
     ? Object.keys(request).filter((field) => field !== 'idempotencyKey')
@@ -193,6 +233,17 @@ function examineSums(
   return [{ check: 'sums', detail }];
 }
 
+function examineMeasures(values: readonly IterationValue[]): Finding[] {
+  const wrong = values.find(
+    ({ iterationId, value, more }) => String(more) !== String([twinOf(iterationId, value)]),
+  );
+  if (wrong === undefined) return [];
+  const { iterationId, value, more = [] } = wrong;
+  return [
+    { check: 'measures', detail: `iteration ${iterationId} has ${value} with ${more.join()}` },
+  ];
+}
+
 /**
  * Examines a run's ledger; the run need not have ended.
  * @param stored the values that a scan found; left out, the ledger is compared with itself alone
@@ -221,18 +272,28 @@ export async function examineLedger(
 async function examineSecondValue({ values }: Stores, id: RunId): Promise<Finding[]> {
   for await (const [first] of values.read(id)) {
     if (first === undefined) break;
-    const other = { ...first, value: first.value + 0.5 };
-    const error = await errorOf(values.write(id, [other]));
-    if (!isError(error) || error.name !== 'ConflictingValueError') {
-      const detail = `${other.value} was offered instead of ${first.value}: ${textOf(error)}`;
-      return [{ check: 'second value', detail }];
+    const others = [
+      { ...first, value: first.value + 0.5 },
+      { ...first, more: first.more?.map((number) => number + 0.5) },
+    ];
+    for (const other of others) {
+      const error = await errorOf(values.write(id, [other]));
+      if (!isError(error) || error.name !== 'ConflictingValueError') {
+        const detail = `${numbersOf(other)} was offered instead of ${numbersOf(first)}: ${textOf(error)}`;
+        return [{ check: 'second value', detail }];
+      }
     }
     for await (const [after] of values.read(id)) {
-      if (after?.value === first.value) return [];
-      return [{ check: 'second value', detail: `${first.value} became ${after?.value}` }];
+      if (after !== undefined && numbersOf(after) === numbersOf(first)) return [];
+      const now = after === undefined ? 'nothing' : numbersOf(after);
+      return [{ check: 'second value', detail: `${numbersOf(first)} became ${now}` }];
     }
   }
   return [];
+}
+
+function numbersOf({ value, more = [] }: IterationValue): string {
+  return [value, ...more].join(' and ');
 }
 
 async function examineAverage(
@@ -245,20 +306,33 @@ async function examineAverage(
   if (stored === undefined || values.length === 0) {
     return [{ check: 'average', detail: 'there is none' }];
   }
-  const averaging = new Averaging();
-  for (const { iterationId, value } of values) averaging.add(iterationId, value);
-  const scanned = averaging.average();
+  const run = await stores.runs.get(id);
+  const scanned = new Map(
+    run.measures.map((measure, place) => {
+      const averaging = new Averaging();
+      for (const { iterationId, value, more = [] } of values) {
+        averaging.add(iterationId, [value, ...more][place] ?? NaN);
+      }
+      return [measure, averaging.average()];
+    }),
+  );
   const figures = ['count', 'mean', 'standardDeviation', 'minimum', 'maximum'] as const;
-  const differing = (average: Average): string[] =>
-    figures.filter((figure) => !Object.is(average[figure], scanned[figure]));
+  const differences = (average: RunAverage): string[] => {
+    const averages = averagesByName(run.measures, average);
+    return [...scanned].flatMap(([measure, own]) =>
+      figures.flatMap((figure) => {
+        const one = averages[measure]?.[figure];
+        return Object.is(one, own[figure])
+          ? []
+          : [`${figure} of ${measure} is ${one}, of the values it is ${own[figure]}`];
+      }),
+    );
+  };
   const findings: Finding[] = [];
-  const [wrong] = differing(stored);
-  if (wrong !== undefined) {
-    const detail = `the stored ${wrong} is ${stored[wrong as 'mean']}, of the values it is ${scanned[wrong as 'mean']}`;
-    findings.push({ check: 'average', detail });
-  }
+  const [wrong] = differences(stored);
+  if (wrong !== undefined) findings.push({ check: 'average', detail: `the stored ${wrong}` });
   try {
-    if (differing(await averageOfRun(stores, await stores.runs.get(id))).length > 0) {
+    if (differences(await averageOfRun(stores, run)).length > 0) {
       findings.push({ check: 'average', detail: 'another one comes out now' });
     }
   } catch (error) {

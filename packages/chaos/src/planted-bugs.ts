@@ -6,9 +6,10 @@ import type {
   RunId,
   Stores,
 } from '@stepcompute/core';
+import type { ValueColumns } from '@stepcompute/core/adapters';
 import type { ChaosSubject } from './chaos-subject.js';
 import { interceptedStores } from './intercepted-stores.js';
-import { oracleVersions, type Check } from './oracle.js';
+import { oracleVersions, type Check, type OracleParameters } from './oracle.js';
 
 /** A bug of an adapter, for the kit to find. */
 export interface PlantedBug {
@@ -101,7 +102,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'lets a second value replace the first',
     foundBy: 'second value',
     plant: inStores((stores) => {
-      const replaced = new Map<string, number>();
+      const replaced = new Map<string, IterationValue>();
       return {
         ...stores,
         values: {
@@ -110,16 +111,14 @@ export const plantedBugs: readonly PlantedBug[] = [
             try {
               await stores.values.write(id, batch);
             } catch {
-              for (const { iterationId, value } of batch) {
-                replaced.set(`${id}/${iterationId}`, value);
-              }
+              for (const value of batch) replaced.set(`${id}/${value.iterationId}`, value);
             }
           },
           ...reading((id, from) =>
             mapped(stores.values.read(id, from), (batch) =>
               batch.map((each) => ({
                 ...each,
-                value: replaced.get(`${id}/${each.iterationId}`) ?? each.value,
+                ...replaced.get(`${id}/${each.iterationId}`),
               })),
             ),
           ),
@@ -154,6 +153,71 @@ export const plantedBugs: readonly PlantedBug[] = [
     })),
   },
   {
+    name: 'stores an average of one measure that is none of its values',
+    foundBy: 'average',
+    plant: inStores((stores) => ({
+      ...stores,
+      averages: {
+        ...plain(stores).averages,
+        save: (id, { more = {}, ...first }) =>
+          stores.averages.save(id, {
+            ...first,
+            more: Object.fromEntries(
+              Object.entries(more).map(([name, average]) => [
+                name,
+                { ...average, maximum: first.maximum },
+              ]),
+            ),
+          }),
+      },
+    })),
+  },
+  {
+    name: 'mixes the measures of neighbours',
+    foundBy: 'measures',
+    plant: inStores((stores) => ({
+      ...stores,
+      values: {
+        ...plain(stores).values,
+        write: (id, batch) =>
+          stores.values.write(
+            id,
+            batch.map((value, index) => ({ ...value, more: batch.at(index - 1)?.more })),
+          ),
+      },
+    })),
+  },
+  {
+    name: 'pages a scan by how many values came before',
+    foundBy: 'average',
+    // A value that comes behind the scan moves the others on: one is seen twice, and as many as there are.
+    plant: inStores((stores) => ({
+      ...stores,
+      values: {
+        ...plain(stores).values,
+        async *scan(id) {
+          const pageLength = 16;
+          for (let before = 0; ; before += pageLength) {
+            const all: IterationValue[] = [];
+            for await (const batch of stores.values.read(id)) all.push(...batch);
+            const page = all.slice(before, before + pageLength);
+            if (page.length === 0) return;
+            yield columnsOf(page);
+          }
+        },
+      },
+    })),
+  },
+  {
+    name: 'averages what it has scanned, whatever came meanwhile',
+    foundBy: 'average',
+    plant: (subject) => ({
+      ...subject,
+      orchestrator: (parts) =>
+        subject.orchestrator({ ...parts, stores: lookedAtOnce(parts.stores) }),
+    }),
+  },
+  {
     name: 'forgets the code of a value',
     foundBy: 'sums',
     plant: inStores((stores) => ({
@@ -163,7 +227,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         write: (id, batch) =>
           stores.values.write(
             id,
-            batch.map(({ iterationId, value }) => ({ iterationId, value })),
+            batch.map(({ code, ...value }) => value),
           ),
       },
     })),
@@ -194,16 +258,19 @@ export const plantedBugs: readonly PlantedBug[] = [
     foundBy: 'sums',
     // All orchestrators share an engine, which takes runs with the same id for the first one of them.
     plant: (subject) => {
-      const first = new Map<RunId, IterationContext>();
+      const first = new Map<RunId, IterationContext<OracleParameters>>();
       return {
         ...subject,
         orchestrator: (parts) =>
           subject.orchestrator({
             ...parts,
-            generator: (context) => {
-              const { seed, parameters } = first.get(context.runId) ?? context;
-              first.set(context.runId, { ...context, seed, parameters });
-              return parts.generator({ ...context, seed, parameters });
+            generator: {
+              ...parts.generator,
+              generate: (context) => {
+                const { seed, parameters } = first.get(context.runId) ?? context;
+                first.set(context.runId, { ...context, seed, parameters });
+                return parts.generator.generate({ ...context, seed, parameters });
+              },
             },
           }),
       };
@@ -229,6 +296,33 @@ function inStores(plant: (stores: Stores) => Stores): PlantedBug['plant'] {
 /** The same stores as plain objects, whose methods can be replaced. */
 function plain(stores: Stores): Stores {
   return interceptedStores(stores, (call) => call());
+}
+
+/** Stores that count, of a run that was scanned, what was scanned. */
+function lookedAtOnce(stores: Stores): Stores {
+  const scanned = new Map<RunId, number>();
+  return {
+    ...stores,
+    values: {
+      ...plain(stores).values,
+      async *scan(id, from) {
+        let count = 0;
+        for await (const columns of stores.values.scan(id, from)) {
+          count += columns.values.length;
+          yield columns;
+        }
+        scanned.set(id, count);
+      },
+    },
+    failures: {
+      ...plain(stores).failures,
+      ledger: async (id) => {
+        const ledger = await stores.failures.ledger(id);
+        const completed = scanned.get(id) ?? ledger.completed;
+        return { ...ledger, completed, failed: ledger.requested - completed - ledger.missing };
+      },
+    },
+  };
 }
 
 /** Stores that read, scan and count `seen` of the values instead of the values. */
@@ -259,13 +353,19 @@ function reading(read: Stores['values']['read']): Pick<Stores['values'], 'read' 
   return {
     read,
     async *scan(id, from) {
-      for await (const batch of read(id, from)) {
-        yield {
-          iterationIds: Int32Array.from(batch, ({ iterationId }) => iterationId),
-          values: Float64Array.from(batch, ({ value }) => value),
-        };
-      }
+      for await (const batch of read(id, from)) yield columnsOf(batch);
     },
+  };
+}
+
+function columnsOf(batch: readonly IterationValue[]): ValueColumns {
+  const further = batch[0]?.more ?? [];
+  return {
+    iterationIds: Int32Array.from(batch, ({ iterationId }) => iterationId),
+    values: Float64Array.from(batch, ({ value }) => value),
+    ...(further.length > 0 && {
+      more: further.map((_, place) => Float64Array.from(batch, ({ more }) => more?.[place] ?? NaN)),
+    }),
   };
 }
 
@@ -274,6 +374,7 @@ async function* mapped<T>(batches: AsyncIterable<T>, to: (batch: T) => T): Async
 }
 
 /** The ledger of a store that says of what is missing that it has it not to be counted. */
-function complete({ completed, failed }: Ledger): Ledger {
-  return { requested: completed + failed, completed, failed, missing: 0 };
+function complete(ledger: Ledger): Ledger {
+  const { completed, failed } = ledger;
+  return { ...ledger, requested: completed + failed, missing: 0 };
 }

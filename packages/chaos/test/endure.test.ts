@@ -50,6 +50,7 @@ describe('endure', () => {
       'second process',
       'simulation without version',
       'throttling',
+      'value behind a scan',
     ]);
     expect(await injected()).toEqual(first);
   });
@@ -100,7 +101,7 @@ describe('endure', () => {
       orchestrator: ({ simulationVersion: version, generator, ...parts }) =>
         new InProcessOrchestrator({
           ...parts,
-          generator: { name: 'deployed', generate: generator },
+          generator: { ...generator, name: 'deployed' },
           simulationVersion:
             version === oracleVersions.asked
               ? { bundle: 'deployed' }

@@ -1,6 +1,6 @@
 import { InProcessOrchestrator, type Run, type Stores } from '@stepcompute/core';
 import { inMemoryStores } from '@stepcompute/inmemory-adapter';
-import { examine, oracleValue, oracleVersions, type Finding } from '../src/oracle.js';
+import { examine, oracle, oracleVersions, type Finding } from '../src/oracle.js';
 
 const request = { repetitions: 10, seed: 7, parameters: { scale: 3, offset: 20 } };
 
@@ -15,7 +15,7 @@ async function findings(
 ): Promise<readonly Finding[]> {
   const stores = inMemoryStores();
   const orchestrator = new InProcessOrchestrator({
-    generator: oracleValue,
+    generator: oracle,
     simulationVersion: oracleVersions.asked,
     stores,
   });

@@ -1,6 +1,6 @@
 import {
   ConflictingValueError,
-  IterationId,
+  type IterationId,
   RunId,
   RunNotFoundError,
   type AverageStore,

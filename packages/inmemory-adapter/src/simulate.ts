@@ -24,10 +24,7 @@ export interface SimulationResult<Measure extends string = string> extends RunRe
 }
 
 /** What a simulate that was rejected has come to. */
-export interface PartialResult extends Pick<
-  SimulationResult,
-  'run' | 'ledger' | 'values' | 'valuesOf'
-> {}
+export type PartialResult = Pick<SimulationResult, 'run' | 'ledger' | 'values' | 'valuesOf'>;
 
 const partialResults = new WeakMap<object, PartialResult>();
 
@@ -84,7 +81,7 @@ export async function simulate<const Measure extends string = 'value'>(
   });
   try {
     const result = await orchestrator.run(request, { signal, onProgress });
-    return { ...result, ...valuesOf(database.find(result.run.id)) } as SimulationResult<Measure>;
+    return { ...result, ...valuesOf(database.find(result.run.id)) };
   } catch (error) {
     const [run] = await stores.runs.list(1);
     if (run !== undefined && typeof error === 'object' && error !== null) {

@@ -98,7 +98,7 @@ describe('a simulation of several measures', () => {
     });
     // @ts-expect-error: measures that are not declared
     defineSimulation({ generate: () => ({ payoff: 1 }) });
-    // @ts-expect-error: a text
+    // @ts-expect-error: a text is no number
     defineSimulation({ generate: () => 'one' });
     defineSimulation({
       parameters: { strike: 1 },
@@ -235,7 +235,10 @@ describe('a simulation of several measures', () => {
     const { run } = await orchestrator(dice).run(request);
     const changed: AnySimulation = {
       ...dice,
-      generate: (context) => ({ ...dice.generate(context), highest: 7 }),
+      generate: ({ random }) => {
+        const sum = random.integer(1, 6) + random.integer(1, 6);
+        return { sum, highest: 7 };
+      },
     };
     await expect(orchestrator(changed).resume(run.id, { repetitions: 600 })).rejects.toMatchObject({
       name: 'ChangedSimulationError',

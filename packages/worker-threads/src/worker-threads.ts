@@ -10,7 +10,8 @@ import {
   nameOf,
   StepFailedError,
   SystemClock,
-  type AnyGenerator,
+  type JsonObject,
+  type ValueGenerator,
   type Drawn,
   type IterationContext,
 } from '@stepcompute/core';
@@ -102,7 +103,7 @@ export class WorkerThreads {
    * the module's generator threw; with {@link IterationTimeoutError}; or with {@link StepFailedError}
    * when the thread broke down.
    */
-  readonly generate: AnyGenerator;
+  readonly generate: ValueGenerator<JsonObject, string>;
   readonly #work: Pick<RangeWork, 'simulation' | 'fingerprint' | 'timeoutMs'>;
   readonly #workers: number;
   readonly #threads: Piscina<RangeWork, RangeOutcome>;

@@ -1,1 +1,1 @@
-export { oracleValue as default } from '@stepcompute/chaos';
+export { oracle as default } from '@stepcompute/chaos';

@@ -1,1 +1,1 @@
-export { oracleValue as default } from '../oracle.js';
+export { oracle as default } from '../oracle.js';

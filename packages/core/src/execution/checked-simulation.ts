@@ -200,7 +200,7 @@ export class CheckedSimulation {
 
 /** The place of the first measure that came to another number; undefined when all are the same. */
 function differenceOf({ stored, again }: Sample): number | undefined {
-  if (again === undefined || again.value !== stored.value) return 0;
+  if (again?.value !== stored.value) return 0;
   const { more = [] } = again;
   const place = more.findIndex((number, index) => number !== stored.more?.[index]);
   return place < 0 ? undefined : place + 1;

@@ -134,7 +134,9 @@ export class ParsedSimulation implements Simulation<JsonObject, string> {
   with(
     changes: Partial<Pick<ParsedSimulation, 'generate' | 'fingerprint' | 'parameters'>>,
   ): ParsedSimulation {
-    return new ParsedSimulation({ ...this, ...changes });
+    const { name, generate, fingerprint, measures, declaresMeasures, parameters } = this;
+    const fields = { name, generate, fingerprint, measures, declaresMeasures, parameters };
+    return new ParsedSimulation({ ...fields, ...changes });
   }
 }
 
