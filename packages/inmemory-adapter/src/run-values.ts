@@ -106,7 +106,9 @@ export class RunValues {
   #chunkFor(index: number, place: number): Chunk {
     const chunk = this.#chunks[index];
     if (chunk !== undefined && place < chunk[0].length) return chunk;
-    const length = Math.max(smallestChunk, 2 ** Math.ceil(Math.log2(place + 1)));
+    // The first begins small, since most runs are; who has filled one will fill the next.
+    const fitting = Math.max(smallestChunk, 2 ** Math.ceil(Math.log2(place + 1)));
+    const length = index > 0 && this.count >= chunkLength ? chunkLength : fitting;
     const longer = Array.from({ length: this.measures }, (_, measure) =>
       longerColumn(chunk?.[measure], length),
     ) as unknown as Chunk;

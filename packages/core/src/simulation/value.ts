@@ -75,14 +75,14 @@ export function parseMeasured(drawn: unknown, measures: readonly string[]): Meas
   }
   const numbers = drawn as Readonly<Record<string, unknown>>;
   let value = NaN;
-  const more: number[] = [];
+  const more = new Array<number>(measures.length - 1);
   let place = 0;
   // Nearly all have their measures in the order that was declared: then a look at each is enough.
   for (const name in numbers) {
     if (name !== measures[place]) return parseUnordered(numbers, measures);
     const number = parseMeasure(numbers, name);
     if (place === 0) value = number;
-    else more.push(number);
+    else more[place - 1] = number;
     place += 1;
   }
   if (place < measures.length) return parseUnordered(numbers, measures);
