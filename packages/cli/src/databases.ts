@@ -16,14 +16,23 @@ type DatabaseKind = 'memory' | 'server' | 'folder';
 function kindOf(location: string): DatabaseKind {
   if (location === 'memory') return 'memory';
   if (/^postgres(ql)?:\/\//i.test(location)) return 'server';
-  if (location === '' || location.includes('://')) {
+  if (location === '' || isMistyped(location)) {
     throw new InvalidInputError(
       'database',
       '"memory", a folder, or postgres://user:password@host:port/database',
-      location.replace(/:\/\/.*$/s, '://…'),
+      location === '' ? '' : 'another text',
     );
   }
   return 'folder';
+}
+
+/** A URL without its scheme, or of another one: its text may hold a password. Not a drive of Windows. */
+function isMistyped(location: string): boolean {
+  return (
+    location.includes('://') ||
+    /^postgres(ql)?:/i.test(location) ||
+    /^[^/\\]{2,}:[^]*@/.test(location)
+  );
 }
 
 /** Opens the database to run simulations in, creating it if need be. */

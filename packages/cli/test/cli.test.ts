@@ -306,7 +306,7 @@ describe('bad input', () => {
       [['--workers', 'all'], 'got "all"'],
       [['--timeout', '0'], 'timeout must be a number of milliseconds from 1'],
       [['--generator', 'nowhere.js'], 'generator must be a file that exists'],
-      [['--db', 'mysql://user:secret@host/x'], 'got "mysql://…"'],
+      [['--db', 'mysql://user:secret@host/x'], 'got "another text"'],
       [['--unknown'], "unknown option '--unknown'"],
     ];
     let endings: readonly Ending[];

@@ -12,6 +12,7 @@ export {
   failureSchema,
   runSchema,
   schemas,
+  schemasIn,
   valueSchema,
   type AverageRow,
   type FailureRow,

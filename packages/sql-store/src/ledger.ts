@@ -2,25 +2,24 @@ import { RunNotFoundError, type Ledger, type Run, type RunId } from '@stepcomput
 import { ledgerOf } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
 import { execute } from './execute.js';
-import { runSchema } from './schema.js';
+import type { RunRow } from './schema.js';
+import { runTable, tablesOf, type Tables } from './tables.js';
 
 /** How many failures of the run $1 stand: those of iterations without a value. */
-export const standingFailures = `
+export const standingFailures = ({ failure, run, value }: Tables): string => `
   SELECT count(*)::integer
-  FROM stepcompute_failure f JOIN stepcompute_run ON id = $1 AND iteration_id < repetitions
+  FROM ${failure} f JOIN ${run} ON id = $1 AND iteration_id < repetitions
   WHERE run_id = $1 AND NOT EXISTS (
-    SELECT FROM stepcompute_value v WHERE v.run_id = $1 AND v.iteration_id = f.iteration_id
+    SELECT FROM ${value} v WHERE v.run_id = $1 AND v.iteration_id = f.iteration_id
   )`;
 
 /** So many iterations are counted by one statement, so that its time does not grow with the run. */
 const iterationsPerCount = 4_000_000;
 
-const countStatement = `
-  SELECT count(*)::integer AS completed, count(code)::integer AS changed FROM stepcompute_value
+/** @param changed `0` reads nothing but the index, where the code of values does not matter */
+const countStatement = ({ value }: Tables, changed: 'count(code)' | '0'): string => `
+  SELECT count(*)::integer AS completed, ${changed}::integer AS changed FROM ${value}
   WHERE run_id = $1 AND iteration_id >= $2 AND iteration_id < $3`;
-
-/** Reads nothing but the index, where the code of values does not matter. */
-const completedStatement = countStatement.replace('count(code)', '0');
 
 /**
  * The run's ledger, counted by ranges: what was seen of completed and failed iterations. A failure whose
@@ -28,11 +27,12 @@ const completedStatement = countStatement.replace('count(code)', '0');
  * @throws RunNotFoundError
  */
 export async function readLedger(dataSource: DataSource, id: RunId): Promise<Ledger> {
+  const tables = tablesOf(dataSource);
   const [run] = (
     await execute(
       dataSource,
-      `SELECT repetitions, simulation, (${standingFailures}) AS failed
-       FROM stepcompute_run WHERE id = $1`,
+      `SELECT repetitions, simulation, (${standingFailures(tables)}) AS failed
+       FROM ${tables.run} WHERE id = $1`,
       [id],
     )
   ).records as { repetitions: number; simulation: string; failed: number }[];
@@ -43,7 +43,7 @@ export async function readLedger(dataSource: DataSource, id: RunId): Promise<Led
   let changed = 0;
   for (let first = 0; first < requested; first += iterationsPerCount) {
     const end = Math.min(first + iterationsPerCount, requested);
-    const statement = isOneCode ? completedStatement : countStatement;
+    const statement = countStatement(tables, isOneCode ? '0' : 'count(code)');
     const { records } = await execute(dataSource, statement, [id, first, end]);
     const [counts] = records as { completed: number; changed: number }[];
     completed += counts?.completed ?? 0;
@@ -59,7 +59,7 @@ export async function readRun(
   id: RunId,
 ): Promise<Pick<Run, 'id' | 'repetitions' | 'measures'>> {
   const run = await dataSource
-    .getRepository(runSchema)
+    .getRepository<RunRow>(runTable)
     .findOne({ select: { id: true, repetitions: true, measures: true }, where: { id } });
   if (run === null) throw new RunNotFoundError(id);
   return run;

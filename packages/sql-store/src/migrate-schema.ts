@@ -1,13 +1,9 @@
 import { PersistenceError } from '@stepcompute/core';
 import { refuseUnknown } from '@stepcompute/core/adapters';
-import {
-  MigrationExecutor,
-  type DataSource,
-  type DataSourceOptions,
-  type QueryRunner,
-} from 'typeorm';
-import { migrations, migrationsTableName, oldestReader, schemaTableName } from './migrations.js';
+import type { DataSource, DataSourceOptions, MigrationInterface, QueryRunner } from 'typeorm';
+import { migrations, migrationsTableName, oldestReader } from './migrations.js';
 import { translated } from './persistence-error.js';
+import { schemaOf, tablesOf } from './tables.js';
 
 /**
  * How a database's schema stands to the code of this version of the package. `current` is also one
@@ -18,12 +14,23 @@ export type SchemaState = 'absent' | 'older' | 'current' | 'newer';
 /** Any number that other users of the database are unlikely to lock. */
 const advisoryLock = 0x57e9_c0de;
 
-/** Compares the migrations that the database has had with those that this version knows; changes nothing. */
+/**
+ * Compares the migrations that the database has had with those that this version knows; changes nothing.
+ * The DataSource's own migrations, a service's perhaps, are none of them.
+ */
 export function schemaState(dataSource: DataSource): Promise<SchemaState> {
+  return stateBeside(dataSource, ours);
+}
+
+/** @param known the migrations of a version */
+export function stateBeside(
+  dataSource: DataSource,
+  known: readonly Migration[],
+): Promise<SchemaState> {
   return translated(async () => {
     const runner = dataSource.createQueryRunner();
     try {
-      return (await look(runner, dataSource)).state;
+      return (await look(runner, dataSource, known)).state;
     } finally {
       await runner.release();
     }
@@ -39,39 +46,52 @@ export async function refuseNewerSchema(dataSource: DataSource): Promise<void> {
   if ((await schemaState(dataSource)) === 'newer') throw newerSchemaError();
 }
 
-interface Look {
-  readonly state: SchemaState;
-  /** How many migrations the database has had. */
-  readonly had: number;
+/** A migration, with the name under which it is recorded. */
+export interface Migration extends MigrationInterface {
+  readonly name: string;
 }
 
-async function look(runner: QueryRunner, dataSource: DataSource): Promise<Look> {
-  // Also where this user may not read the tables, which information_schema would hide.
-  const [tables] = (await runner.query(
-    'SELECT to_regclass($1)::text AS migrations, to_regclass($2)::text AS readers',
-    [migrationsTableName, schemaTableName],
-  )) as { migrations: string | null; readers: string | null }[];
-  if (tables?.migrations === null || tables === undefined) return { state: 'absent', had: 0 };
-  const rows = (await runner.query(`SELECT name FROM ${migrationsTableName}`)) as {
-    name: string;
-  }[];
+const ours: readonly Migration[] = migrations.map((Migration) => new Migration());
+
+interface Look {
+  readonly state: SchemaState;
+  /** The names of the migrations that the database has had. */
+  readonly had: readonly string[];
+}
+
+async function look(
+  runner: QueryRunner,
+  dataSource: DataSource,
+  migrations: readonly Migration[],
+): Promise<Look> {
+  const tables = tablesOf(dataSource);
+  const schema = schemaOf(dataSource);
+  // Also where this user may not read the tables, which information_schema would hide; and as they are now,
+  // where to_regclass may answer from before a lock was waited for.
+  const found = (await runner.query(
+    `SELECT relname::text AS name FROM pg_catalog.pg_class
+     JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relnamespace
+     WHERE relname IN ('stepcompute_migration', 'stepcompute_schema')
+       AND nspname = coalesce($1::text, current_schema())`,
+    [schema ?? null],
+  )) as { name: string }[];
+  const isThere = (table: string): boolean => found.some(({ name }) => name === table);
+  if (!isThere('stepcompute_migration')) return { state: 'absent', had: [] };
+  const rows = (await runner.query(`SELECT name FROM ${tables.migration}`)) as { name: string }[];
   const had = rows.map(({ name }) => name);
-  const known = dataSource.migrations.map(
-    (migration) => migration.name ?? migration.constructor.name,
-  );
+  const known = migrations.map(({ name }) => name);
   const state = (): SchemaState => {
     if (had.length === 0) return 'absent';
     return known.every((name) => had.includes(name)) ? 'current' : 'older';
   };
-  if (had.every((name) => known.includes(name))) return { state: state(), had: had.length };
-  const [reader] =
-    tables.readers === null
-      ? []
-      : ((await runner.query(`SELECT oldest_reader FROM ${schemaTableName}`)) as {
-          oldest_reader: number;
-        }[]);
+  if (had.every((name) => known.includes(name))) return { state: state(), had };
+  const [reader] = isThere('stepcompute_schema')
+    ? ((await runner.query(`SELECT oldest_reader FROM ${tables.schema}`)) as {
+        oldest_reader: number;
+      }[])
+    : [];
   const mayWork = reader !== undefined && reader.oldest_reader <= known.length;
-  return { state: mayWork ? 'current' : 'newer', had: had.length };
+  return { state: mayWork ? 'current' : 'newer', had };
 }
 
 export interface MigrateSchemaOptions {
@@ -84,7 +104,8 @@ export interface MigrateSchemaOptions {
 }
 
 /**
- * Brings the schema up to date, all or nothing. Safe to call from several processes at once: one
+ * Brings the schema up to date, all or nothing: with the migrations of this package, and no others that
+ * the DataSource may have. Safe to call from several processes at once: one
  * does the work, the others wait for it. Nothing is done to one that a later version has migrated, as
  * long as this version may work on it.
  * @throws PersistenceError when the schema is newer than this version of the package can read, or
@@ -95,6 +116,15 @@ export function migrateSchema(
   options: MigrateSchemaOptions = {},
 ): Promise<void> {
   const { breaking = true } = refuseUnknown(options, 'options', { breaking: true });
+  return migrateTo(dataSource, ours, breaking);
+}
+
+/** @param known the migrations of a version */
+export function migrateTo(
+  dataSource: DataSource,
+  known: readonly Migration[],
+  breaking = true,
+): Promise<void> {
   return translated(async () => {
     const runner = dataSource.createQueryRunner();
     try {
@@ -102,10 +132,17 @@ export function migrateSchema(
       try {
         // Until the transaction ends, however it does.
         await runner.query('SELECT pg_advisory_xact_lock($1)::text', [advisoryLock]);
-        const { state, had } = await look(runner, dataSource);
+        const { state, had } = await look(runner, dataSource, known);
         if (state === 'newer') throw newerSchemaError();
-        if (state === 'older' && !breaking && had < oldestReader) throw breakingSchemaError();
-        if (state !== 'current') await bringUpToDate(runner, dataSource);
+        if (state === 'older' && !breaking && had.length < oldestReader)
+          throw breakingSchemaError();
+        if (state !== 'current') {
+          await bringUpToDate(
+            runner,
+            dataSource,
+            known.filter(({ name }) => !had.includes(name)),
+          );
+        }
         await runner.commitTransaction();
       } catch (error) {
         // Where this fails too the transaction is gone already; what went wrong before counts.
@@ -118,13 +155,38 @@ export function migrateSchema(
   });
 }
 
-async function bringUpToDate(runner: QueryRunner, dataSource: DataSource): Promise<void> {
-  await new MigrationExecutor(dataSource, runner).executePendingMigrations();
-  await runner.query(`DELETE FROM ${schemaTableName}`);
-  await runner.query(`INSERT INTO ${schemaTableName} (oldest_reader) VALUES ($1)`, [oldestReader]);
+/** @param pending in their order */
+async function bringUpToDate(
+  runner: QueryRunner,
+  dataSource: DataSource,
+  pending: readonly Migration[],
+): Promise<void> {
+  const tables = tablesOf(dataSource);
+  const schema = schemaOf(dataSource);
+  // The migrations name no schema. It holds until the transaction ends, also behind a pooler.
+  if (schema !== undefined) {
+    await runner.query(`SELECT set_config('search_path', quote_ident($1), true)`, [schema]);
+  }
+  // As TypeORM makes and fills it, which an earlier version let do so.
+  await runner.query(
+    `CREATE TABLE IF NOT EXISTS ${tables.migration}
+       (id serial PRIMARY KEY, "timestamp" bigint NOT NULL, name character varying NOT NULL)`,
+  );
+  for (const migration of pending) {
+    await migration.up(runner);
+    await runner.query(`INSERT INTO ${tables.migration} ("timestamp", name) VALUES ($1, $2)`, [
+      Number(migration.name.slice(-13)),
+      migration.name,
+    ]);
+  }
+  await runner.query(`DELETE FROM ${tables.schema}`);
+  await runner.query(`INSERT INTO ${tables.schema} (oldest_reader) VALUES ($1)`, [oldestReader]);
 }
 
-/** The migrations of this version, and the table that records them: for the DataSource's options. */
+/**
+ * The migrations of this version, and the table that records them: for the options of a DataSource that is
+ * StepCompute's alone, whose migrations TypeORM itself is to run or undo. {@link migrateSchema} needs none of it.
+ */
 export const migrationOptions: Pick<DataSourceOptions, 'migrations' | 'migrationsTableName'> = {
   migrations,
   migrationsTableName,

@@ -14,6 +14,3 @@ export const oldestReader = 3;
 
 /** Where the migrations that a database has had are recorded. */
 export const migrationsTableName = 'stepcompute_migration';
-
-/** Where a database says which code may work on it: one row, {@link oldestReader}. */
-export const schemaTableName = 'stepcompute_schema';

@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 import { integers } from './binary-array.js';
 import { dialectOf, rowsPerStatement, type Column, type Dialect } from './dialect.js';
 import { execute } from './execute.js';
+import { tablesOf } from './tables.js';
 
 const rangeColumns: readonly Column<IterationRange>[] = [
   { name: 'first', type: integers, of: ({ first }) => first },
@@ -98,7 +99,7 @@ async function findIslands(
          FROM (
            SELECT iteration_id
            FROM ${item}, LATERAL (
-             SELECT iteration_id FROM stepcompute_value
+             SELECT iteration_id FROM ${tablesOf(dataSource).value}
              WHERE run_id = $1 AND iteration_id >= range.first
                AND iteration_id < range.first + range.count
              ORDER BY iteration_id LIMIT ${mostValues}

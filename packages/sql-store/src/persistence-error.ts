@@ -30,9 +30,24 @@ export function codeOf(error: unknown): string | undefined {
 const lostConnection =
   /connection (terminated|ended)|not queryable|timeout exceeded when trying to connect/i;
 
-const undefinedTable = '42P01';
-const migrateFirst =
-  'its tables are created by `stepcompute migrate`, and on AWS by the Migrate function on each deployment';
+const authority =
+  'give its authority’s certificate as sslrootcert, a file; sslmode=require encrypts and verifies nothing';
+
+/** By SQLSTATE, or by Node's code. */
+const remedies: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: authority,
+  SELF_SIGNED_CERT_IN_CHAIN: authority,
+  UNABLE_TO_GET_ISSUER_CERT: authority,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: authority,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: authority,
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    'connect by a name that the certificate has, or by sslmode=verify-ca, which does not ask for it',
+  '42P01':
+    'its tables are created by `stepcompute migrate`, and on AWS by the Migrate function on each deployment',
+  '42501':
+    'the role needs GRANT USAGE ON SCHEMA and GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ' +
+    '(SELECT to look alone), and GRANT CREATE ON SCHEMA to create the tables',
+};
 
 /** Says if the same statement may succeed later: the trouble lies with the connection or the moment. */
 function isRetryable(error: unknown): boolean {
@@ -52,11 +67,29 @@ export function persistenceError(
   failed = 'the database could not do its work',
 ): Error {
   if (isStepComputeError(cause)) return cause;
-  const remedy = codeOf(cause) === undefinedTable ? `; ${migrateFirst}` : '';
-  return new PersistenceError(`${failed}: ${reasonOf(cause)}${remedy}`, {
-    cause,
-    retryable: isRetryable(cause),
-  });
+  const remedy = remedies[codeOf(cause) ?? ''] ?? remedyOf(messageOf(cause));
+  return new PersistenceError(
+    `${failed}: ${reasonOf(cause)}${remedy === undefined ? '' : `; ${remedy}`}`,
+    {
+      cause,
+      retryable: isRetryable(cause),
+    },
+  );
+}
+
+const noTls = /does not support SSL/i;
+const tlsAlone = /no encryption|SSL off/i;
+
+/** Where an error has no code of its own. */
+function remedyOf(message: string): string | undefined {
+  if (noTls.test(message)) return 'sslmode=disable does without';
+  return tlsAlone.test(message) ? 'sslmode=require encrypts' : undefined;
+}
+
+/** Says if a server refused a connection for being encrypted, or for not being so. */
+export function isOfEncryption(error: unknown): boolean {
+  const message = messageOf(error);
+  return noTls.test(message) || tlsAlone.test(message);
 }
 
 /** Several refused addresses make an AggregateError, whose own message is empty. */

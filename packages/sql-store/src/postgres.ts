@@ -8,22 +8,39 @@ import {
   newerSchemaError,
   schemaState,
 } from './migrate-schema.js';
-import { persistenceError } from './persistence-error.js';
+import { codeOf, isOfEncryption, persistenceError } from './persistence-error.js';
 import { schemas } from './schema.js';
+import { parseConnectionString, type ConnectionParts } from './server/connection-string.js';
+import { completed, heldPool, poolClassOf, poolSettingsOf, type HeldPool } from './server/pool.js';
 
 export interface OpenPostgresOptions {
-  /** `postgres://user:password@host:port/database`, with the parameters that node-postgres knows. */
-  readonly url: string;
-  /** Creates the schema in a database that has none. Default: true. */
+  /**
+   * `postgres://user:password@host:port/database?sslmode=verify-full`, percent-encoded. Its parameters are
+   * libpq's; what it leaves out comes from libpq's service file and environment. `?schema=` is {@link schema}.
+   */
+  readonly url?: string | undefined;
+  /**
+   * In place of a URL: a pool of your own, which `destroy()` does not end, or the settings of one as pg has them:
+   * a `password` that is a function, for tokens that expire, an `ssl` object.
+   */
+  readonly pool?: pg.Pool | pg.PoolConfig | undefined;
+  /**
+   * The schema that the tables are in, which must be there; they are looked for nowhere else.
+   * Default: the connection's current schema, `public` in most databases.
+   */
+  readonly schema?: string | undefined;
+  /** Creates the tables in a schema that has none. Default: true. */
   readonly create?: boolean | undefined;
-  /** Brings an older schema up to date instead of refusing it. Default: false. */
+  /** Brings older tables up to date instead of refusing them. Default: false. */
   readonly migrate?: boolean | undefined;
-  /** The most connections held at a time. Default: 10. */
+  /** The most connections held at a time; a pool of your own says for itself. Default: 10. */
   readonly poolSize?: number | undefined;
 }
 
 const optionFields: FieldNames<OpenPostgresOptions> = {
   url: true,
+  pool: true,
+  schema: true,
   create: true,
   migrate: true,
   poolSize: true,
@@ -31,96 +48,141 @@ const optionFields: FieldNames<OpenPostgresOptions> = {
 
 /**
  * Opens a PostgreSQL database and sees to its schema. `destroy()` closes it.
- * @throws InvalidInputError when the URL is not one
- * @throws PersistenceError when the server can't be reached or refuses, or the schema is not
+ * @throws InvalidInputError when the URL or another option is not valid, or there is no such schema
+ * @throws PersistenceError when the server can't be reached or refuses, or the tables are not
  *   there, older or newer
  * @example
  * const dataSource = await openPostgres({ url: process.env.DATABASE_URL! });
+ * @example
+ * const dataSource = await openPostgres({ pool: myPool, schema: 'sim' });
  */
 export async function openPostgres(options: OpenPostgresOptions): Promise<DataSource> {
   refuseUnknown(options, 'options', optionFields);
-  const { url, create = true, migrate = false, poolSize = 10 } = options;
-  if (!/^postgres(ql)?:\/\//i.test(url)) {
-    // The text itself may hold a password.
-    throw new InvalidInputError(
-      'database url',
-      'postgres://user:password@host:port/database',
-      'another text',
-    );
+  const { url, pool, create = true, migrate = false, poolSize = 10 } = options;
+  if ((url === undefined) === (pool === undefined)) {
+    throw new InvalidInputError('options', 'an object with a url or a pool, not both', options);
   }
-  const dataSource = new DataSource({
+  const given = url === undefined ? {} : parseConnectionString(url);
+  const parts = url === undefined ? {} : completed(given);
+  const defaults: pg.PoolConfig = {
+    application_name: 'stepcompute',
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    max: poolSize,
+  };
+  const ways = pool === undefined ? poolSettingsOf(parts) : [pool];
+  const schema = parseSchema(options.schema ?? parts.schema);
+  for (const [index, way] of ways.entries()) {
+    const held = heldPool(way, defaults);
+    let dataSource: DataSource | undefined;
+    try {
+      dataSource = dataSourceOver(held, await schemaIn(held.pool, schema));
+      await dataSource.initialize();
+      await seeToTables(dataSource, { create, migrate });
+      return dataSource;
+    } catch (error) {
+      await close(dataSource, held);
+      if (index + 1 < ways.length && isOfEncryption(error)) continue;
+      throw openingError(error, url, given);
+    }
+  }
+  throw new Error('there is always a way to try');
+}
+
+function dataSourceOver(held: HeldPool, schema: string): DataSource {
+  return new DataSource({
     type: 'postgres',
-    driver: { ...pg, Pool: GuardedPool },
-    url,
-    applicationName: 'stepcompute',
-    connectTimeoutMS: 10_000,
-    poolSize,
+    driver: { ...pg, Pool: poolClassOf(held) },
+    schema,
     installExtensions: false,
-    // An idle connection that breaks is replaced; a statement that breaks reports it itself.
     poolErrorHandler: () => undefined,
     entities: schemas,
     ...migrationOptions,
   });
-  try {
-    await dataSource.initialize();
-  } catch (error) {
-    throw persistenceError(error, `cannot open ${withoutSecrets(url)}`);
+}
+
+/** The first error is the one that counts. */
+async function close(dataSource: DataSource | undefined, held: HeldPool): Promise<void> {
+  const isOpen = dataSource?.isInitialized === true;
+  await (isOpen ? dataSource!.destroy() : held.end()).catch(() => undefined);
+}
+
+async function seeToTables(
+  dataSource: DataSource,
+  { create, migrate }: { readonly create: boolean; readonly migrate: boolean },
+): Promise<void> {
+  const state = await schemaState(dataSource);
+  if (state === 'newer') throw newerSchemaError();
+  if (state === 'older' && !migrate) {
+    throw new PersistenceError(
+      'the database’s schema is older than this version of StepCompute: bring it up to date ' +
+        'with `stepcompute migrate` when no older version works on it any more',
+      { retryable: false },
+    );
   }
-  try {
-    const state = await schemaState(dataSource);
-    if (state === 'newer') throw newerSchemaError();
-    if (state === 'older' && !migrate) {
-      throw new PersistenceError(
-        'the database’s schema is older than this version of StepCompute: bring it up to date ' +
-          'with `stepcompute migrate` when no older version works on it any more',
-        { retryable: false },
-      );
-    }
-    if (state === 'absent' && !create) {
-      throw new PersistenceError(
-        'the database holds no runs of StepCompute: its first run, or `stepcompute migrate`, creates the tables',
-        { retryable: false },
-      );
-    }
-    if (state !== 'current') await migrateSchema(dataSource);
-  } catch (error) {
-    await dataSource.destroy();
-    throw error;
+  if (state === 'absent' && !create) {
+    throw new PersistenceError(
+      'the database holds no runs of StepCompute: its first run, or `stepcompute migrate`, creates the tables',
+      { retryable: false },
+    );
   }
-  return dataSource;
+  if (state !== 'current') await migrateSchema(dataSource);
+}
+
+/** The name as it is, in quotes where a statement has it. */
+function parseSchema(name: unknown): string | undefined {
+  if (name === undefined) return undefined;
+  // A dot and a quote TypeORM would take for its own.
+  if (typeof name === 'string' && /^[^".\0]{1,63}$/.test(name)) return name;
+  throw new InvalidInputError('schema', 'a name of 1 to 63 characters without . and "', name);
 }
 
 /**
- * Node ends a process whose event emitter has an error that nobody listens to. A server that goes away
- * just when a connection is handed out finds nobody listening yet; whoever uses it is told all the same.
+ * The schema that is asked for, or the connection's own.
+ * @throws InvalidInputError when there is no such schema
  */
-class GuardedPool extends pg.Pool {
-  constructor(options: pg.PoolConfig) {
-    super({ ...options, Client: LightClient });
-    this.on('connect', (client) => client.on('error', () => undefined));
+async function schemaIn(pool: pg.Pool, asked: string | undefined): Promise<string> {
+  const { rows } = await pool.query<{ current: string | null; found: boolean }>(
+    `SELECT current_schema() AS current,
+       EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1) AS found`,
+    [asked ?? ''],
+  );
+  const { current = null, found = false } = rows[0] ?? {};
+  if (asked !== undefined) {
+    if (found) return asked;
+    throw new InvalidInputError(
+      'schema',
+      'one that the database has: CREATE SCHEMA makes it',
+      asked,
+    );
   }
+  if (current !== null) return current;
+  throw new InvalidInputError(
+    'schema',
+    'given, since none of the connection’s search_path is there',
+    undefined,
+  );
 }
 
 /**
- * Queries that node-postgres answers by promises of its own outlive young collections, with their
- * parameters, so a long run would pile up its batches until the next full one. Those with callbacks don't.
+ * Where a URL has neither a password nor a host of this machine, its host and its port may be the rest of a
+ * password that was mistyped: then nothing of them is told, nor the driver's words, which repeat them.
  */
-class LightClient extends pg.Client {
-  override query(...args: unknown[]): never {
-    const query = super.query.bind(this) as (...args: unknown[]) => unknown;
-    const [text, values] = args;
-    const isPlain = typeof text === 'string' && (values === undefined || Array.isArray(values));
-    if (!isPlain || args.length > 2) return query(...args) as never;
-    return new Promise((resolve, reject) => {
-      query(text, values ?? [], (error: Error | null, result: unknown) => {
-        if (error === null) resolve(result);
-        else reject(error);
-      });
-    }) as never;
+function openingError(cause: unknown, url: string | undefined, given: ConnectionParts): Error {
+  const { host, port, dbname, password } = given;
+  if (url === undefined) return persistenceError(cause, 'cannot open the database');
+  if (password === undefined && !isLocal(host)) {
+    const error = persistenceError(cause);
+    if (!(error instanceof PersistenceError) || error.cause === undefined) return error;
+    const code = codeOf(cause) ?? 'for a reason that may repeat a part of its URL';
+    const { retryable } = error;
+    return new PersistenceError(`cannot open the database: ${code}`, { retryable });
   }
+  const place = host?.includes(':') === true ? `[${host}]` : (host ?? 'localhost');
+  const server = `${place}${port === undefined ? '' : `:${port}`}`;
+  return persistenceError(cause, `cannot open postgres://${server}/${dbname ?? ''}`);
 }
 
-/** Everything but scheme, host, port and path may hold a secret; a password may hold any character. */
-function withoutSecrets(url: string): string {
-  return url.replace(/^([a-z]+:\/\/)(?:.*@)?/is, '$1').replace(/\?.*$/s, '');
+function isLocal(host: string | undefined): boolean {
+  return host === undefined || host === 'localhost' || host.startsWith('/') || host === '127.0.0.1';
 }

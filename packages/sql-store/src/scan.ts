@@ -4,7 +4,8 @@ import type { DataSource } from 'typeorm';
 import { dataApi, dialectOf } from './dialect.js';
 import { execute } from './execute.js';
 import { patiently } from './patiently.js';
-import { runSchema } from './schema.js';
+import type { RunRow } from './schema.js';
+import { runTable, tablesOf } from './tables.js';
 
 /** Neighbouring values in one row of texts, in base64: a row for each value takes three times as long. */
 interface Row {
@@ -57,13 +58,17 @@ interface Scan {
  * index: with one range for all of them, PostgreSQL sorts the rest of the run for each page while it
  * has no statistics of it. `ORDER BY` in an aggregate is what it promises to add up in.
  */
-function pageStatement(ids: string, { rowLength, rowsPerPage, values, codes }: Scan): string {
+function pageStatement(
+  table: string,
+  ids: string,
+  { rowLength, rowsPerPage, values, codes }: Scan,
+): string {
   // Written out, since PostgreSQL takes a series for 1,000 rows, and compiles a statement so dear.
   const offsets = Array.from({ length: rowsPerPage }, (_, row) => row * rowLength);
   return `
     WITH start AS (
       SELECT min(iteration_id) / ${rowLength} * ${rowLength} AS first
-      FROM stepcompute_value WHERE run_id = $1 AND iteration_id >= $2
+      FROM ${table} WHERE run_id = $1 AND iteration_id >= $2
     )
     SELECT page.*
     FROM start,
@@ -71,7 +76,7 @@ function pageStatement(ids: string, { rowLength, rowsPerPage, values, codes }: S
       LATERAL (
         SELECT count(*)::integer AS count, min(iteration_id) AS first, max(iteration_id) AS last,
           ${values} AS values, ${ids} AS ids, ${codes} AS codes
-        FROM stepcompute_value
+        FROM ${table}
         WHERE run_id = $1 AND iteration_id >= $2
           AND iteration_id >= start.first + row_offset
           AND iteration_id < start.first + row_offset + ${rowLength}
@@ -93,7 +98,11 @@ export async function* scanValues(
   const { measures, rowLength, rowsPerPage } = scan;
   const read = (ids: string, next: number): Promise<readonly Row[]> =>
     patiently(dataSource, async () => {
-      const { records } = await execute(dataSource, pageStatement(ids, scan), [id, next]);
+      const { records } = await execute(
+        dataSource,
+        pageStatement(tablesOf(dataSource).value, ids, scan),
+        [id, next],
+      );
       return records as Row[];
     });
   // Most runs have no gaps: then the first id and the last say all of them.
@@ -146,7 +155,7 @@ function viewOf(base64: string): DataView {
 /** @throws RunNotFoundError */
 async function scanOf(dataSource: DataSource, id: RunId): Promise<Scan> {
   const run = await dataSource
-    .getRepository(runSchema)
+    .getRepository<RunRow>(runTable)
     .findOne({ select: { id: true, simulation: true, measures: true }, where: { id } });
   if (run === null) throw new RunNotFoundError(id);
   const measures = run.measures.length;

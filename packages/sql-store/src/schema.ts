@@ -278,8 +278,8 @@ const readerSchema = new EntitySchema<{ oldestReader: number }>({
   },
 });
 
-/** The entities of a StepCompute DataSource. */
-export const schemas = [
+/** The entities, for the `entities` of a DataSource. */
+export const schemas: EntitySchema[] = [
   runSchema,
   valueSchema,
   failureSchema,
@@ -287,3 +287,12 @@ export const schemas = [
   measureAverageSchema,
   readerSchema,
 ];
+
+/**
+ * The same entities in a schema of their own, wherever the DataSource has its other tables.
+ * @example
+ * new DataSource({ type: 'postgres', url, entities: [Order, Customer, ...schemasIn('sim')] });
+ */
+export function schemasIn(schema: string): EntitySchema[] {
+  return schemas.map(({ options }) => new EntitySchema({ ...options, schema }));
+}

@@ -7,6 +7,7 @@ import {
 import type { DataSource } from 'typeorm';
 import { execute } from './execute.js';
 import { patiently } from './patiently.js';
+import { tablesOf, type Tables } from './tables.js';
 
 /** An average's figures as JSON, under the names of their columns. */
 interface Row {
@@ -25,34 +26,34 @@ interface MeasureRow extends Row {
 const figures = 'count, mean, standard_deviation, minimum, maximum, averaging';
 
 /** $2 has the averages, that of the first measure without a name. All of them are stored, or none. */
-const insertStatement = `
+const insertStatement = ({ average, measureAverage }: Tables): string => `
   WITH offered AS (
     SELECT * FROM json_to_recordset($2::json) AS figures (
       measure text, averaging text, count integer, mean double precision,
       standard_deviation double precision, minimum double precision, maximum double precision
     )
   ), first AS (
-    INSERT INTO stepcompute_average (run_id, ${figures})
+    INSERT INTO ${average} (run_id, ${figures})
     SELECT $1::integer, ${figures} FROM offered WHERE measure IS NULL
     ON CONFLICT DO NOTHING
     RETURNING run_id
   )
-  INSERT INTO stepcompute_measure_average (run_id, measure, ${figures})
+  INSERT INTO ${measureAverage} (run_id, measure, ${figures})
   SELECT first.run_id, measure, ${figures} FROM first, offered WHERE measure IS NOT NULL`;
 
 /** So many of the longest averages of 64 measures fit an answer of the Data API, 1 MiB. */
 const averagesPerStatement = 40;
 
 /** From the count $2 on. PostgreSQL writes a double into JSON so that it is read as the same. */
-const readStatement = `
+const readStatement = ({ average, measureAverage }: Tables): string => `
   SELECT ${figures}, (
     SELECT json_agg(json_build_object(
       'measure', m.measure, 'averaging', m.averaging, 'count', m.count, 'mean', m.mean,
       'standard_deviation', m.standard_deviation, 'minimum', m.minimum, 'maximum', m.maximum
     ))::text
-    FROM stepcompute_measure_average m WHERE m.run_id = $1 AND m.count = a.count
+    FROM ${measureAverage} m WHERE m.run_id = $1 AND m.count = a.count
   ) AS more
-  FROM stepcompute_average a WHERE run_id = $1 AND count >= $2
+  FROM ${average} a WHERE run_id = $1 AND count >= $2
   ORDER BY count LIMIT $3`;
 
 /** Averages in the tables `stepcompute_average`, and `stepcompute_measure_average` for measures after the first. */
@@ -66,7 +67,8 @@ export class TypeOrmAverageStore implements AverageStore {
         rowOf(first),
         ...Object.entries(more).map(([measure, each]) => ({ measure, ...rowOf(each) })),
       ];
-      await execute(this.dataSource, insertStatement, [id, JSON.stringify(rows)]);
+      const statement = insertStatement(tablesOf(this.dataSource));
+      await execute(this.dataSource, statement, [id, JSON.stringify(rows)]);
       const [kept = average] = await this.#read(id, average.count, 1);
       return refuseOtherAverage(id, kept, average);
     });
@@ -86,7 +88,8 @@ export class TypeOrmAverageStore implements AverageStore {
   }
 
   async #read(id: RunId, from: number, limit: number): Promise<RunAverage[]> {
-    const { records } = await execute(this.dataSource, readStatement, [id, from, limit]);
+    const statement = readStatement(tablesOf(this.dataSource));
+    const { records } = await execute(this.dataSource, statement, [id, from, limit]);
     return (records as (Row & { more: string | null })[]).map(({ more, ...row }) => {
       const average = averageOf(row);
       if (more === null) return average;

@@ -12,6 +12,7 @@ import { dialectOf, piecesOf } from './dialect.js';
 import { execute } from './execute.js';
 import { readLedger, readRun, standingFailures } from './ledger.js';
 import { patiently } from './patiently.js';
+import { tablesOf } from './tables.js';
 
 /** Failures in the table `stepcompute_failure`. */
 export class TypeOrmFailureStore implements FailureStore {
@@ -19,14 +20,15 @@ export class TypeOrmFailureStore implements FailureStore {
 
   record(id: RunId, failures: readonly IterationFailure[]): Promise<number> {
     return patiently(this.dataSource, async () => {
+      const tables = tablesOf(this.dataSource);
       const rows = latestInOrder(failures);
       const last = rows.at(-1)?.iterationId ?? -1;
       for (const piece of piecesOf(rows, dialectOf(this.dataSource).textsPerStatement)) {
         await execute(
           this.dataSource,
-          `INSERT INTO stepcompute_failure (run_id, iteration_id, error_name, message, attempts)
+          `INSERT INTO ${tables.failure} (run_id, iteration_id, error_name, message, attempts)
            SELECT run.id, failure."iterationId", failure."errorName", failure.message, failure.attempts
-           FROM stepcompute_run run, json_to_recordset($3::json) AS failure
+           FROM ${tables.run} run, json_to_recordset($3::json) AS failure
              ("iterationId" integer, "errorName" text, message text, attempts integer)
            WHERE run.id = $1 AND run.repetitions > $2
            ORDER BY failure."iterationId"
@@ -38,7 +40,7 @@ export class TypeOrmFailureStore implements FailureStore {
       }
       const { records } = await execute(
         this.dataSource,
-        `SELECT repetitions, (${standingFailures}) AS standing FROM stepcompute_run WHERE id = $1`,
+        `SELECT repetitions, (${standingFailures(tables)}) AS standing FROM ${tables.run} WHERE id = $1`,
         [id],
       );
       const [run] = records as { repetitions: Repetitions; standing: number }[];
@@ -51,15 +53,16 @@ export class TypeOrmFailureStore implements FailureStore {
   async *read(id: RunId): AsyncGenerator<readonly IterationFailure[], void> {
     const { textsPerStatement: pageSize } = dialectOf(this.dataSource);
     await patiently(this.dataSource, () => readRun(this.dataSource, id));
+    const { failure, value } = tablesOf(this.dataSource);
     let last = -1;
     for (;;) {
       const { records } = await patiently(this.dataSource, () =>
         execute(
           this.dataSource,
           `SELECT iteration_id AS "iterationId", error_name AS "errorName", message, attempts
-           FROM stepcompute_failure f
+           FROM ${failure} f
            WHERE run_id = $1 AND iteration_id > $2 AND NOT EXISTS (
-             SELECT FROM stepcompute_value v WHERE v.run_id = $1 AND v.iteration_id = f.iteration_id
+             SELECT FROM ${value} v WHERE v.run_id = $1 AND v.iteration_id = f.iteration_id
            )
            ORDER BY iteration_id LIMIT ${pageSize}`,
           [id, last],
@@ -80,7 +83,7 @@ export class TypeOrmFailureStore implements FailureStore {
       const { first, count } = within ?? { first: 0, count: Repetitions.maximum };
       await execute(
         this.dataSource,
-        `DELETE FROM stepcompute_failure
+        `DELETE FROM ${tablesOf(this.dataSource).failure}
          WHERE run_id = $1 AND iteration_id >= $2 AND iteration_id <= $3`,
         [id, first, first + count - 1],
       );

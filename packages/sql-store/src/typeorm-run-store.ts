@@ -27,7 +27,8 @@ import { dialectOf } from './dialect.js';
 import { execute } from './execute.js';
 import { patiently } from './patiently.js';
 import { translated } from './persistence-error.js';
-import { askedColumns, runSchema, type RunRow } from './schema.js';
+import { askedColumns, type RunRow } from './schema.js';
+import { runTable, tablesOf, type Tables } from './tables.js';
 
 const askedFields = Object.keys(askedColumns) as (keyof NewRun)[];
 const placeholders = askedFields.map(
@@ -43,13 +44,13 @@ const columnNames = askedFields.map((field) => {
  * first. Of deliveries that overlap, several may find no run under it: the no-op update makes all but
  * one of them answer with that one's, and each has burned an id.
  */
-const allocateStatement = `
+const allocateStatement = ({ run }: Tables): string => `
   WITH known AS (
-    SELECT id FROM stepcompute_run
+    SELECT id FROM ${run}
     WHERE idempotency_key = ${placeholders[askedFields.indexOf('idempotencyKey')]}
   ),
   added AS (
-    INSERT INTO stepcompute_run (${columnNames.join(', ')})
+    INSERT INTO ${run} (${columnNames.join(', ')})
     SELECT ${placeholders.join(', ')} WHERE NOT EXISTS (SELECT FROM known)
     ON CONFLICT ON CONSTRAINT stepcompute_run_idempotency_key
       DO UPDATE SET idempotency_key = EXCLUDED.idempotency_key
@@ -72,7 +73,7 @@ export class TypeOrmRunStore implements RunStore {
   async #allocate(run: NewRun): Promise<Run> {
     const { records } = await execute(
       this.dataSource,
-      allocateStatement,
+      allocateStatement(tablesOf(this.dataSource)),
       askedFields.map((field) => storedOf(field, run)),
     );
     return this.#find((records[0] as { id: RunId }).id);
@@ -90,7 +91,7 @@ export class TypeOrmRunStore implements RunStore {
       while (runs.length < limit) {
         const take = Math.min(limit - runs.length, runsPerStatement);
         const last = runs.at(-1);
-        const rows = await this.dataSource.getRepository(runSchema).find({
+        const rows = await this.dataSource.getRepository<RunRow>(runTable).find({
           where: last === undefined ? {} : { id: LessThan(last.id) },
           order: { id: 'DESC' },
           take,
@@ -108,7 +109,7 @@ export class TypeOrmRunStore implements RunStore {
   ): Promise<void> {
     return patiently(this.dataSource, async () => {
       const { affected } = await this.dataSource
-        .getRepository(runSchema)
+        .getRepository<RunRow>(runTable)
         .update(
           { id, repetitions, status: Not('completed') },
           { status, finishedAt: () => 'now()' },
@@ -120,7 +121,7 @@ export class TypeOrmRunStore implements RunStore {
   reopen(id: RunId, { accepted, ...change }: ParsedRunChange): Promise<Run> {
     return patiently(this.dataSource, async () => {
       const { repetitions } = change;
-      await this.dataSource.getRepository(runSchema).update(
+      await this.dataSource.getRepository<RunRow>(runTable).update(
         { id, ...(repetitions !== undefined && { repetitions: LessThanOrEqual(repetitions) }) },
         {
           ...change,
@@ -140,14 +141,14 @@ export class TypeOrmRunStore implements RunStore {
     await execute(
       this.dataSource,
       // The list without its last bracket, and one more.
-      `UPDATE stepcompute_run SET simulation = left(simulation, -1) || ',' || $1::text || ']'
+      `UPDATE ${tablesOf(this.dataSource).run} SET simulation = left(simulation, -1) || ',' || $1::text || ']'
        WHERE id = $2 AND repetitions <= $3`,
       [JSON.stringify(accepted), id, repetitions ?? Repetitions.maximum],
     );
   }
 
   async #find(id: RunId): Promise<Run> {
-    const row = await this.dataSource.getRepository(runSchema).findOneBy({ id });
+    const row = await this.dataSource.getRepository<RunRow>(runTable).findOneBy({ id });
     if (row === null) throw new RunNotFoundError(id);
     return toRun(row);
   }

@@ -1,6 +1,7 @@
-import type { Stores } from '@stepcompute/core';
+import { InvalidInputError, type Stores } from '@stepcompute/core';
 import { refuseUnknown } from '@stepcompute/core/adapters';
-import type { DataSource } from 'typeorm';
+import { EntitySchema, type DataSource } from 'typeorm';
+import { runTable } from './tables.js';
 import { TypeOrmAverageStore } from './typeorm-average-store.js';
 import { TypeOrmFailureStore } from './typeorm-failure-store.js';
 import { TypeOrmRunStore } from './typeorm-run-store.js';
@@ -14,15 +15,40 @@ export interface TypeOrmStoresOptions {
 
 /**
  * The four stores over one migrated DataSource, the averages over another if so told.
+ * @throws InvalidInputError when a DataSource can't work: it is of another database, prefixes the names of
+ *   tables, or lacks the entities
  * @example
  * const orchestrator = new InProcessOrchestrator({ generator, stores: typeOrmStores(dataSource) });
  */
 export function typeOrmStores(dataSource: DataSource, options: TypeOrmStoresOptions = {}): Stores {
   const { averages = dataSource } = refuseUnknown(options, 'options', { averages: true });
+  refuseUnfit(dataSource, 'dataSource');
+  refuseUnfit(averages, 'averages');
   return {
     runs: new TypeOrmRunStore(dataSource),
     values: new TypeOrmValueStore(dataSource),
     failures: new TypeOrmFailureStore(dataSource),
     averages: new TypeOrmAverageStore(averages),
   };
+}
+
+function refuseUnfit(dataSource: DataSource, field: string): void {
+  const refuse = (expected: string, received: unknown): never => {
+    throw new InvalidInputError(field, expected, received);
+  };
+  const options = (dataSource as Partial<DataSource> | undefined)?.options;
+  if (options === undefined) return refuse('a DataSource of TypeORM', dataSource);
+  const { type, entityPrefix, entities } = options;
+  if (type !== 'postgres' && type !== 'aurora-postgres') {
+    return refuse('a DataSource of PostgreSQL: of type postgres or aurora-postgres', type);
+  }
+  if (entityPrefix) return refuse('a DataSource without entityPrefix', entityPrefix);
+  // Before it is initialized they are what its options say.
+  const isThere = dataSource.isInitialized
+    ? dataSource.hasMetadata(runTable)
+    : Object.values(entities ?? {}).some(
+        (entity) => entity instanceof EntitySchema && entity.options.name === runTable,
+      );
+  if (!isThere)
+    refuse('a DataSource with our entities (entities: [...schemas])', 'one without them');
 }

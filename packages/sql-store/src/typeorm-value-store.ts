@@ -29,6 +29,7 @@ import { missingRanges } from './missing-ranges.js';
 import { patiently } from './patiently.js';
 import { codeOf } from './persistence-error.js';
 import { scanValues } from './scan.js';
+import { tablesOf } from './tables.js';
 
 const valueColumns: readonly Column<IterationValue>[] = [
   { name: 'iteration_id', type: integers, of: ({ iterationId }) => iterationId },
@@ -95,11 +96,12 @@ export class TypeOrmValueStore implements ValueStore {
       4,
       moreColumn(measures),
     );
+    const tables = tablesOf(this.dataSource);
     const names = measures === 1 ? 'value' : 'value, more';
     const insert = `
-      INSERT INTO stepcompute_value (run_id, iteration_id, ${names}${hasCodes ? ', code' : ''})
+      INSERT INTO ${tables.value} (run_id, iteration_id, ${names}${hasCodes ? ', code' : ''})
       SELECT run.id, batch.iteration_id, ${names}${hasCodes ? ', nullif(batch.code, 0)' : ''}
-      FROM stepcompute_run run, ${item}
+      FROM ${tables.run} run, ${item}
       WHERE run.id = $1 AND run.repetitions > $2 AND json_array_length(run.measures::json) = $3`;
     const all = [runId, last, measures, ...parameters];
     try {
@@ -135,7 +137,7 @@ export class TypeOrmValueStore implements ValueStore {
        FROM (
          SELECT v.iteration_id, v.value || v.more AS kept, ARRAY[batch.value]${more} AS offered
          FROM ${item}
-         JOIN stepcompute_value v ON v.run_id = $1 AND v.iteration_id = batch.iteration_id
+         JOIN ${tablesOf(this.dataSource).value} v ON v.run_id = $1 AND v.iteration_id = batch.iteration_id
          WHERE v.value <> batch.value${differ}
          ORDER BY v.iteration_id LIMIT 1
        ) AS differing,

@@ -119,6 +119,8 @@ describe.each([
     const id = await runWith(count, first, 2);
     const answers: string[][] = [];
     const overheard = {
+      options: dataSource.options,
+      hasMetadata: () => false,
       createQueryRunner: () => {
         const runner = dataSource.createQueryRunner();
         const query = async (...asked: Parameters<typeof runner.query>): Promise<unknown> => {

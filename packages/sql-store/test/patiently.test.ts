@@ -1,6 +1,7 @@
 import { IterationId, RunId, type Stores } from '@stepcompute/core';
 import type { DataSource } from 'typeorm';
 import { patiently } from '../src/patiently.js';
+import { schemas } from '../src/schema.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
 import { parseNewRun } from './new-run.js';
 
@@ -13,7 +14,9 @@ const lost = { name: 'PersistenceError', retryable: true, cause: refused };
 function unreachable(): { readonly dataSource: DataSource; readonly asked: () => number } {
   const query = jest.fn(() => Promise.reject(refused));
   const dataSource = {
-    options: { type: 'postgres' },
+    options: { type: 'postgres', entities: schemas },
+    isInitialized: false,
+    hasMetadata: () => false,
     createQueryRunner: () => ({ query, release: () => Promise.resolve() }),
   };
   return {

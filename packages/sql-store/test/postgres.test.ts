@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { inspect, promisify } from 'node:util';
 import { IterationId, uniformInteger, type RunId, type Stores } from '@stepcompute/core';
 import { expectedAverage } from '@stepcompute/core/testing';
 import { InProcessOrchestrator, SystemClock } from '@stepcompute/inmemory-adapter';
@@ -48,10 +48,44 @@ it('never repeats a password, whatever characters it holds', async () => {
     'postgres://user:se?cret@secret@localhost:1/db',
   ]) {
     await expect(openPostgres({ url })).rejects.toMatchObject({
-      name: 'PersistenceError',
+      name: 'InvalidInputError',
       message: expect.not.stringContaining('secret') as string,
     });
   }
+  // An @ was forgotten, so that the password reads as a port, or as a host.
+  for (const [url, piece] of [
+    ['postgres://127.0.0.2:1/db', '127.0.0.2'],
+    ['postgres://secret.invalid/db', 'secret'],
+  ] as const) {
+    const error: unknown = await openPostgres({ url }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'PersistenceError', retryable: true });
+    expect(error).not.toHaveProperty('cause');
+    expect((error as Error).message).toMatch(/^cannot open the database: E[A-Z_]+$/);
+    expect(inspect(error)).not.toContain(piece);
+  }
+});
+
+it.each<[object, string]>([
+  [{}, 'an object with a url or a pool, not both'],
+  [{ url: 'postgres://h/d', pool: {} }, 'an object with a url or a pool, not both'],
+  [{ pool: 'postgres://h/d' }, 'a pool of pg, or the settings of one'],
+  [
+    { url: 'postgres://127.0.0.1:1/d', schema: 'a.b' },
+    'a name of 1 to 63 characters without . and "',
+  ],
+  [{ url: 'postgres://127.0.0.1:1/d?schema=' }, 'a name of 1 to 63 characters without . and "'],
+  [{ url: 'postgres://127.0.0.1:1/d?sslmode=odd' }, 'one of disable, allow, prefer, require'],
+  [
+    { url: 'postgres://127.0.0.1:1/d?sslmode=verify-full&sslrootcert=/no/such' },
+    'a file that can be read (ENOENT)',
+  ],
+  [{ url: 'postgres://127.0.0.1:1/d?service=none' }, 'pg_service.conf has'],
+  [{ url: 'postgres://127.0.0.1:1/d?connect_timeout=soon' }, 'a number of seconds'],
+])('refuses %j', async (options, message) => {
+  await expect(openPostgres(options)).rejects.toMatchObject({
+    name: 'InvalidInputError',
+    message: expect.stringContaining(message) as string,
+  });
 });
 
 describeOnPostgres('on a PostgreSQL server', () => {

@@ -2,10 +2,14 @@ import { looked } from './base.js';
 
 const longestDescription = 80;
 
-/** The text without what a URL in it may hold of a password. */
+/**
+ * The text without what a URL in it may hold of a password. Of a database's nothing is left but its scheme:
+ * where it was mistyped, any part of it may be one of a password.
+ */
 export function withoutSecrets(text: string): string {
   return text
-    .replaceAll(/:\/\/[^@\s]*@/g, '://…@')
+    .replace(/(postgres(?:ql)?:)[^]*?(\n?)$/i, '$1…$2')
+    .replaceAll(/:\/\/.*@/gs, '://…@')
     .replaceAll(/(password|passwd|pwd|secret)=[^&\s"']*/gi, '$1=…');
 }
 
