@@ -75,7 +75,7 @@ export default defineConfig(
   },
   {
     // TypeORM declares the options of an entity schema as classes, and asks for object literals.
-    files: ['packages/sql-store/src/schema.ts'],
+    files: ['packages/sql-store/src/schema.ts', 'packages/sql-store/test/own-database.test.ts'],
     rules: { '@typescript-eslint/no-unsafe-class-instance-assignment': 'off' },
   },
 );

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { InvalidInputError, PersistenceError, type Stores } from '@stepcompute/core';
 import { inMemoryStores } from '@stepcompute/inmemory-adapter';
 import type { typeOrmStores } from '@stepcompute/sql-store';
@@ -120,12 +121,16 @@ function holdsCluster(folder: string): boolean {
 
 // The database packages take half a second to load: a run in memory does without them.
 
+const longestCloseMs = 2000;
+
 async function openServer(
   url: string,
   schema: { readonly create: boolean; readonly migrate?: boolean },
 ): Promise<Database> {
   const { openPostgres } = await import('@stepcompute/sql-store/postgres');
-  return overDataSource(await openPostgres({ url, ...schema }));
+  const { stores, close } = await overDataSource(await openPostgres({ url, ...schema }));
+  // One that has fallen silent is left behind, and its connections end with this process.
+  return { stores, close: () => Promise.race([close(), wait(longestCloseMs)]) };
 }
 
 async function openFolder(folder: string): Promise<Database> {

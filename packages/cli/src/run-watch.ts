@@ -1,4 +1,5 @@
 import {
+  CancelledError,
   isStepComputeError,
   messageOf,
   reportOf,
@@ -6,10 +7,12 @@ import {
   warningOf,
   type Ledger,
   type Run,
+  type RunId,
   type RunOptions,
   type RunResult,
   type Stores,
 } from '@stepcompute/core';
+import { isRetryable } from '@stepcompute/core/adapters';
 import { ReportedError } from './errors.js';
 import { ExitCode, exitCodeOf } from './exit-codes.js';
 import { drawHistogram, formatCount, formatDuration, formatResult } from './format.js';
@@ -111,6 +114,10 @@ export class RunWatch {
     };
   }
 
+  #remedies(id: RunId): string[] {
+    return this.place === 'memory' ? [] : [`Take it up again with: stepcompute resume ${id}`];
+  }
+
   /** The error with what the stores still know of its run; as it is when they are what failed. */
   async #withLedger(error: unknown): Promise<unknown> {
     if (isStepComputeError(error) && error.code === 'CHANGED_SIMULATION') {
@@ -122,11 +129,17 @@ export class RunWatch {
     }
     if (this.#run === undefined) return error;
     const { id } = this.#run;
-    let run: Run;
+    // That of a cancelled run knows; its store may have fallen silent.
+    const known = error instanceof CancelledError ? error.ledger : undefined;
+    let run: Run = { ...this.#run, status: 'cancelled' };
     let ledger: Ledger;
+    // An outage has lasted longer than the stores' patience.
+    if (known === undefined && isRetryable(error)) {
+      return new ReportedError(error, { runId: id }, this.#remedies(id));
+    }
     try {
-      run = await this.stores.runs.get(id);
-      ledger = await this.stores.failures.ledger(id);
+      if (known === undefined) run = await this.stores.runs.get(id);
+      ledger = known ?? (await this.stores.failures.ledger(id));
     } catch {
       return error;
     }
@@ -139,9 +152,7 @@ export class RunWatch {
           `${formatCount(ledger.missing)} missing`,
       );
     }
-    if (this.place !== 'memory') {
-      notes.push(`Take it up again with: stepcompute resume ${id}`);
-    }
+    notes.push(...this.#remedies(id));
     return new ReportedError(error, reportOf({ run, ledger }), notes);
   }
 }

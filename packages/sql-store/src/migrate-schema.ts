@@ -2,6 +2,7 @@ import { PersistenceError } from '@stepcompute/core';
 import { refuseUnknown } from '@stepcompute/core/adapters';
 import type { DataSource, DataSourceOptions, MigrationInterface, QueryRunner } from 'typeorm';
 import { migrations, migrationsTableName, oldestReader } from './migrations.js';
+import { patientMark } from './patiently.js';
 import { translated } from './persistence-error.js';
 import { schemaOf, tablesOf } from './tables.js';
 
@@ -131,7 +132,7 @@ export function migrateTo(
       await runner.startTransaction();
       try {
         // Until the transaction ends, however it does.
-        await runner.query('SELECT pg_advisory_xact_lock($1)::text', [advisoryLock]);
+        await runner.query(`${patientMark} SELECT pg_advisory_xact_lock($1)::text`, [advisoryLock]);
         const { state, had } = await look(runner, dataSource, known);
         if (state === 'newer') throw newerSchemaError();
         if (state === 'older' && !breaking && had.length < oldestReader)

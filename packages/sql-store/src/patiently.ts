@@ -3,6 +3,9 @@ import type { DataSource } from 'typeorm';
 import { dialectOf } from './dialect.js';
 import { isPassing, translated } from './persistence-error.js';
 
+/** A statement that begins so may wait for others for as long as they take. */
+export const patientMark = '/* waits */';
+
 /**
  * Runs a store's work, again and again while the database is out of reach, as long as its dialect has
  * patience; driver errors are translated. The work may have been done although its answer was lost, so

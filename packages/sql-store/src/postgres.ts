@@ -1,5 +1,5 @@
 import { InvalidInputError, PersistenceError } from '@stepcompute/core';
-import { refuseUnknown, type FieldNames } from '@stepcompute/core/adapters';
+import { parseInteger, refuseUnknown, type FieldNames } from '@stepcompute/core/adapters';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import {
@@ -11,7 +11,14 @@ import {
 import { codeOf, isOfEncryption, persistenceError } from './persistence-error.js';
 import { schemas } from './schema.js';
 import { parseConnectionString, type ConnectionParts } from './server/connection-string.js';
-import { completed, heldPool, poolClassOf, poolSettingsOf, type HeldPool } from './server/pool.js';
+import {
+  completed,
+  heldPool,
+  poolClassOf,
+  poolSettingsOf,
+  type HeldPool,
+  type PoolSettings,
+} from './server/pool.js';
 
 export interface OpenPostgresOptions {
   /**
@@ -35,6 +42,13 @@ export interface OpenPostgresOptions {
   readonly migrate?: boolean | undefined;
   /** The most connections held at a time; a pool of your own says for itself. Default: 10. */
   readonly poolSize?: number | undefined;
+  /**
+   * How long a statement may go without an answer, in milliseconds, before its connection is given up and it is
+   * sent again; 0 for no limit. A pool of your own says for itself (`query_timeout`). Default: 20,000.
+   */
+  readonly statementTimeoutMs?: number | undefined;
+  /** How long a connection may take to be made, in milliseconds. Default: 10,000, or the URL's `connect_timeout`. */
+  readonly connectTimeoutMs?: number | undefined;
 }
 
 const optionFields: FieldNames<OpenPostgresOptions> = {
@@ -44,6 +58,8 @@ const optionFields: FieldNames<OpenPostgresOptions> = {
   create: true,
   migrate: true,
   poolSize: true,
+  statementTimeoutMs: true,
+  connectTimeoutMs: true,
 };
 
 /**
@@ -59,16 +75,18 @@ const optionFields: FieldNames<OpenPostgresOptions> = {
 export async function openPostgres(options: OpenPostgresOptions): Promise<DataSource> {
   refuseUnknown(options, 'options', optionFields);
   const { url, pool, create = true, migrate = false, poolSize = 10 } = options;
+  const { statementTimeoutMs = 20_000, connectTimeoutMs = 10_000 } = options;
   if ((url === undefined) === (pool === undefined)) {
     throw new InvalidInputError('options', 'an object with a url or a pool, not both', options);
   }
   const given = url === undefined ? {} : parseConnectionString(url);
   const parts = url === undefined ? {} : completed(given);
-  const defaults: pg.PoolConfig = {
+  const defaults: PoolSettings = {
     application_name: 'stepcompute',
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: parseInteger(connectTimeoutMs, 'connect timeout', 1, longestMs),
+    statementTimeoutMs: parseInteger(statementTimeoutMs, 'statement timeout', 0, longestMs),
     keepAlive: true,
-    max: poolSize,
+    max: parseInteger(poolSize, 'pool size', 1, 10_000),
   };
   const ways = pool === undefined ? poolSettingsOf(parts) : [pool];
   const schema = parseSchema(options.schema ?? parts.schema);
@@ -101,10 +119,13 @@ function dataSourceOver(held: HeldPool, schema: string): DataSource {
   });
 }
 
+/** The longest that one of Node's timers can run. */
+const longestMs = 2 ** 31 - 1;
+
 /** The first error is the one that counts. */
 async function close(dataSource: DataSource | undefined, held: HeldPool): Promise<void> {
   const isOpen = dataSource?.isInitialized === true;
-  await (isOpen ? dataSource!.destroy() : held.end()).catch(() => undefined);
+  await (isOpen ? dataSource.destroy() : held.end()).catch(() => undefined);
 }
 
 async function seeToTables(

@@ -294,5 +294,5 @@ export const schemas: EntitySchema[] = [
  * new DataSource({ type: 'postgres', url, entities: [Order, Customer, ...schemasIn('sim')] });
  */
 export function schemasIn(schema: string): EntitySchema[] {
-  return schemas.map(({ options }) => new EntitySchema({ ...options, schema }));
+  return schemas.map(({ options }) => new EntitySchema(Object.assign({}, options, { schema })));
 }

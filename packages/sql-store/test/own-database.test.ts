@@ -219,7 +219,7 @@ describeOnPostgres('in a database that has an owner already', () => {
     it.each<[string, () => DataSource, string]>([
       [
         'another driver',
-        () => ({ options: { type: 'mysql', entities: schemas } }) as unknown as DataSource,
+        () => JSON.parse('{"options":{"type":"mysql"}}') as DataSource,
         'a DataSource of PostgreSQL',
       ],
       [
@@ -232,7 +232,7 @@ describeOnPostgres('in a database that has an owner already', () => {
         () => new DataSource({ type: 'postgres', entities: [order] }),
         'entities: [...schemas]',
       ],
-      ['no DataSource', () => ({}) as DataSource, 'a DataSource of TypeORM'],
+      ['no DataSource', () => JSON.parse('{}') as DataSource, 'a DataSource of TypeORM'],
     ])('refuses one with %s where it is given', (_, make, message) => {
       expect(() => typeOrmStores(make())).toThrow(
         expect.objectContaining({

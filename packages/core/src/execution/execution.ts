@@ -2,6 +2,7 @@ import { isStepComputeError } from '../errors/base.js';
 import { isRetryable, messageOf, nameOf } from '../errors/thrown.js';
 import type { RunOptions } from '../ports/orchestrator.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
+import { ledgerOf, type Ledger } from '../run/ledger.js';
 import type { IterationId } from '../run/numbers.js';
 import type { RunPlan } from '../run/plan.js';
 import { countOf, iterationsOf } from '../run/range.js';
@@ -17,6 +18,7 @@ import { FirstBlock, RandomStream } from '../simulation/random-stream.js';
 import type { ParsedSimulation } from '../simulation/simulation.js';
 import type { IterationValue } from '../simulation/value.js';
 import { Attempt, isPromiseLike, type AttemptSettings } from './attempt.js';
+import { shortly } from './grace.js';
 import { progressOf } from './progress.js';
 import { Recording } from './recording.js';
 import type { Retries } from './retries.js';
@@ -45,7 +47,10 @@ export class Execution {
   #lowest:
     | { readonly iterationId: IterationId; readonly thrown: unknown; readonly attempts: number }
     | undefined;
-  #isCancelled = false;
+  /** True when the store has not answered who has cancelled. */
+  #isSilent = false;
+  /** Of what stopped the work first. */
+  #stoppedBy: 'the caller' | 'the work' | undefined;
   /** The store's error, or the listener's, after which nothing more can be done. */
   #broken: { readonly thrown: unknown } | undefined;
   #isClosed = false;
@@ -76,9 +81,13 @@ export class Execution {
 
   async toTheEnd(): Promise<void> {
     const { signal } = this.options;
+    let markCancelled!: () => void;
+    const cancelled = new Promise<void>((resolve) => {
+      markCancelled = resolve;
+    });
     const cancel = (): void => {
-      this.#isCancelled = !this.#stop.isStopped;
-      this.#stop.stop(signal?.reason);
+      this.#stopFor('the caller', signal?.reason);
+      markCancelled();
     };
     if (signal?.aborted === true) cancel();
     signal?.addEventListener('abort', cancel, { once: true });
@@ -94,8 +103,13 @@ export class Execution {
     } finally {
       this.#isClosed = true;
       this.#stop.stop(undefined);
+      const { values, failures } = this.#recording;
+      const flushed = Promise.all([values.flush(), failures.flush()]);
+      // A store that has fallen silent holds up nobody who cancels.
+      const answered = flushed.then(() => true);
+      const inTime = cancelled.then(() => shortly(answered, false));
+      this.#isSilent = !(await Promise.race([answered, inTime]));
       signal?.removeEventListener('abort', cancel);
-      await Promise.all([this.#recording.values.flush(), this.#recording.failures.flush()]);
     }
     await this.#conclude();
   }
@@ -165,13 +179,13 @@ export class Execution {
     if (this.#lowest === undefined || iterationId < this.#lowest.iterationId) {
       this.#lowest = { iterationId, thrown, attempts };
     }
-    if (this.#failed > this.#tolerated) this.#stop.stop(new StoppedError(thrown));
+    if (this.#failed > this.#tolerated) this.#stopFor('the work', new StoppedError(thrown));
     return this.#recording.failures.add(describeFailure(iterationId, thrown, attempts));
   }
 
   #recorded(): void {
     if (this.#recording.standing > this.#tolerated) {
-      this.#stop.stop(new StoppedError(this.#lowest?.thrown));
+      this.#stopFor('the work', new StoppedError(this.#lowest?.thrown));
     }
     this.#report();
   }
@@ -181,19 +195,30 @@ export class Execution {
     if (onProgress === undefined) return;
     const { run } = this.plan;
     const { stored, mean } = this.#recording;
-    const ledger = {
-      completed: run.repetitions - this.#outstanding + stored,
-      failed: this.#failed,
-      missing: this.#outstanding - stored - this.#failed,
-    };
     const elapsedMs = this.settings.clock.now() - this.#startedAt;
-    const answer = onProgress(progressOf({ run, ledger, stored, elapsedMs, mean }));
+    const account = { run, ledger: this.#ledger, stored, elapsedMs, mean };
+    const answer = onProgress(progressOf(account));
     if (isPromiseLike(answer)) answer.then(undefined, (thrown: unknown) => this.#breakOff(thrown));
+  }
+
+  /** As far as this execution knows. */
+  get #ledger(): Ledger {
+    const { repetitions } = this.plan.run;
+    return ledgerOf({
+      requested: repetitions,
+      completed: repetitions - this.#outstanding + this.#recording.stored,
+      failed: this.#failed,
+    });
   }
 
   #breakOff(thrown: unknown): void {
     this.#broken ??= { thrown };
-    this.#stop.stop(thrown);
+    this.#stopFor('the work', thrown);
+  }
+
+  #stopFor(cause: 'the caller' | 'the work', reason: unknown): void {
+    this.#stoppedBy ??= cause;
+    this.#stop.stop(reason);
   }
 
   /** The verdict. */
@@ -201,9 +226,13 @@ export class Execution {
     if (this.#broken !== undefined) throw this.#broken.thrown;
     const { id } = this.plan.run;
     const { stored, standing } = this.#recording;
-    if (this.#isCancelled && stored + this.#failed < this.#outstanding) {
-      const ledger = await this.stores.failures.ledger(id);
-      throw new CancelledError(id, ledger, { cause: this.options.signal?.reason });
+    if (this.#stoppedBy === 'the caller' && stored + this.#failed < this.#outstanding) {
+      const ledger = this.#isSilent
+        ? undefined
+        : await shortly(this.stores.failures.ledger(id), undefined);
+      const cause: unknown = this.options.signal?.reason;
+      const options = { cause, isKnown: ledger !== undefined };
+      throw new CancelledError(id, ledger ?? this.#ledger, options);
     }
     const failed = Math.max(this.#failed, standing);
     const cause = this.#lowestError();

@@ -1,7 +1,9 @@
 import { averagesByName, type RunAverage } from '../averaging/average.js';
 import { isStepComputeError } from '../errors/base.js';
+import { isRetryable } from '../errors/thrown.js';
 import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { isPromiseLike } from '../execution/attempt.js';
+import { shortly } from '../execution/grace.js';
 import { progressOf } from '../execution/progress.js';
 import type { Executor, Orchestrator, RunOptions, RunResult } from '../ports/orchestrator.js';
 import type { Stores } from '../ports/stores.js';
@@ -160,12 +162,14 @@ export async function recordEnd(
   run: Pick<Run, 'id' | 'repetitions'>,
   error: unknown,
 ): Promise<void> {
-  try {
-    await runs.finish(run, isCancellation(error) ? 'cancelled' : 'failed');
-  } catch {
+  const status = isCancellation(error) ? 'cancelled' : 'failed';
+  const finished = runs.finish(run, status).catch(() => {
     // The store is out of reach as well. The run stays `started`, which claims nothing, and the
     // error that led here says more than this one.
-  }
+  });
+  // Its store may have fallen silent, or be out of reach.
+  if (error instanceof CancelledError && !error.isKnown) return;
+  await (status === 'cancelled' || isRetryable(error) ? shortly(finished, undefined) : finished);
 }
 
 /** A signal aborted with an error of the taxonomy reports a failure from outside; any other is a wish to stop. */

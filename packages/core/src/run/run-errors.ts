@@ -216,19 +216,27 @@ export class StepFailedError extends errorClass('StepFailedError', 'STEP_FAILED'
   }
 }
 
-/** The caller's AbortSignal stopped the work. `ledger` says what is stored, when a run had begun. */
+/**
+ * The caller's AbortSignal stopped the work. `ledger` says what is stored, when a run had begun; where its
+ * store no longer answered, what was known to be.
+ */
 export class CancelledError extends errorClass('CancelledError', 'CANCELLED') {
+  /** False when the ledger is what was known of a store that no longer answered. */
+  readonly isKnown: boolean;
+
   constructor(
     readonly runId?: RunId,
     readonly ledger?: Ledger,
-    options?: ErrorOptions,
+    { isKnown = true, ...options }: ErrorOptions & { readonly isKnown?: boolean } = {},
   ) {
     super(
       runId === undefined || ledger === undefined
         ? 'cancelled before a run was allocated'
-        : `run ${runId} was cancelled: ${ledger.completed} of ${ledger.requested} values are stored, ` +
+        : `run ${runId} was cancelled: ${isKnown ? '' : 'its store does not answer; as far as is known, '}` +
+            `${ledger.completed} of ${ledger.requested} values are stored, ` +
             `${ledger.failed} failed, ${ledger.missing} missing`,
       options,
     );
+    this.isKnown = isKnown;
   }
 }

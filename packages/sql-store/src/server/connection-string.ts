@@ -1,7 +1,7 @@
 import { InvalidInputError } from '@stepcompute/core';
 
 /** The parts of a connection string that are given, decoded. Names are libpq's, but for `schema`. */
-export type ConnectionParts = { readonly [Name in ParameterName]?: string };
+export type ConnectionParts = Readonly<Partial<Record<ParameterName, string>>>;
 
 /** Source: PostgreSQL 18, "34.1.2. Parameter Key Words", read 2026-11; `schema` and `ssl` are not libpq's. */
 const parameterNames = [
@@ -69,7 +69,7 @@ export function parseConnectionString(text: unknown): ConnectionParts {
   if (others.length > 0) throw unencoded('@');
   return {
     ...userParts(userInfo),
-    ...hostParts(hosts ?? ''),
+    ...hostParts(hosts),
     ...(path !== '' && { dbname: decoded(path) }),
     // As in libpq, these count where both say something: a socket's folder is given so.
     ...Object.fromEntries(parametersOf(query)),

@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net';
 import { InvalidInputError } from '@stepcompute/core';
 import pg from 'pg';
+import { patientMark } from '../patiently.js';
 import { parsePort, type ConnectionParts, type ParameterName } from './connection-string.js';
 import { readService } from './service-file.js';
 import { encryptionsOf } from './tls.js';
@@ -67,7 +69,7 @@ function secondsOf(text: string): number {
  * just when a connection is handed out finds nobody listening yet; whoever uses it is told all the same.
  */
 class GuardedPool extends pg.Pool {
-  constructor(settings: pg.PoolConfig) {
+  constructor(settings: PoolSettings) {
     super({ Client: LightClient, ...settings });
     this.on('connect', (client) => client.on('error', () => undefined));
     // An idle connection that breaks is replaced; a statement that breaks reports it itself.
@@ -75,23 +77,54 @@ class GuardedPool extends pg.Pool {
   }
 }
 
+/** A connection on which a statement got no answer. */
+export class SilentServerError extends Error {
+  readonly code = 'ETIMEDOUT';
+
+  constructor(ms: number) {
+    super(`the server has not answered within ${ms / 1000} s`);
+  }
+}
+
 /**
+ * Ends the connection when a statement gets no answer in time: its server, or what is between, has fallen
+ * silent. It may be done all the same; every statement of ours may be sent again.
+ *
  * Queries that node-postgres answers by promises of its own outlive young collections, with their
  * parameters, so a long run would pile up its batches until the next full one. Those with callbacks don't.
  */
 class LightClient extends pg.Client {
+  readonly #statementTimeoutMs: number;
+
+  constructor(settings: PoolSettings = {}) {
+    super(settings);
+    this.#statementTimeoutMs = settings.statementTimeoutMs ?? 0;
+  }
+
   override query(...args: unknown[]): never {
     const query = super.query.bind(this) as (...args: unknown[]) => unknown;
     const [text, values] = args;
     const isPlain = typeof text === 'string' && (values === undefined || Array.isArray(values));
     if (!isPlain || args.length > 2) return query(...args) as never;
+    const limit = text.startsWith(patientMark) ? 0 : this.#statementTimeoutMs;
     return new Promise((resolve, reject) => {
+      const silent = (): void => {
+        reject(new SilentServerError(limit));
+        (this as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+      };
+      const timer = limit === 0 ? undefined : setTimeout(silent, limit);
       query(text, values ?? [], (error: Error | null, result: unknown) => {
+        clearTimeout(timer);
         if (error === null) resolve(result);
         else reject(error);
       });
     }) as never;
   }
+}
+
+export interface PoolSettings extends pg.PoolConfig {
+  /** Default: no limit. */
+  readonly statementTimeoutMs?: number | undefined;
 }
 
 /** A pool, ours or a caller's. */
@@ -106,7 +139,7 @@ export interface HeldPool {
  * A caller's own pool, which stays his, or a new one of these settings.
  * @throws InvalidInputError when it is neither, or was ended
  */
-export function heldPool(given: pg.Pool | pg.PoolConfig, defaults: pg.PoolConfig): HeldPool {
+export function heldPool(given: pg.Pool | pg.PoolConfig, defaults: PoolSettings): HeldPool {
   if (typeof given !== 'object' || (given as unknown) === null) {
     throw new InvalidInputError('pool', 'a pool of pg, or the settings of one', given);
   }
@@ -129,7 +162,7 @@ export function poolClassOf({ pool, end, isOwn }: HeldPool): new () => pg.Pool {
       // A listener to its errors is the caller's to add.
       if (name === 'on' && !isOwn) return () => held;
       const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
   const ending = (callback?: (error?: Error) => void): Promise<void> => {
@@ -137,9 +170,9 @@ export function poolClassOf({ pool, end, isOwn }: HeldPool): new () => pg.Pool {
     if (callback !== undefined) ended.then(() => callback(), callback);
     return ended;
   };
-  return class {
-    constructor() {
-      return held;
-    }
-  } as unknown as new () => pg.Pool;
+  // A function that TypeORM calls with `new`, and that answers with the pool.
+  function Pool(): pg.Pool {
+    return held;
+  }
+  return Pool as unknown as new () => pg.Pool;
 }

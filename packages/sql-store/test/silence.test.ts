@@ -1,0 +1,130 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { InProcessOrchestrator, uniformInteger } from '@stepcompute/core';
+import { expectedAverage } from '@stepcompute/core/testing';
+import pg from 'pg';
+import type { DataSource } from 'typeorm';
+import { openPostgres } from '../src/postgres.js';
+import { typeOrmStores } from '../src/typeorm-stores.js';
+import {
+  createDatabase,
+  describeOnPostgres,
+  type TestDatabase,
+} from '../../../testing/postgres/databases.js';
+
+/** A relay before the test server that can fall silent: it takes what it is sent, and passes nothing on. */
+class Relay {
+  isSilent = false;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(to: () => Socket) {
+    this.#server = createServer((near) => {
+      const far = to();
+      near.on('data', (data) => this.isSilent || far.write(data));
+      far.on('data', (data) => this.isSilent || near.write(data));
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.#sockets.add(one);
+        one.on('error', () => other.destroy());
+        one.on('close', () => other.destroy());
+      }
+    });
+  }
+
+  async listen(): Promise<number> {
+    await new Promise<void>((resolve) => {
+      this.#server.listen(0, '127.0.0.1', resolve);
+    });
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+describeOnPostgres('a server that falls silent', () => {
+  let database: TestDatabase;
+  let relay: Relay;
+  let url: string;
+  beforeEach(async () => {
+    database = await createDatabase();
+    const client = new pg.Client({ connectionString: database.url });
+    const { host, port } = client;
+    relay = new Relay(() =>
+      host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host),
+    );
+    url = `postgres://${client.user}@127.0.0.1:${await relay.listen()}/${client.database}`;
+  });
+  afterEach(async () => {
+    relay.close();
+    await database.drop();
+  });
+
+  /** Falls silent when so many values are stored. */
+  function orchestratorOver(dataSource: DataSource): InProcessOrchestrator {
+    const stores = typeOrmStores(dataSource);
+    return new InProcessOrchestrator({
+      stores,
+      concurrency: 1,
+      generator: (context) => {
+        if (context.iterationId === 5000) relay.isSilent = true;
+        return uniformInteger(context);
+      },
+    });
+  }
+
+  const request = { repetitions: 10_000, seed: 42 };
+
+  it('is survived when it comes back: what had no answer is sent again', async () => {
+    const dataSource = await openPostgres({ url, statementTimeoutMs: 300, connectTimeoutMs: 300 });
+    const running = orchestratorOver(dataSource).run(request);
+    const own = relay;
+    const comesBack = async (): Promise<void> => {
+      while (!own.isSilent) await wait(10);
+      await wait(1000);
+      own.isSilent = false;
+    };
+    const [{ average, ledger }] = await Promise.all([running, comesBack()]);
+    expect(average).toEqual(expectedAverage(42, 10_000));
+    expect(ledger.completed).toBe(10_000);
+    await dataSource.destroy();
+  });
+
+  it('does not hold up who cancels, and says what is known to be stored', async () => {
+    // No limit, so that nothing but the caller ends it.
+    const dataSource = await openPostgres({ url, statementTimeoutMs: 0 });
+    const controller = new AbortController();
+    const isSilent = setInterval(() => {
+      if (relay.isSilent) controller.abort();
+    }, 20);
+    const running = orchestratorOver(dataSource).run(request, { signal: controller.signal });
+    const error: unknown = await running.catch((thrown: unknown) => thrown);
+    clearInterval(isSilent);
+    expect(error).toMatchObject({ name: 'CancelledError', isKnown: false });
+    expect((error as Error).message).toMatch(
+      /^run 1 was cancelled: its store does not answer; as far as is known, \d+ of 10000 values are stored, 0 failed, \d+ missing$/,
+    );
+    relay.close();
+    await dataSource.destroy();
+  });
+
+  it('is said to be silent when patience is at its end', async () => {
+    const dataSource = await openPostgres({ url, statementTimeoutMs: 200, connectTimeoutMs: 200 });
+    const stores = typeOrmStores(dataSource);
+    relay.isSilent = true;
+    // Without a key a run is not allocated a second time.
+    const orchestrator = new InProcessOrchestrator({ stores, generator: uniformInteger });
+    await expect(orchestrator.run(request)).rejects.toMatchObject({
+      name: 'PersistenceError',
+      retryable: true,
+      message: 'the database could not do its work: the server has not answered within 0.2 s',
+    });
+    relay.close();
+    await dataSource.destroy();
+  });
+});
