@@ -24,15 +24,16 @@ const wire = '^packages/aws-adapter/dist/wire/';
 const places = {
   'core/src/': { builtins: false, allowed: [] },
   'inmemory-adapter/src/': { allowed: inmemoryAdapter },
-  'inmemory-adapter/src/inversify.ts': { allowed: [...inmemoryAdapter, ...inversify] },
+  'inmemory-adapter/src/inversify.': { allowed: [...inmemoryAdapter, ...inversify] },
   'worker-threads/src/': { allowed: [workspace('core'), npm('piscina')] },
   'simulation-file/src/': { allowed: [workspace('core'), npm('esbuild')] },
   'sql-store/src/': { allowed: sqlStore },
-  'sql-store/src/inversify.ts': { allowed: [...sqlStore, ...inversify] },
+  'sql-store/src/inversify.': { allowed: [...sqlStore, ...inversify] },
   'sql-store/src/pglite': { allowed: [...sqlStore, npm('@electric-sql/pglite')] },
+  'sql-store/src/server/': { allowed: [...sqlStore, npm('pg'), npm('@types/pg')] },
   'sql-store/src/postgres': { allowed: [...sqlStore, npm('pg'), npm('@types/pg')] },
   'aws-adapter/src/': { allowed: awsAdapter },
-  'aws-adapter/src/inversify.ts': { allowed: [...awsAdapter, ...inversify] },
+  'aws-adapter/src/inversify.': { allowed: [...awsAdapter, ...inversify] },
   // Light, since whatever deploys the functions loads it.
   'aws-adapter/src/wire/': {
     own: 'aws-adapter/src/wire/',

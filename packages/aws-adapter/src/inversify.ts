@@ -1,12 +1,5 @@
 import 'reflect-metadata';
-import {
-  AverageStore,
-  Clock,
-  FailureStore,
-  Orchestrator,
-  RunStore,
-  ValueStore,
-} from '@stepcompute/core';
+import { Clock, Orchestrator, Stores } from '@stepcompute/core';
 import { ContainerModule } from 'inversify';
 import {
   StepFunctionsOrchestrator,
@@ -24,25 +17,9 @@ export function stepFunctionsModule(props: StepFunctionsModuleProps): ContainerM
   return new ContainerModule(({ bind }) => {
     bind(Orchestrator)
       .toResolvedValue(
-        (
-          clock: Clock | undefined,
-          runs: RunStore,
-          values: ValueStore,
-          failures: FailureStore,
-          averages: AverageStore,
-        ) =>
-          new StepFunctionsOrchestrator({
-            ...props,
-            clock,
-            stores: { runs, values, failures, averages },
-          }),
-        [
-          { serviceIdentifier: Clock, optional: true },
-          RunStore,
-          ValueStore,
-          FailureStore,
-          AverageStore,
-        ],
+        (clock: Clock | undefined, stores: Stores) =>
+          new StepFunctionsOrchestrator({ ...props, clock, stores }),
+        [{ serviceIdentifier: Clock, optional: true }, Stores],
       )
       .inSingletonScope();
   });

@@ -25,6 +25,7 @@ import {
   parseRunRequest,
   refuseFewerRepetitions,
   refuseIfAborted,
+  refuseMixed,
   refuseOtherRequest,
   refuseUnknown,
   tellOf,
@@ -90,6 +91,7 @@ export class StepFunctionsOrchestrator implements Orchestrator {
   /** @throws InvalidInputError when a span of time is out of range, or there is no such property */
   constructor(props: StepFunctionsOrchestratorProps) {
     refuseUnknown(props, 'properties', propsFields);
+    refuseMixed(props.stores);
     const { delayMs = documentDelayMs, pollMs = defaultPollMs } = props;
     this.#client = props.client;
     this.#stateMachineArn = props.stateMachineArn;

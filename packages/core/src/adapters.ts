@@ -29,6 +29,7 @@ export {
   parseLimit,
   refuseFewerRepetitions,
   refuseIncomplete,
+  refuseMixed,
   refuseOtherMeasures,
   refuseOutside,
 } from './ports/refusals.js';

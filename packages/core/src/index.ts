@@ -16,12 +16,13 @@ export {
   type RunResult,
 } from './ports/orchestrator.js';
 export {
-  AverageStore,
-  FailureStore,
-  RunStore,
-  ValueStore,
+  Stores,
+  type AverageStore,
+  type FailureStore,
   type IterationFailure,
-  type Stores,
+  type Placed,
+  type RunStore,
+  type ValueStore,
 } from './ports/stores.js';
 export { Fingerprint } from './run/fingerprint.js';
 export { type Ledger } from './run/ledger.js';

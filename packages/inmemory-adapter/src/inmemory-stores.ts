@@ -8,6 +8,7 @@ import {
   type IterationFailure,
   type IterationValue,
   type Ledger,
+  type Placed,
   type Run,
   type RunAverage,
   type RunStatus,
@@ -87,8 +88,12 @@ export class InMemoryDatabase {
 }
 
 /** Runs in this process's memory. */
-export class InMemoryRunStore implements RunStore {
+export class InMemoryRunStore implements RunStore, Placed {
   constructor(private readonly database: InMemoryDatabase) {}
+
+  get place(): object {
+    return this.database;
+  }
 
   async allocate(run: NewRun): Promise<Run> {
     return this.database.allocate(run);
@@ -123,8 +128,12 @@ export class InMemoryRunStore implements RunStore {
 }
 
 /** Values in this process's memory, eight bytes a measure. */
-export class InMemoryValueStore implements ValueStore {
+export class InMemoryValueStore implements ValueStore, Placed {
   constructor(private readonly database: InMemoryDatabase) {}
+
+  get place(): object {
+    return this.database;
+  }
 
   async write(id: RunId, values: readonly IterationValue[]): Promise<void> {
     const { run, values: kept, codes, failures } = this.database.find(id);
@@ -182,8 +191,12 @@ function ledgerOfRecord({ run, values, codes, failures }: RunRecord): Ledger {
 }
 
 /** Failures in this process's memory. */
-export class InMemoryFailureStore implements FailureStore {
+export class InMemoryFailureStore implements FailureStore, Placed {
   constructor(private readonly database: InMemoryDatabase) {}
+
+  get place(): object {
+    return this.database;
+  }
 
   async record(id: RunId, failures: readonly IterationFailure[]): Promise<number> {
     const { run, values, failures: standing } = this.database.find(id);

@@ -1,6 +1,8 @@
-import { Clock, Orchestrator, uniformInteger, ValueGenerator, ValueStore } from '@stepcompute/core';
+import { Clock, Orchestrator, Stores, uniformInteger, ValueGenerator } from '@stepcompute/core';
 import { expectedAverage } from '@stepcompute/core/testing';
+import { InProcessOrchestrator } from '@stepcompute/core';
 import { Container } from 'inversify';
+import { inMemoryStores } from '../src/inmemory-stores.js';
 import { inMemoryStoresModule, inProcessModule } from '../src/inversify.js';
 import { VirtualClock } from '../src/virtual-clock.js';
 
@@ -17,8 +19,26 @@ describe('the Inversify modules', () => {
     const orchestrator = container.get<Orchestrator>(Orchestrator);
     const { run, average } = await orchestrator.run({ repetitions: 100, seed: 42 });
     expect(average).toEqual(expectedAverage(42, 100));
-    const missing = await container.get<ValueStore>(ValueStore).missing(run.id);
+    const missing = await container.get<Stores>(Stores).values.missing(run.id);
     expect(missing).toEqual([]);
+  });
+
+  it('refuse stores of several places, where they are given', () => {
+    const [stores, others] = [inMemoryStores(), inMemoryStores()];
+    const open = (mixed: Partial<Stores>): InProcessOrchestrator =>
+      new InProcessOrchestrator({ generator: uniformInteger, stores: { ...stores, ...mixed } });
+    for (const store of ['runs', 'values', 'failures'] as const) {
+      expect(() => open({ [store]: others[store] })).toThrow(
+        expect.objectContaining({
+          name: 'InvalidInputError',
+          message: 'stores must be one set: runs, values and failures of one place; got an object',
+        }) as Error,
+      );
+    }
+    expect(() => open({ averages: others.averages })).not.toThrow();
+    // One that can't tell where it is, as a stranger's may not.
+    const plain = { ...stores.runs, get: () => Promise.reject(new Error('none')) };
+    expect(() => open({ runs: plain })).not.toThrow();
   });
 
   it('let every binding be replaced', async () => {

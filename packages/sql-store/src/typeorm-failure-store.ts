@@ -4,6 +4,7 @@ import {
   type FailureStore,
   type IterationFailure,
   type Ledger,
+  type Placed,
   type RunId,
 } from '@stepcompute/core';
 import { parseFailure, refuseOutside, type IterationRange } from '@stepcompute/core/adapters';
@@ -15,8 +16,12 @@ import { patiently } from './patiently.js';
 import { tablesOf } from './tables.js';
 
 /** Failures in the table `stepcompute_failure`. */
-export class TypeOrmFailureStore implements FailureStore {
+export class TypeOrmFailureStore implements FailureStore, Placed {
   constructor(private readonly dataSource: DataSource) {}
+
+  get place(): object {
+    return this.dataSource;
+  }
 
   record(id: RunId, failures: readonly IterationFailure[]): Promise<number> {
     return patiently(this.dataSource, async () => {

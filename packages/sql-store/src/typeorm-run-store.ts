@@ -2,6 +2,7 @@ import {
   Repetitions,
   RunNotFoundError,
   type Fingerprint,
+  type Placed,
   type Run,
   type RunId,
   type RunStatus,
@@ -59,8 +60,12 @@ const allocateStatement = ({ run }: Tables): string => `
   SELECT id FROM known UNION ALL SELECT id FROM added`;
 
 /** Runs in the table `stepcompute_run`. */
-export class TypeOrmRunStore implements RunStore {
+export class TypeOrmRunStore implements RunStore, Placed {
   constructor(private readonly dataSource: DataSource) {}
+
+  get place(): object {
+    return this.dataSource;
+  }
 
   allocate(run: NewRun): Promise<Run> {
     const allocate = (): Promise<Run> => this.#allocate(run);

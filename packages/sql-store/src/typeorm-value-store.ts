@@ -2,6 +2,7 @@ import {
   ConflictingValueError,
   type IterationId,
   type IterationValue,
+  type Placed,
   type RunId,
   type ValueStore,
 } from '@stepcompute/core';
@@ -62,11 +63,15 @@ interface Batch {
 }
 
 /** Values in the table `stepcompute_value`. */
-export class TypeOrmValueStore implements ValueStore {
+export class TypeOrmValueStore implements ValueStore, Placed {
   readonly #dialect: Dialect;
 
   constructor(private readonly dataSource: DataSource) {
     this.#dialect = dialectOf(dataSource);
+  }
+
+  get place(): object {
+    return this.dataSource;
   }
 
   write(id: RunId, values: readonly IterationValue[]): Promise<void> {

@@ -1,4 +1,4 @@
-import { FailureStore, reportOf, RunStore } from '@stepcompute/core';
+import { reportOf, Stores } from '@stepcompute/core';
 import { AggregateAndStoreValue, resultOf } from '@stepcompute/core/adapters';
 import { parseProcessed } from '../wire/index.js';
 import { functionContainer } from './container.js';
@@ -10,7 +10,8 @@ export const handler = lambdaHandler('aggregate-and-store-value', async (event, 
   log({ runId });
   const container = await functionContainer();
   const average = await container.get(AggregateAndStoreValue).execute(runId);
-  const run = await container.get<RunStore>(RunStore).get(runId);
-  const ledger = await container.get<FailureStore>(FailureStore).ledger(runId);
+  const { runs, failures } = container.get<Stores>(Stores);
+  const run = await runs.get(runId);
+  const ledger = await failures.ledger(runId);
   return reportOf(resultOf(run, ledger, average));
 });

@@ -1,13 +1,5 @@
 import 'reflect-metadata';
-import {
-  AverageStore,
-  Clock,
-  FailureStore,
-  RunStore,
-  SystemClock,
-  ValueStore,
-  type WriteToDbSettings,
-} from '@stepcompute/core';
+import { Clock, Stores, SystemClock, type WriteToDbSettings } from '@stepcompute/core';
 import {
   AggregateAndStoreValue,
   checkedSimulation,
@@ -47,41 +39,27 @@ async function buildContainer(deployed: DeployedSimulation | undefined): Promise
   container
     .bind(RetrieveRunId)
     .toResolvedValue(
-      (
-        simulation: ParsedSimulation,
-        runs: RunStore,
-        values: ValueStore,
-        failures: FailureStore,
-        clock: Clock,
-      ) =>
+      (simulation: ParsedSimulation, stores: Stores, clock: Clock) =>
         new RetrieveRunId(
-          { runs, values, failures },
-          checkedSimulation(simulation, values, clock, settings),
+          stores,
+          checkedSimulation(simulation, stores.values, clock, settings),
           simulation.name ?? deployed?.name,
         ),
-      [Simulation, RunStore, ValueStore, FailureStore, Clock],
+      [Simulation, Stores, Clock],
     );
   container
     .bind(WriteToDb)
     .toResolvedValue(
-      (simulation: ParsedSimulation, values: ValueStore, failures: FailureStore, clock: Clock) =>
-        new WriteToDb(simulation, { values, failures }, clock, settings),
-      [Simulation, ValueStore, FailureStore, Clock],
+      (simulation: ParsedSimulation, stores: Stores, clock: Clock) =>
+        new WriteToDb(simulation, stores, clock, settings),
+      [Simulation, Stores, Clock],
     );
   container
     .bind(RecordFailure)
-    .toResolvedValue(
-      (runs: RunStore, values: ValueStore, failures: FailureStore) =>
-        new RecordFailure({ runs, values, failures }),
-      [RunStore, ValueStore, FailureStore],
-    );
+    .toResolvedValue((stores: Stores) => new RecordFailure(stores), [Stores]);
   container
     .bind(AggregateAndStoreValue)
-    .toResolvedValue(
-      (runs: RunStore, values: ValueStore, failures: FailureStore, averages: AverageStore) =>
-        new AggregateAndStoreValue({ runs, values, failures, averages }),
-      [RunStore, ValueStore, FailureStore, AverageStore],
-    );
+    .toResolvedValue((stores: Stores) => new AggregateAndStoreValue(stores), [Stores]);
   return container;
 }
 

@@ -1,4 +1,4 @@
-import { FailureStore } from '@stepcompute/core';
+import { Stores } from '@stepcompute/core';
 import { countOf, parseSimulation, RetrieveRunId, type RunPlan } from '@stepcompute/core/adapters';
 import { iterationsPerDataApiCall } from '@stepcompute/sql-store';
 import { deployed } from '@stepcompute/aws-adapter/simulation';
@@ -34,7 +34,7 @@ async function planOf(
     const { runId, parameters, ...change } = input;
     if (change.repetitions !== undefined) refuseTooManyToAverage(change.repetitions, perCall);
     if (blockSize === undefined && change.repetitions !== undefined) {
-      const { completed } = await container.get<FailureStore>(FailureStore).ledger(runId);
+      const { completed } = await container.get<Stores>(Stores).failures.ledger(runId);
       refuseTooManyPairs(change.repetitions - completed);
     }
     return step.resume(runId, change, parameters);

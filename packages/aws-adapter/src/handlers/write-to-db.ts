@@ -1,4 +1,4 @@
-import { RunStore, ValueStore } from '@stepcompute/core';
+import { Stores } from '@stepcompute/core';
 import { refuseOutside, WriteToDb } from '@stepcompute/core/adapters';
 import { deployed } from '@stepcompute/aws-adapter/simulation';
 import { parseAssignment, variables } from '../wire/index.js';
@@ -12,9 +12,10 @@ export const handler = lambdaHandler('write-to-db', async (event, _, log) => {
   const delayMs = variables.delay.fromEnvironment(process.env);
   const container = await functionContainer(deployed);
   const step = container.get(WriteToDb);
-  const run = await container.get<RunStore>(RunStore).get(runId);
+  const { runs, values } = container.get<Stores>(Stores);
+  const run = await runs.get(runId);
   refuseOutside(run, first + count - 1);
-  const missing = await container.get<ValueStore>(ValueStore).missing(runId, [{ first, count }]);
+  const missing = await values.missing(runId, [{ first, count }]);
   // The run's own delay may have been waited for by the state machine.
   await step.execute({ run: { ...run, delayMs }, missing });
   return event;

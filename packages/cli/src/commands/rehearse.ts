@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
+  InvalidInputError,
   PersistenceError,
   reportOf,
   SystemClock,
@@ -95,6 +96,7 @@ Examples:
   async action(given, context) {
     const { mode, generator, db, verbose, repetitions, seed, tolerance } = given;
     const { terminal, interruption } = context;
+    refuseWithoutPackages();
     const { simulation } =
       generator === undefined
         ? builtIn
@@ -144,6 +146,34 @@ Examples:
     }
   },
 });
+
+/** What only AWS needs does not come with the command. */
+const packages = [
+  '@stepcompute/aws-adapter',
+  '@stepcompute/infra',
+  '@stepcompute/rehearsal',
+  '@aws-sdk/client-sfn',
+];
+
+/** @throws InvalidInputError that says what to add */
+function refuseWithoutPackages(): void {
+  const missing = packages.filter((name) => !isInstalled(name));
+  if (missing.length === 0) return;
+  throw new InvalidInputError(
+    'rehearse',
+    `run where its packages are installed beside the command: npm install ${missing.join(' ')}`,
+    missing.length === packages.length ? 'none of them' : 'some of them',
+  );
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Has CDK's app write its assembly, as `npm run synth` does but without the command line of CDK. */
 async function synthesize(

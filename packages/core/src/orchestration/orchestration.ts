@@ -5,6 +5,7 @@ import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { isPromiseLike } from '../execution/attempt.js';
 import { shortly } from '../execution/grace.js';
 import { progressOf } from '../execution/progress.js';
+import { refuseMixed } from '../ports/refusals.js';
 import type { Executor, Orchestrator, RunOptions, RunResult } from '../ports/orchestrator.js';
 import type { Stores } from '../ports/stores.js';
 import type { Ledger } from '../run/ledger.js';
@@ -62,6 +63,7 @@ export class Orchestration implements Orchestrator {
   constructor(props: OrchestrationProps) {
     refuseUnknown(props, 'properties', propsFields);
     const { stores, executor, simulation, settings = {}, clock = new SystemClock() } = props;
+    refuseMixed(stores);
     this.#stores = stores;
     this.#executor = executor;
     this.#retrieveRunId = new RetrieveRunId(

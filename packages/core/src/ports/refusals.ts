@@ -5,9 +5,25 @@ import { areSameMeasures } from '../run/measures.js';
 import { ChangedSimulationError, IncompleteRunError } from '../run/run-errors.js';
 import type { Run } from '../run/run.js';
 import { parseValue, type IterationValue } from '../simulation/value.js';
-import type { IterationFailure } from './stores.js';
+import type { IterationFailure, Stores } from './stores.js';
 
 // All stores refuse the same, in the same words.
+
+/**
+ * Runs of one place, and values of another, would be taken for each other's.
+ * @throws InvalidInputError when two of them are of different places
+ */
+export function refuseMixed(stores: Stores): void {
+  const { runs, values, failures } = stores;
+  const places = [runs, values, failures].flatMap(({ place }) => place ?? []);
+  if (new Set(places).size > 1) {
+    throw new InvalidInputError(
+      'stores',
+      'one set: runs, values and failures of one place',
+      stores,
+    );
+  }
+}
 
 /** @throws InvalidInputError unless `limit` is a whole number from 0 on */
 export function parseLimit(limit: unknown): number {

@@ -137,16 +137,25 @@ export interface AverageStore {
   history(id: RunId): Promise<readonly RunAverage[]>;
 }
 
-/** A full set of stores over one place. */
+/** What tells the stores of one place from those of another. */
+export interface Placed {
+  /**
+   * The place, such as a pool of connections: the same object in all stores over it. Left out where a store
+   * can't tell.
+   */
+  readonly place?: object | undefined;
+}
+
+/**
+ * A set of stores, which is one thing: runs, values and failures are of one place, since they refer to each
+ * other. Averages may be elsewhere.
+ */
 export interface Stores {
-  readonly runs: RunStore;
-  readonly values: ValueStore;
-  readonly failures: FailureStore;
+  readonly runs: RunStore & Placed;
+  readonly values: ValueStore & Placed;
+  readonly failures: FailureStore & Placed;
   readonly averages: AverageStore;
 }
 
-/** The keys under which a container binds the stores. */
-export const RunStore = Symbol.for('@stepcompute/core/RunStore');
-export const ValueStore = Symbol.for('@stepcompute/core/ValueStore');
-export const FailureStore = Symbol.for('@stepcompute/core/FailureStore');
-export const AverageStore = Symbol.for('@stepcompute/core/AverageStore');
+/** The key under which a container binds the {@link Stores}. */
+export const Stores = Symbol.for('@stepcompute/core/Stores');

@@ -78,7 +78,7 @@ class GuardedPool extends pg.Pool {
 }
 
 /** A connection on which a statement got no answer. */
-export class SilentServerError extends Error {
+class SilentServerError extends Error {
   readonly code = 'ETIMEDOUT';
 
   constructor(ms: number) {
