@@ -21,6 +21,7 @@ export {
   tellOf,
   type OrchestrationProps,
 } from './orchestration/orchestration.js';
+export { guarded } from './ports/observer.js';
 export { type Executor } from './ports/orchestrator.js';
 export {
   parseFailure,

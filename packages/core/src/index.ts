@@ -10,6 +10,16 @@ export {
 } from './orchestration/in-process-orchestrator.js';
 export { reportOf, warningOf, type MeasureReport, type RunReport } from './orchestration/report.js';
 export {
+  type AttemptEnded,
+  type BatchWritten,
+  type FailureNoted,
+  type Observer,
+  type RetryScheduled,
+  type RunBegun,
+  type RunEnded,
+  type RunEvent,
+} from './ports/observer.js';
+export {
   Orchestrator,
   type Progress,
   type RunOptions,

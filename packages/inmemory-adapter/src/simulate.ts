@@ -65,7 +65,8 @@ export async function simulate<const Measure extends string = 'value'>(
   if (typeof options !== 'object' || (options as unknown) === null) {
     throw new InvalidInputError('options', 'an object with repetitions', options);
   }
-  const { concurrency, timeoutMs, retry, simulationVersion, checkStored, ...others } = options;
+  const { concurrency, timeoutMs, retry, simulationVersion, checkStored, observer, ...others } =
+    options;
   const { clock, signal, onProgress, ...request } = others;
   const database = new InMemoryDatabase();
   const stores = inMemoryStores(database);
@@ -78,6 +79,7 @@ export async function simulate<const Measure extends string = 'value'>(
     retry,
     simulationVersion,
     checkStored,
+    observer,
   });
   try {
     const result = await orchestrator.run(request, { signal, onProgress });

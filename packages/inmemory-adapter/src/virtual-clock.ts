@@ -19,6 +19,8 @@ export class VirtualClock implements Clock {
   #now = 0;
   /** Those asleep, by the moment they wait for; of one moment, in the order they came. */
   readonly #sleepers = new Map<number, Set<Sleeper>>();
+  /** Each moment that somebody waits for, or has waited for and was aborted. */
+  readonly #moments = new Moments();
   #scheduled = false;
 
   /** Virtual milliseconds since the clock was made. */
@@ -52,6 +54,7 @@ export class VirtualClock implements Clock {
       };
       signal?.addEventListener('abort', cancel, { once: true });
       const sleepers = this.#sleepers.get(moment) ?? new Set();
+      if (sleepers.size === 0) this.#moments.add(moment);
       this.#sleepers.set(moment, sleepers.add(sleeper));
       this.#schedule();
     });
@@ -61,6 +64,7 @@ export class VirtualClock implements Clock {
     const sleepers = this.#sleepers.get(moment);
     sleepers?.delete(sleeper);
     if (sleepers?.size === 0) this.#sleepers.delete(moment);
+    if (this.#sleepers.size === 0) this.#moments.clear();
   }
 
   /** Time moves on a turn of the event loop, when all that could go on has gone on. */
@@ -75,12 +79,58 @@ export class VirtualClock implements Clock {
   }
 
   #advance(): void {
-    let earliest = Infinity;
-    for (const moment of this.#sleepers.keys()) if (moment < earliest) earliest = moment;
-    const sleepers = this.#sleepers.get(earliest);
-    if (sleepers === undefined) return;
-    this.#sleepers.delete(earliest);
-    this.#now = earliest;
-    for (const { wake } of sleepers) wake();
+    for (;;) {
+      const earliest = this.#moments.takeEarliest();
+      if (earliest === undefined) return;
+      const sleepers = this.#sleepers.get(earliest);
+      // All who waited for it were aborted.
+      if (sleepers === undefined) continue;
+      this.#sleepers.delete(earliest);
+      this.#now = earliest;
+      for (const { wake } of sleepers) wake();
+      return;
+    }
+  }
+}
+
+/** Numbers of which the least is at hand: a binary heap. */
+class Moments {
+  readonly #heap: number[] = [];
+
+  add(moment: number): void {
+    const heap = this.#heap;
+    let place = heap.push(moment) - 1;
+    for (
+      let parent = (place - 1) >> 1;
+      place > 0 && heap[parent]! > moment;
+      parent = (place - 1) >> 1
+    ) {
+      heap[place] = heap[parent]!;
+      place = parent;
+    }
+    heap[place] = moment;
+  }
+
+  clear(): void {
+    this.#heap.length = 0;
+  }
+
+  /** Undefined when there is none. */
+  takeEarliest(): number | undefined {
+    const heap = this.#heap;
+    const [earliest] = heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return earliest;
+    let place = 0;
+    for (;;) {
+      const left = 2 * place + 1;
+      const right = left + 1;
+      const child = right < heap.length && heap[right]! < heap[left]! ? right : left;
+      if (child >= heap.length || heap[child]! >= last) break;
+      heap[place] = heap[child]!;
+      place = child;
+    }
+    heap[place] = last;
+    return earliest;
   }
 }

@@ -11,6 +11,30 @@ describe('VirtualClock', () => {
     expect(woken).toEqual(['zero at 0', 'a at 100', 'b at 100', 'c at 300']);
   });
 
+  it('wakes any number of sleepers in order, also where some were aborted', async () => {
+    const clock = new VirtualClock();
+    const controllers: AbortController[] = [];
+    const abortable = (): AbortSignal => {
+      const controller = new AbortController();
+      controllers.push(controller);
+      return controller.signal;
+    };
+    const woken: number[] = [];
+    // In an order of no order, with moments that several wait for.
+    const moments = Array.from({ length: 2000 }, (_, index) => (index * 7919) % 1009);
+    const sleeps = moments.map((moment, index) =>
+      clock.sleep(moment, index % 3 === 0 ? abortable() : undefined).then(
+        () => woken.push(clock.now()),
+        () => undefined,
+      ),
+    );
+    for (const controller of controllers) controller.abort();
+    await Promise.all(sleeps);
+    const expected = moments.filter((_, index) => index % 3 !== 0).sort((a, b) => a - b);
+    expect(woken).toEqual(expected);
+    expect(clock.pending).toBe(0);
+  });
+
   it('stands still while nobody sleeps', async () => {
     const clock = new VirtualClock();
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,5 +1,6 @@
 import { isStepComputeError } from '../errors/base.js';
 import { isRetryable, messageOf, nameOf } from '../errors/thrown.js';
+import type { Observer } from '../ports/observer.js';
 import type { RunOptions } from '../ports/orchestrator.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
 import { ledgerOf, type Ledger } from '../run/ledger.js';
@@ -28,6 +29,7 @@ import { Stop, StoppedError } from './stop.js';
 export interface ExecutionSettings extends AttemptSettings {
   readonly concurrency: number;
   readonly retries: Retries;
+  readonly observer: Observer | undefined;
 }
 
 /**
@@ -73,7 +75,7 @@ export class Execution {
     this.#recording = new Recording(
       plan,
       stores,
-      settings.clock,
+      settings,
       () => this.#recorded(),
       (thrown, batch) => this.#breakOff(batch === 'values' ? thrown : this.#unrecorded(thrown)),
     );
@@ -118,6 +120,8 @@ export class Execution {
   async #lane(): Promise<void> {
     const { delayMs } = this.plan.run;
     const { generate } = this.simulation;
+    const { observer, clock } = this.settings;
+    const { runId } = this.#identity;
     while (!this.#stop.isStopped) {
       const next = this.#iterations.next();
       if (next.done === true) return;
@@ -126,6 +130,7 @@ export class Execution {
       let room: Promise<void> | undefined;
       for (let attempts = 1; ; attempts += 1) {
         const attempt = new Attempt(this.#stop);
+        const begunAt = observer === undefined ? 0 : clock.now();
         let value: IterationValue;
         try {
           const drawn = attempt.draw(generate, this.#identity, iterationId, this.settings);
@@ -135,6 +140,14 @@ export class Execution {
           const isUnwanted = this.#isClosed || attempt.wasStopped;
           attempt.close();
           if (isUnwanted) return;
+          observer?.({
+            type: 'attempt',
+            runId,
+            iterationId,
+            attempt: attempts,
+            durationMs: clock.now() - begunAt,
+            error: thrown,
+          });
           // Code elsewhere that is not the run's: no iteration failed.
           if (isStepComputeError(thrown) && thrown.name === 'ChangedSimulationError') {
             this.#breakOff(thrown);
@@ -146,11 +159,26 @@ export class Execution {
             room = this.#fail(iterationId, thrown, attempts);
             break;
           }
+          observer?.({
+            type: 'retry',
+            runId,
+            iterationId,
+            attempt: attempts,
+            backoffMs,
+            error: thrown,
+          });
           // One that would be tried again, were the work not stopped, has not failed.
           if (!(await this.#sleep(backoffMs))) return;
           continue;
         }
         attempt.close();
+        observer?.({
+          type: 'attempt',
+          runId,
+          iterationId,
+          attempt: attempts,
+          durationMs: clock.now() - begunAt,
+        });
         if (delayMs > 0 && !(await this.#sleep(delayMs))) return;
         if (this.#isClosed) return;
         room = this.#recording.values.add(value);
@@ -176,6 +204,8 @@ export class Execution {
 
   #fail(iterationId: IterationId, thrown: unknown, attempts: number): Promise<void> | undefined {
     this.#failed += 1;
+    const { runId } = this.#identity;
+    this.settings.observer?.({ type: 'failure', runId, iterationId, attempts, error: thrown });
     if (this.#lowest === undefined || iterationId < this.#lowest.iterationId) {
       this.#lowest = { iterationId, thrown, attempts };
     }

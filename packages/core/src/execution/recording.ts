@@ -1,3 +1,4 @@
+import type { BatchWritten, Observer } from '../ports/observer.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
 import type { RunPlan } from '../run/plan.js';
 import { hullOf } from '../run/range.js';
@@ -9,6 +10,11 @@ import { RunningMean } from './progress.js';
 /** Beyond these a database gains nothing from larger statements, nor from more of them: docs/performance.md. */
 const largestBatch = 4000;
 const mostWriters = 2;
+
+interface RecordingSettings {
+  readonly clock: Clock;
+  readonly observer: Observer | undefined;
+}
 
 /** Takes an execution's values and failures to the stores, in batches, and counts them. */
 export class Recording {
@@ -28,26 +34,28 @@ export class Recording {
   constructor(
     private readonly plan: RunPlan,
     private readonly stores: Pick<Stores, 'values' | 'failures'>,
-    clock: Clock,
+    private readonly settings: RecordingSettings,
     private readonly onRecorded: () => void,
     onBroken: (thrown: unknown, batch: 'values' | 'failures') => void,
   ) {
     this.values = new GroupCommit(
       (batch) => this.#store(batch),
       (thrown) => onBroken(thrown, 'values'),
-      clock,
+      settings.clock,
       largestBatch,
       mostWriters,
     );
     this.failures = new GroupCommit(
       (batch) => this.#record(batch),
       (thrown) => onBroken(thrown, 'failures'),
-      clock,
+      settings.clock,
     );
   }
 
   async #store(batch: readonly IterationValue[]): Promise<void> {
-    await this.stores.values.write(this.plan.run.id, batch);
+    await this.#observed('values', batch.length, () =>
+      this.stores.values.write(this.plan.run.id, batch),
+    );
     this.stored += batch.length;
     for (const { value } of batch) this.mean.add(value);
     this.onRecorded();
@@ -58,7 +66,24 @@ export class Recording {
     // An earlier execution's failures of this plan were tried again by this one, and count no more.
     if (!this.#isCleared) await this.stores.failures.clear(run.id, hullOf(missing));
     this.#isCleared = true;
-    this.standing = await this.stores.failures.record(run.id, batch);
+    this.standing = await this.#observed('failures', batch.length, () =>
+      this.stores.failures.record(run.id, batch),
+    );
     this.onRecorded();
+  }
+
+  async #observed<T>(of: BatchWritten['of'], count: number, write: () => Promise<T>): Promise<T> {
+    const { observer, clock } = this.settings;
+    if (observer === undefined) return write();
+    const begunAt = clock.now();
+    const event = { type: 'batch', runId: this.plan.run.id, of, count } as const;
+    try {
+      const answer = await write();
+      observer({ ...event, durationMs: clock.now() - begunAt });
+      return answer;
+    } catch (error) {
+      observer({ ...event, durationMs: clock.now() - begunAt, error });
+      throw error;
+    }
   }
 }

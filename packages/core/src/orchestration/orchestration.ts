@@ -5,12 +5,14 @@ import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { isPromiseLike } from '../execution/attempt.js';
 import { shortly } from '../execution/grace.js';
 import { progressOf } from '../execution/progress.js';
+import { guarded, type Observer, type RunEnded } from '../ports/observer.js';
 import { refuseMixed } from '../ports/refusals.js';
 import type { Executor, Orchestrator, RunOptions, RunResult } from '../ports/orchestrator.js';
 import type { Stores } from '../ports/stores.js';
 import type { Ledger } from '../run/ledger.js';
 import { RunId } from '../run/numbers.js';
 import type { RunPlan } from '../run/plan.js';
+import { countOf } from '../run/range.js';
 import { parseRunChange, type RunChange, type RunRequest } from '../run/request.js';
 import { CancelledError } from '../run/run-errors.js';
 import type { Run } from '../run/run.js';
@@ -58,6 +60,8 @@ export class Orchestration implements Orchestrator {
   readonly #executor: Executor;
   readonly #retrieveRunId: RetrieveRunId;
   readonly #aggregateAndStoreValue: AggregateAndStoreValue;
+  readonly #observer: Observer | undefined;
+  readonly #clock: Clock;
 
   /** @throws InvalidInputError when a property is not valid, or there is no such property */
   constructor(props: OrchestrationProps) {
@@ -65,6 +69,8 @@ export class Orchestration implements Orchestrator {
     const { stores, executor, simulation, settings = {}, clock = new SystemClock() } = props;
     refuseMixed(stores);
     this.#stores = stores;
+    this.#observer = guarded(settings.observer);
+    this.#clock = clock;
     this.#executor = executor;
     this.#retrieveRunId = new RetrieveRunId(
       stores,
@@ -94,12 +100,19 @@ export class Orchestration implements Orchestrator {
   async #toTheEnd(plan: RunPlan, options: RunOptions): Promise<RunResult> {
     const { runs, failures } = this.#stores;
     const { id } = plan.run;
+    const begunAt = this.#clock.now();
+    this.#observer?.({ type: 'run', run: plan.run, missing: countOf(plan.missing) });
+    const ended = (how: Pick<RunEnded, 'status' | 'ledger' | 'error'>): void =>
+      this.#observer?.({ type: 'end', runId: id, durationMs: this.#clock.now() - begunAt, ...how });
     try {
       await this.#executor.execute(plan, options);
       const average = await this.#aggregateAndStoreValue.execute(id);
-      return resultOf(await runs.get(id), await failures.ledger(id), average);
+      const result = resultOf(await runs.get(id), await failures.ledger(id), average);
+      ended({ status: 'completed', ledger: result.ledger });
+      return result;
     } catch (error) {
-      await recordEnd(this.#stores, plan.run, error);
+      const status = await recordEnd(this.#stores, plan.run, error);
+      ended({ status, error });
       throw error;
     }
   }
@@ -158,20 +171,22 @@ export function tellOf(result: RunResult, { onProgress }: RunOptions): RunResult
 /**
  * Records that the run ended without an average: cancelled, or failed.
  * @param error why
+ * @returns how
  */
 export async function recordEnd(
   { runs }: Pick<Stores, 'runs'>,
   run: Pick<Run, 'id' | 'repetitions'>,
   error: unknown,
-): Promise<void> {
+): Promise<'cancelled' | 'failed'> {
   const status = isCancellation(error) ? 'cancelled' : 'failed';
   const finished = runs.finish(run, status).catch(() => {
     // The store is out of reach as well. The run stays `started`, which claims nothing, and the
     // error that led here says more than this one.
   });
   // Its store may have fallen silent, or be out of reach.
-  if (error instanceof CancelledError && !error.isKnown) return;
+  if (error instanceof CancelledError && !error.isKnown) return status;
   await (status === 'cancelled' || isRetryable(error) ? shortly(finished, undefined) : finished);
+  return status;
 }
 
 /** A signal aborted with an error of the taxonomy reports a failure from outside; any other is a wish to stop. */

@@ -3,6 +3,7 @@ import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { CheckedSimulation, type CheckSettings } from '../execution/checked-simulation.js';
 import { Execution, type ExecutionSettings } from '../execution/execution.js';
 import { Retries, type RetryPolicy } from '../execution/retries.js';
+import { guarded, type Observer } from '../ports/observer.js';
 import type { Executor, RunOptions } from '../ports/orchestrator.js';
 import type { Stores, ValueStore } from '../ports/stores.js';
 import { Milliseconds, parseInteger, Repetitions } from '../run/numbers.js';
@@ -40,6 +41,8 @@ export interface WriteToDbSettings {
    * @default those three
    */
   readonly checkStored?: boolean | undefined;
+  /** Sees each attempt, retry, failure and batch, and of an orchestrator the run and its end. Default: nobody. */
+  readonly observer?: Observer | undefined;
 }
 
 export const settingsFields: FieldNames<WriteToDbSettings> = {
@@ -48,6 +51,7 @@ export const settingsFields: FieldNames<WriteToDbSettings> = {
   retry: true,
   simulationVersion: true,
   checkStored: true,
+  observer: true,
 };
 
 export const WriteToDbSettings = {
@@ -64,16 +68,20 @@ function parse(
 ): ExecutionSettings & Pick<CheckSettings, 'checkStored'> {
   refuseUnknown(settings, 'settings', settingsFields);
   const { concurrency = defaultConcurrency, timeoutMs, retry, simulationVersion } = settings;
-  const { checkStored } = settings;
+  const { checkStored, observer } = settings;
   if (simulationVersion !== undefined) Fingerprint.parse(simulationVersion);
   if (checkStored !== undefined && typeof checkStored !== 'boolean') {
     throw new InvalidInputError('checkStored', 'true or false', checkStored);
+  }
+  if (observer !== undefined && typeof observer !== 'function') {
+    throw new InvalidInputError('observer', 'a function (event) => void', observer);
   }
   return {
     concurrency: parseInteger(concurrency, 'concurrency', 1, Repetitions.maximum),
     timeoutMs: timeoutMs === undefined ? undefined : Milliseconds.parse(timeoutMs, 'timeout', 1),
     retries: new Retries(retry),
     checkStored,
+    observer: guarded(observer),
     clock,
   };
 }

@@ -1,0 +1,111 @@
+import { messageOf } from '../errors/thrown.js';
+import type { Ledger } from '../run/ledger.js';
+import type { IterationId, RunId } from '../run/numbers.js';
+import type { Run, RunStatus } from '../run/run.js';
+
+/** An event of a run, as an {@link Observer} sees it. Durations are in milliseconds of the run's clock. */
+export type RunEvent =
+  RunBegun | AttemptEnded | RetryScheduled | FailureNoted | BatchWritten | RunEnded;
+
+/** A run is begun, or taken up again. */
+export interface RunBegun {
+  readonly type: 'run';
+  readonly run: Run;
+  /** How many iterations are to be done. */
+  readonly missing: number;
+}
+
+/** One call of the generator has ended. */
+export interface AttemptEnded {
+  readonly type: 'attempt';
+  readonly runId: RunId;
+  readonly iterationId: IterationId;
+  /** From 1 on. */
+  readonly attempt: number;
+  readonly durationMs: number;
+  /** What it threw; left out when it has a value. */
+  readonly error?: unknown;
+}
+
+/** An attempt that failed is to be followed by another. */
+export interface RetryScheduled {
+  readonly type: 'retry';
+  readonly runId: RunId;
+  readonly iterationId: IterationId;
+  /** The one that failed. */
+  readonly attempt: number;
+  readonly backoffMs: number;
+  readonly error: unknown;
+}
+
+/** An iteration has failed, after all of its attempts. */
+export interface FailureNoted {
+  readonly type: 'failure';
+  readonly runId: RunId;
+  readonly iterationId: IterationId;
+  readonly attempts: number;
+  readonly error: unknown;
+}
+
+/** A store has written values, or failures, or could not. */
+export interface BatchWritten {
+  readonly type: 'batch';
+  readonly runId: RunId;
+  readonly of: 'values' | 'failures';
+  readonly count: number;
+  readonly durationMs: number;
+  /** Left out when the batch is durable. */
+  readonly error?: unknown;
+}
+
+/** The work on a run has ended. */
+export interface RunEnded {
+  readonly type: 'end';
+  readonly runId: RunId;
+  readonly status: Exclude<RunStatus, 'started'>;
+  readonly durationMs: number;
+  /** Left out where the run has no average. */
+  readonly ledger?: Ledger | undefined;
+  /** Left out where the run is completed. */
+  readonly error?: unknown;
+}
+
+/**
+ * Sees a run while it goes on: to log it, measure it or trace it. It is called in turn with the work, so
+ * it should be quick; what it throws harms nothing, and is told once, as a warning.
+ * @example
+ * const observer: Observer = (event) => {
+ *   if (event.type === 'retry') logger.warn(event, 'an attempt failed, and is tried again');
+ * };
+ */
+export type Observer = (event: RunEvent) => void;
+
+const guards = new WeakMap<Observer, Observer>();
+
+/** The same, but that it never throws; one and the same for an observer. Undefined where nobody observes. */
+export function guarded(observer: Observer | undefined): Observer | undefined {
+  if (observer === undefined) return undefined;
+  const guard = guards.get(observer) ?? guardOf(observer);
+  guards.set(observer, guard);
+  return guard;
+}
+
+function guardOf(observer: Observer): Observer {
+  let hasWarned = false;
+  return (event) => {
+    try {
+      observer(event);
+    } catch (thrown) {
+      if (!hasWarned) warn(`an observer of runs has thrown: ${messageOf(thrown)}`);
+      hasWarned = true;
+    }
+  };
+}
+
+/** Where the platform has a console. */
+function warn(message: string): void {
+  const { console } = globalThis as unknown as {
+    readonly console?: { readonly warn: (message: string) => void };
+  };
+  console?.warn(message);
+}

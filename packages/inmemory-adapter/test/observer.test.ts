@@ -1,0 +1,154 @@
+import {
+  uniformInteger,
+  type AnySimulation,
+  type Observer,
+  type RunEvent,
+} from '@stepcompute/core';
+import { expectedAverage } from '@stepcompute/core/testing';
+import { simulate, type SimulateOptions } from '../src/simulate.js';
+import { VirtualClock } from '../src/virtual-clock.js';
+
+/** The events of a run in memory, under the virtual clock. */
+async function eventsOf(
+  simulation: AnySimulation,
+  options: SimulateOptions,
+): Promise<readonly RunEvent[]> {
+  const events: RunEvent[] = [];
+  const observer: Observer = (event) => events.push(event);
+  await simulate(simulation, { clock: new VirtualClock(), ...options, observer }).catch(
+    () => undefined,
+  );
+  return events;
+}
+
+describe('an observer', () => {
+  it('sees a run, each attempt and each batch, and the end', async () => {
+    const events = await eventsOf(uniformInteger, { repetitions: 3, concurrency: 1 });
+    expect(events.map(({ type }) => type)).toEqual([
+      'run',
+      ...['attempt', 'attempt', 'attempt'],
+      'batch',
+      'end',
+    ]);
+    const [begun, first, , , batch, end] = events;
+    expect(begun).toMatchObject({ run: { id: 1, repetitions: 3, status: 'started' }, missing: 3 });
+    expect(first).toEqual({
+      type: 'attempt',
+      runId: 1,
+      iterationId: 0,
+      attempt: 1,
+      durationMs: 0,
+    });
+    expect(batch).toEqual({ type: 'batch', runId: 1, of: 'values', count: 3, durationMs: 0 });
+    expect(end).toEqual({
+      type: 'end',
+      runId: 1,
+      status: 'completed',
+      durationMs: 0,
+      ledger: { requested: 3, completed: 3, failed: 0, missing: 0 },
+    });
+  });
+
+  it('sees retries with their waits, failures and why, by the run’s clock', async () => {
+    const clock = new VirtualClock();
+    const broken = new Error('no value');
+    const events = await eventsOf(
+      async ({ iterationId }) => {
+        await clock.sleep(50);
+        if (iterationId === 1) throw broken;
+        return iterationId;
+      },
+      {
+        repetitions: 2,
+        seed: 42,
+        concurrency: 1,
+        tolerance: 1,
+        retry: { attempts: 2, backoffMs: 1000 },
+        clock,
+      },
+    );
+    const of = <Type extends RunEvent['type']>(
+      type: Type,
+    ): readonly Extract<RunEvent, { type: Type }>[] =>
+      events.filter((event): event is Extract<RunEvent, { type: Type }> => event.type === type);
+    expect(of('attempt')).toMatchObject([
+      { iterationId: 0, attempt: 1, durationMs: 50 },
+      { iterationId: 1, attempt: 1, durationMs: 50, error: broken },
+      // Behind a wait that is no whole number.
+      { iterationId: 1, attempt: 2, durationMs: expect.closeTo(50, 6) as number, error: broken },
+    ]);
+    const [retry, ...others] = of('retry');
+    expect(others).toEqual([]);
+    expect(retry).toMatchObject({ iterationId: 1, attempt: 1, error: broken });
+    expect(retry?.backoffMs).toBeGreaterThanOrEqual(0);
+    expect(retry?.backoffMs).toBeLessThanOrEqual(1000);
+    expect(of('failure')).toEqual([
+      { type: 'failure', runId: 1, iterationId: 1, attempts: 2, error: broken },
+    ]);
+    expect(of('batch')).toMatchObject([
+      { of: 'values', count: 1 },
+      { of: 'failures', count: 1 },
+    ]);
+    expect(of('end')).toMatchObject([
+      { status: 'completed', durationMs: clock.now(), ledger: { completed: 1, failed: 1 } },
+    ]);
+  });
+
+  it.each<[string, AnySimulation, object]>([
+    [
+      'failed',
+      () => {
+        throw new Error('no value');
+      },
+      { name: 'IterationFailedError' },
+    ],
+    ['failed', () => Number.MAX_VALUE, { name: 'AverageOverflowError' }],
+  ])('sees that a run has %s, and why', async (status, simulation, error) => {
+    const events = await eventsOf(simulation, { repetitions: 2, concurrency: 1 });
+    expect(events.at(-1)).toMatchObject({ type: 'end', status, error });
+  });
+
+  it('sees a run that is cancelled, and nothing of one that is refused', async () => {
+    const controller = new AbortController();
+    const events = await eventsOf(
+      ({ iterationId }) => {
+        if (iterationId === 1) controller.abort();
+        return iterationId;
+      },
+      { repetitions: 5, concurrency: 1, signal: controller.signal },
+    );
+    expect(events.at(-1)).toMatchObject({
+      type: 'end',
+      status: 'cancelled',
+      error: { name: 'CancelledError' },
+    });
+    expect(await eventsOf(uniformInteger, { repetitions: 0 })).toEqual([]);
+  });
+
+  it('harms nothing by what it throws, and is told of once', async () => {
+    const warn = jest.spyOn(console, 'warn').mockImplementation();
+    try {
+      const observer = jest.fn(() => {
+        throw new Error('no room for logs');
+      });
+      const { average } = await simulate(uniformInteger, {
+        repetitions: 100,
+        seed: 42,
+        observer,
+      });
+      expect(average).toEqual(expectedAverage(42, 100));
+      expect(observer.mock.calls.length).toBeGreaterThan(100);
+      expect(warn.mock.calls).toEqual([['an observer of runs has thrown: no room for logs']]);
+    } finally {
+      warn.mockRestore();
+    }
+  });
+
+  it('is refused when it is no function', async () => {
+    const observer = {} as Observer;
+    await expect(simulate(uniformInteger, { repetitions: 1, observer })).rejects.toMatchObject({
+      name: 'InvalidInputError',
+      message: 'observer must be a function (event) => void; got an object',
+    });
+  });
+});
