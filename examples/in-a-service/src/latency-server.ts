@@ -2,15 +2,19 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isStepComputeError } from '@stepcompute/core';
 import type { LatencyBudget } from './latency-budget.js';
 
-/** Answers `GET /checkout-latency?release=1.4.2&budgetMs=300` with the verdict as JSON. */
-export function latencyServer(budget: LatencyBudget): Server {
+/**
+ * Answers `GET /checkout-latency?release=1.4.2&budgetMs=300&quoteTimeoutMs=200` with the verdict as JSON.
+ * @param timeoutMs how long an answer may take
+ */
+export function latencyServer(budget: LatencyBudget, timeoutMs = 30_000): Server {
   return createServer((request, response) => {
-    void answer(budget, request, response);
+    void answer(budget, timeoutMs, request, response);
   });
 }
 
 async function answer(
   budget: LatencyBudget,
+  timeoutMs: number,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -23,12 +27,21 @@ async function answer(
   response.once('close', () => {
     gone.abort();
   });
+  const timeUp = AbortSignal.timeout(timeoutMs);
   try {
-    const release = url.searchParams.get('release') ?? '';
-    const budgetMs = Number(url.searchParams.get('budgetMs') ?? NaN);
-    send(response, 200, await budget.check(release, budgetMs, gone.signal));
+    const { release = '', budgetMs, ...given } = Object.fromEntries(url.searchParams);
+    // The simulation says which there are, and that they are numbers.
+    const parameters = Object.fromEntries(
+      Object.entries(given).map(([name, text]) => [name, Number(text)]),
+    );
+    const signal = AbortSignal.any([gone.signal, timeUp]);
+    send(response, 200, await budget.check(release, Number(budgetMs), parameters, signal));
   } catch (error) {
     if (gone.signal.aborted) return;
+    if (timeUp.aborted) {
+      send(response, 504, { error: `no verdict within ${timeoutMs} ms: ask again for the rest` });
+      return;
+    }
     const status = statusOf(error);
     if (status === 500) console.error(error);
     const message = status !== 500 && error instanceof Error ? error.message : 'unexpected error';
