@@ -31,8 +31,10 @@ function kindOf(location: string): DatabaseKind {
 function isMistyped(location: string): boolean {
   return (
     location.includes('://') ||
-    /^postgres(ql)?:/i.test(location) ||
-    /^[^/\\]{2,}:[^]*@/.test(location)
+    /^postgres(ql)?[:/]/i.test(location) ||
+    // libpq's other form, and a user with a password.
+    /(^|\s)(host|hostaddr|port|user|password|passwd|dbname|service)\s*=/i.test(location) ||
+    (/[^/\\:]:[^]*@/.test(location) && !existsSync(location))
   );
 }
 

@@ -307,6 +307,9 @@ describe('bad input', () => {
       [['--timeout', '0'], 'timeout must be a number of milliseconds from 1'],
       [['--generator', 'nowhere.js'], 'generator must be a file that exists'],
       [['--db', 'mysql://user:secret@host/x'], 'got "another text"'],
+      [['--db', 'host=localhost user=me password=secret dbname=x'], 'got "another text"'],
+      [['--db', 'postgres//me:secret@host/db'], 'got "another text"'],
+      [['--db', 'me:se/cret@host/db'], 'got "another text"'],
       [['--unknown'], "unknown option '--unknown'"],
     ];
     let endings: readonly Ending[];

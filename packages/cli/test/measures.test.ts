@@ -211,6 +211,16 @@ it('refuses a simulation of other measures, and finds a measure that was altered
   );
   await dataSource.destroy();
   const [verified] = inOneProcess(folder, ['show', '1', '--verify']);
+  const again = await openPglite({ folder: join(folder, '.stepcompute') });
+  await again.query(
+    `UPDATE stepcompute_value SET more = '{}' WHERE run_id = 1 AND iteration_id = 3`,
+  );
+  await again.destroy();
+  const [fewer] = inOneProcess(folder, ['show', '1', '--verify']);
+  expect(fewer).toMatchObject({
+    code: 6,
+    stderr: expect.stringContaining('have not 2 numbers, one for each measure') as string,
+  });
   expect(verified).toMatchObject({
     code: 6,
     stderr: expect.stringContaining('the mean of highest stored is') as string,

@@ -58,10 +58,10 @@ export function partialResultOf(error: unknown): PartialResult | undefined {
  * averages.highest.mean;
  * @throws as {@link InProcessOrchestrator.run} does; {@link partialResultOf} has the values of what was thrown
  */
-export async function simulate<const Measure extends string = 'value'>(
+export async function simulate<const Measure extends string = never>(
   generator: AnySimulation & { readonly measures?: readonly Measure[] | undefined },
   options: SimulateOptions,
-): Promise<SimulationResult<Measure>> {
+): Promise<SimulationResult<[Measure] extends [never] ? 'value' : Measure>> {
   if (typeof options !== 'object' || (options as unknown) === null) {
     throw new InvalidInputError('options', 'an object with repetitions', options);
   }

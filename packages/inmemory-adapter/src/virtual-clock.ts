@@ -64,7 +64,10 @@ export class VirtualClock implements Clock {
     const sleepers = this.#sleepers.get(moment);
     sleepers?.delete(sleeper);
     if (sleepers?.size === 0) this.#sleepers.delete(moment);
-    if (this.#sleepers.size === 0) this.#moments.clear();
+    // Moments that nobody waits for any more are left until they outnumber the others.
+    if (this.#moments.count > 2 * this.#sleepers.size + 64) {
+      this.#moments.replaceBy(this.#sleepers.keys());
+    }
   }
 
   /** Time moves on a turn of the event loop, when all that could go on has gone on. */
@@ -111,8 +114,13 @@ class Moments {
     heap[place] = moment;
   }
 
-  clear(): void {
+  get count(): number {
+    return this.#heap.length;
+  }
+
+  replaceBy(moments: Iterable<number>): void {
     this.#heap.length = 0;
+    for (const moment of moments) this.add(moment);
   }
 
   /** Undefined when there is none. */

@@ -105,7 +105,12 @@ describe('a simulation of several measures', () => {
       measures: ['payoff', 'delta'],
       generate: async ({ parameters: { strike } }) => ({ payoff: strike, delta: 2 * strike }),
     });
+    const bare = defineSimulation({ generate: ({ random }) => random.uniform() });
     const typed = async (): Promise<unknown> => {
+      const one = await simulate(bare, request);
+      const named: number =
+        one.averages.value.mean + (one.valuesOf.value[0] ?? 0) + one.average.mean;
+      expect(named).toBeGreaterThan(0);
       const { averages } = await simulate(dice, request);
       // @ts-expect-error: no such measure
       return averages.lowest;

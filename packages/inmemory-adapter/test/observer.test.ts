@@ -144,6 +144,30 @@ describe('an observer', () => {
     }
   });
 
+  it('harms nothing by what it rejects with', async () => {
+    const warn = jest.spyOn(console, 'warn').mockImplementation();
+    try {
+      const rejecting = async (): Promise<void> => Promise.reject(new Error('no room for logs'));
+      const observer = rejecting as Observer;
+      const { average } = await simulate(uniformInteger, { repetitions: 100, seed: 42, observer });
+      expect(average).toEqual(expectedAverage(42, 100));
+      expect(warn).toHaveBeenCalledTimes(1);
+    } finally {
+      warn.mockRestore();
+    }
+  });
+
+  it('can’t change the run that it sees', async () => {
+    let isFrozen = false;
+    await simulate(uniformInteger, {
+      repetitions: 1,
+      observer: (event) => {
+        if (event.type === 'run') isFrozen = Object.isFrozen(event.run);
+      },
+    });
+    expect(isFrozen).toBe(true);
+  });
+
   it('is refused when it is no function', async () => {
     const observer = {} as Observer;
     await expect(simulate(uniformInteger, { repetitions: 1, observer })).rejects.toMatchObject({

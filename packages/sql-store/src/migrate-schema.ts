@@ -72,12 +72,19 @@ async function look(
   const found = (await runner.query(
     `SELECT relname::text AS name FROM pg_catalog.pg_class
      JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relnamespace
-     WHERE relname IN ('stepcompute_migration', 'stepcompute_schema')
+     WHERE relname IN ('stepcompute_migration', 'stepcompute_schema', 'stepcompute_run')
        AND nspname = coalesce($1::text, current_schema())`,
     [schema ?? null],
   )) as { name: string }[];
   const isThere = (table: string): boolean => found.some(({ name }) => name === table);
-  if (!isThere('stepcompute_migration')) return { state: 'absent', had: [] };
+  if (!isThere('stepcompute_migration')) {
+    if (!isThere('stepcompute_run')) return { state: 'absent', had: [] };
+    throw new PersistenceError(
+      'the tables are there without a record of their migrations, as TypeORM’s synchronize makes them: ' +
+        'drop them, and leave synchronize off where our entities are',
+      { retryable: false },
+    );
+  }
   const rows = (await runner.query(`SELECT name FROM ${tables.migration}`)) as { name: string }[];
   const had = rows.map(({ name }) => name);
   const known = migrations.map(({ name }) => name);

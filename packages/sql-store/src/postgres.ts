@@ -47,7 +47,7 @@ export interface OpenPostgresOptions {
    * sent again; 0 for no limit. A pool of your own says for itself (`query_timeout`). Default: 20,000.
    */
   readonly statementTimeoutMs?: number | undefined;
-  /** How long a connection may take to be made, in milliseconds. Default: 10,000, or the URL's `connect_timeout`. */
+  /** How long a connection may take to be made, in milliseconds. Default: the URL's `connect_timeout`, or 10,000. */
   readonly connectTimeoutMs?: number | undefined;
 }
 
@@ -75,7 +75,7 @@ const optionFields: FieldNames<OpenPostgresOptions> = {
 export async function openPostgres(options: OpenPostgresOptions): Promise<DataSource> {
   refuseUnknown(options, 'options', optionFields);
   const { url, pool, create = true, migrate = false, poolSize = 10 } = options;
-  const { statementTimeoutMs = 20_000, connectTimeoutMs = 10_000 } = options;
+  const { statementTimeoutMs = 20_000, connectTimeoutMs } = options;
   if ((url === undefined) === (pool === undefined)) {
     throw new InvalidInputError('options', 'an object with a url or a pool, not both', options);
   }
@@ -83,15 +83,28 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<DataSo
   const parts = url === undefined ? {} : completed(given);
   const defaults: PoolSettings = {
     application_name: 'stepcompute',
-    connectionTimeoutMillis: parseInteger(connectTimeoutMs, 'connect timeout', 1, longestMs),
+    connectionTimeoutMillis: 10_000,
     statementTimeoutMs: parseInteger(statementTimeoutMs, 'statement timeout', 0, longestMs),
     keepAlive: true,
     max: parseInteger(poolSize, 'pool size', 1, 10_000),
   };
   const ways = pool === undefined ? poolSettingsOf(parts) : [pool];
+  const overriding: PoolSettings =
+    connectTimeoutMs === undefined
+      ? {}
+      : {
+          connectionTimeoutMillis: parseInteger(connectTimeoutMs, 'connect timeout', 1, longestMs),
+        };
+  if (
+    options.schema !== undefined &&
+    parts.schema !== undefined &&
+    options.schema !== parts.schema
+  ) {
+    throw new InvalidInputError('schema', `that of the url, ${parts.schema}`, options.schema);
+  }
   const schema = parseSchema(options.schema ?? parts.schema);
   for (const [index, way] of ways.entries()) {
-    const held = heldPool(way, defaults);
+    const held = heldPool(way, defaults, overriding);
     let dataSource: DataSource | undefined;
     try {
       dataSource = dataSourceOver(held, await schemaIn(held.pool, schema));

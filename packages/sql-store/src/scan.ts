@@ -1,4 +1,4 @@
-import { RunNotFoundError, type RunId } from '@stepcompute/core';
+import { PersistenceError, RunNotFoundError, type RunId } from '@stepcompute/core';
 import type { ValueColumns } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
 import { dataApi, dialectOf } from './dialect.js';
@@ -125,6 +125,13 @@ function isContiguous({ first, last, count }: Row): boolean {
 
 function columnsOf({ count, first, values, ids, codes }: Row, measures: number): ValueColumns {
   const numbers = viewOf(values);
+  if (numbers.byteLength !== 8 * count * measures) {
+    throw new PersistenceError(
+      `some of the ${count} iterations from ${first} on have not ${measures} numbers, one for each measure: ` +
+        'the table has been altered',
+      { retryable: false },
+    );
+  }
   const integers = ids === null ? undefined : viewOf(ids);
   const smallintegers = codes === null ? undefined : viewOf(codes);
   const iterationIds = new Int32Array(count);

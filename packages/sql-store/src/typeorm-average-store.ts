@@ -50,7 +50,7 @@ const readStatement = ({ average, measureAverage }: Tables): string => `
     SELECT json_agg(json_build_object(
       'measure', m.measure, 'averaging', m.averaging, 'count', m.count, 'mean', m.mean,
       'standard_deviation', m.standard_deviation, 'minimum', m.minimum, 'maximum', m.maximum
-    ))::text
+    ) ORDER BY m.measure)::text
     FROM ${measureAverage} m WHERE m.run_id = $1 AND m.count = a.count
   ) AS more
   FROM ${average} a WHERE run_id = $1 AND count >= $2

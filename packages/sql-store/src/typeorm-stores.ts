@@ -38,17 +38,29 @@ function refuseUnfit(dataSource: DataSource, field: string): void {
   };
   const options = (dataSource as Partial<DataSource> | undefined)?.options;
   if (options === undefined) return refuse('a DataSource of TypeORM', dataSource);
-  const { type, entityPrefix, entities } = options;
+  const { type, entityPrefix, entities, cache } = options;
   if (type !== 'postgres' && type !== 'aurora-postgres') {
     return refuse('a DataSource of PostgreSQL: of type postgres or aurora-postgres', type);
   }
   if (entityPrefix) return refuse('a DataSource without entityPrefix', entityPrefix);
+  if ((options as { readonly replication?: object }).replication !== undefined) {
+    return refuse('a DataSource without replication, since replicas are behind', 'one with it');
+  }
+  if (typeof cache === 'object' && cache.alwaysEnabled === true) {
+    return refuse('a DataSource whose cache is not always enabled', 'one whose cache is');
+  }
   // Before it is initialized they are what its options say.
   const isThere = dataSource.isInitialized
     ? dataSource.hasMetadata(runTable)
     : Object.values(entities ?? {}).some(
         (entity) => entity instanceof EntitySchema && entity.options.name === runTable,
       );
+  if (dataSource.isInitialized && isThere) {
+    const { tableName } = dataSource.getMetadata(runTable);
+    if (tableName !== runTable) {
+      return refuse(`a DataSource whose namingStrategy leaves ${runTable} as it is`, tableName);
+    }
+  }
   if (!isThere)
     refuse('a DataSource with our entities (entities: [...schemas])', 'one without them');
 }

@@ -232,6 +232,22 @@ describeOnPostgres('in a database that has an owner already', () => {
         () => new DataSource({ type: 'postgres', entities: [order] }),
         'entities: [...schemas]',
       ],
+      [
+        'replicas',
+        () =>
+          new DataSource({
+            type: 'postgres',
+            replication: { master: {}, slaves: [] },
+            entities: schemas,
+          }),
+        'without replication',
+      ],
+      [
+        'a cache that is always on',
+        () =>
+          new DataSource({ type: 'postgres', cache: { alwaysEnabled: true }, entities: schemas }),
+        'cache is not always enabled',
+      ],
       ['no DataSource', () => JSON.parse('{}') as DataSource, 'a DataSource of TypeORM'],
     ])('refuses one with %s where it is given', (_, make, message) => {
       expect(() => typeOrmStores(make())).toThrow(
@@ -241,6 +257,21 @@ describeOnPostgres('in a database that has an owner already', () => {
         }) as Error,
       );
     });
+  });
+
+  it('refuses tables that synchronize has made', async () => {
+    const dataSource = new DataSource({
+      type: 'postgres',
+      url: database.url,
+      entities: schemas,
+      synchronize: true,
+    });
+    await dataSource.initialize();
+    await expect(migrateSchema(dataSource)).rejects.toMatchObject({
+      name: 'PersistenceError',
+      message: expect.stringContaining('synchronize') as string,
+    });
+    await dataSource.destroy();
   });
 
   describe('with roles of few rights', () => {

@@ -79,6 +79,10 @@ it.each<[object, string]>([
     { url: 'postgres://127.0.0.1:1/d?sslmode=verify-full&sslrootcert=/no/such' },
     'a file that can be read (ENOENT)',
   ],
+  [{ url: 'postgres://127.0.0.1:1/d?ssl=true&sslmode=disable' }, 'left out where there is sslmode'],
+  [{ url: 'postgres://127.0.0.1:1/d?sslmode=require&sslmode=disable' }, 'gives sslmode once'],
+  [{ url: 'postgres://127.0.0.1:1/d?host=a,b' }, 'one host'],
+  [{ url: 'postgres://127.0.0.1:1/d?schema=a', schema: 'b' }, 'that of the url, a'],
   [{ url: 'postgres://127.0.0.1:1/d?service=none' }, 'pg_service.conf has'],
   [{ url: 'postgres://127.0.0.1:1/d?connect_timeout=soon' }, 'a number of seconds'],
 ])('refuses %j', async (options, message) => {

@@ -3,6 +3,7 @@ import {
   Fingerprint,
   isStepComputeError,
   messageOf,
+  PersistenceError,
   reportOf,
   RunParameters,
   warningOf,
@@ -160,7 +161,9 @@ function areClose(a: number | null, b: number | null, { minimum, maximum }: Aver
 function isRefusal(error: unknown): boolean {
   return (
     isStepComputeError(error) &&
-    (error.code === 'INCOMPLETE_RUN' || error.code === 'AVERAGE_OVERFLOW')
+    (error.code === 'INCOMPLETE_RUN' ||
+      error.code === 'AVERAGE_OVERFLOW' ||
+      (error instanceof PersistenceError && error.cause === undefined && !error.retryable))
   );
 }
 

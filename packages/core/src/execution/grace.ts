@@ -28,3 +28,30 @@ export async function shortly<T, Otherwise>(
     timer.abort();
   }
 }
+
+/**
+ * Waits for a store's work, and for no more than a few seconds of it once the signal is aborted.
+ * @param cancelled the error when there is no answer by then, for the signal's reason
+ */
+export async function heeding<T>(
+  signal: AbortSignal | undefined,
+  work: Promise<T>,
+  cancelled: (reason: unknown) => Error,
+): Promise<T> {
+  if (signal === undefined) return work;
+  const none = Symbol('no answer');
+  let abort!: () => void;
+  const aborted = new Promise<void>((resolve) => {
+    abort = resolve;
+  });
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    const late = aborted.then(() => shortly(work, none));
+    const answer = await Promise.race([work, late]);
+    if (answer === none) throw cancelled(signal.reason);
+    return answer;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

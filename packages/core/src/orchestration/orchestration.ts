@@ -3,7 +3,7 @@ import { isStepComputeError } from '../errors/base.js';
 import { isRetryable } from '../errors/thrown.js';
 import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import { isPromiseLike } from '../execution/attempt.js';
-import { shortly } from '../execution/grace.js';
+import { heeding, shortly } from '../execution/grace.js';
 import { progressOf } from '../execution/progress.js';
 import { guarded, type Observer, type RunEnded } from '../ports/observer.js';
 import { refuseMixed } from '../ports/refusals.js';
@@ -82,7 +82,7 @@ export class Orchestration implements Orchestrator {
 
   async run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
     refuseIfAborted(options);
-    const plan = await this.#retrieveRunId.execute(request);
+    const plan = await heeding(options.signal, this.#retrieveRunId.execute(request), unanswered);
     const stored = await storedResult(this.#stores, plan.run);
     return stored === undefined ? this.#toTheEnd(plan, options) : tellOf(stored, options);
   }
@@ -94,20 +94,28 @@ export class Orchestration implements Orchestrator {
       const complete = await completeResult(this.#stores, await this.#stores.runs.get(runId));
       if (complete !== undefined) return tellOf(complete, options);
     }
-    return this.#toTheEnd(await this.#retrieveRunId.resume(runId, change), options);
+    const retrieved = this.#retrieveRunId.resume(runId, change);
+    return this.#toTheEnd(await heeding(options.signal, retrieved, unanswered), options);
   }
 
   async #toTheEnd(plan: RunPlan, options: RunOptions): Promise<RunResult> {
     const { runs, failures } = this.#stores;
     const { id } = plan.run;
     const begunAt = this.#clock.now();
-    this.#observer?.({ type: 'run', run: plan.run, missing: countOf(plan.missing) });
+    this.#observer?.({
+      type: 'run',
+      run: Object.freeze({ ...plan.run }),
+      missing: countOf(plan.missing),
+    });
     const ended = (how: Pick<RunEnded, 'status' | 'ledger' | 'error'>): void =>
       this.#observer?.({ type: 'end', runId: id, durationMs: this.#clock.now() - begunAt, ...how });
     try {
       await this.#executor.execute(plan, options);
-      const average = await this.#aggregateAndStoreValue.execute(id);
-      const result = resultOf(await runs.get(id), await failures.ledger(id), average);
+      const averaged = async (): Promise<RunResult> => {
+        const average = await this.#aggregateAndStoreValue.execute(id);
+        return resultOf(await runs.get(id), await failures.ledger(id), average);
+      };
+      const result = await heeding(options.signal, averaged(), (cause) => unanswered(cause, id));
       ended({ status: 'completed', ledger: result.ledger });
       return result;
     } catch (error) {
@@ -116,6 +124,11 @@ export class Orchestration implements Orchestrator {
       throw error;
     }
   }
+}
+
+/** Cancelled while a store, silent or at work for long, had not answered. */
+function unanswered(cause: unknown, id?: RunId): CancelledError {
+  return new CancelledError(id, undefined, { cause, isKnown: false });
 }
 
 /**

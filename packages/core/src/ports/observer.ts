@@ -72,7 +72,9 @@ export interface RunEnded {
 
 /**
  * Sees a run while it goes on: to log it, measure it or trace it. It is called in turn with the work, so
- * it should be quick; what it throws harms nothing, and is told once, as a warning.
+ * it should be quick; what it throws, or rejects with, harms nothing, and is told once, as a warning. An
+ * attempt that is abandoned since the run was stopped is not told of. From worker threads the duration of
+ * an attempt has the wait for a free one in it.
  * @example
  * const observer: Observer = (event) => {
  *   if (event.type === 'retry') logger.warn(event, 'an attempt failed, and is tried again');
@@ -92,12 +94,17 @@ export function guarded(observer: Observer | undefined): Observer | undefined {
 
 function guardOf(observer: Observer): Observer {
   let hasWarned = false;
+  const warnOnce = (thrown: unknown): void => {
+    if (!hasWarned) warn(`an observer of runs has thrown: ${messageOf(thrown)}`);
+    hasWarned = true;
+  };
   return (event) => {
     try {
-      observer(event);
+      // One that is asynchronous compiles as well.
+      const answer = (observer as (event: RunEvent) => unknown)(event);
+      if (answer instanceof Promise) answer.catch(warnOnce);
     } catch (thrown) {
-      if (!hasWarned) warn(`an observer of runs has thrown: ${messageOf(thrown)}`);
-      hasWarned = true;
+      warnOnce(thrown);
     }
   };
 }

@@ -14,7 +14,15 @@ import type { IterationFailure, Stores } from './stores.js';
  * @throws InvalidInputError when two of them are of different places
  */
 export function refuseMixed(stores: Stores): void {
-  const { runs, values, failures } = stores;
+  if (typeof stores !== 'object' || (stores as unknown) === null) {
+    throw new InvalidInputError('stores', 'a set of stores', stores);
+  }
+  const { runs, values, failures, averages } = stores;
+  for (const [name, store] of Object.entries({ runs, values, failures, averages })) {
+    if (typeof store !== 'object' || (store as unknown) === null) {
+      throw new InvalidInputError('stores', `a set of stores, with ${name}`, store);
+    }
+  }
   const places = [runs, values, failures].flatMap(({ place }) => place ?? []);
   if (new Set(places).size > 1) {
     throw new InvalidInputError(
@@ -76,7 +84,11 @@ export function parseIterationValues(
     IterationId.parse(iterationId);
     const count = more === undefined ? 1 : 1 + more.length;
     if (count !== measures) throw otherMeasures(measures, count);
-    if (!isAsKept(value) || (more !== undefined && !more.every(isAsKept))) areAsKept = false;
+    if (!isAsKept(value)) areAsKept = false;
+    // By position: a hole is no number.
+    for (let place = 0; place < count - 1; place += 1) {
+      if (!isAsKept(more![place]!)) areAsKept = false;
+    }
   }
   return areAsKept ? rows : rows.map(asKept);
 }

@@ -169,7 +169,8 @@ export function refuseOtherRequest(
     throw new ConflictingRunError(run.id, key, 'simulation', kept, other);
   }
   if (asked.measures !== undefined && !areSameMeasures(run.measures, asked.measures)) {
-    throw new ConflictingRunError(run.id, key, 'measures', run.measures, asked.measures);
+    const [kept, other] = [run.measures, asked.measures].map((names) => names.join(', '));
+    throw new ConflictingRunError(run.id, key, 'measures', kept, other);
   }
 }
 

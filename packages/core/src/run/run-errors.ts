@@ -231,7 +231,8 @@ export class CancelledError extends errorClass('CancelledError', 'CANCELLED') {
   ) {
     super(
       runId === undefined || ledger === undefined
-        ? 'cancelled before a run was allocated'
+        ? `${runId === undefined ? '' : `run ${runId} was `}cancelled before ` +
+            (isKnown ? 'a run was allocated' : 'its store had answered')
         : `run ${runId} was cancelled: ${isKnown ? '' : 'its store does not answer; as far as is known, '}` +
             `${ledger.completed} of ${ledger.requested} values are stored, ` +
             `${ledger.failed} failed, ${ledger.missing} missing`,

@@ -394,9 +394,11 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
         });
         assertEqual(await collect(where, id), [], 'the values read back');
       }
-      for (const number of [NaN, Infinity, '1' as unknown as number]) {
+      // A hole is no number either.
+      for (const number of [NaN, Infinity, '1' as unknown as number, undefined]) {
+        const more = number === undefined ? new Array<number>(1) : [number];
         await assertRejects(
-          stores.values.write(run.id, [fine!, { ...two!, more: [number] }]),
+          stores.values.write(run.id, [fine!, { ...two!, more }]),
           'InvalidValueError',
         );
       }

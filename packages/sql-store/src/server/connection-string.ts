@@ -10,7 +10,6 @@ const parameterNames = [
   'dbname',
   'user',
   'password',
-  'passfile',
   'service',
   'schema',
   'ssl',
@@ -106,13 +105,17 @@ export function parsePort(text: string): string {
 }
 
 function* parametersOf(query: string | undefined): Generator<[ParameterName, string], void> {
+  const seen = new Set<string>();
   for (const pair of query === undefined || query === '' ? [] : query.split('&')) {
     const [rawName = '', ...rest] = pair.split('=');
     const name = parameterNames.find((each) => each === rawName);
     if (name === undefined || rest.length === 0) {
       throw refused(`a URL with parameters of these alone: ${parameterNames.join(', ')}`);
     }
+    if (seen.has(name)) throw refused(`a URL that gives ${name} once`);
+    seen.add(name);
     const text = rest.join('=');
+    if (text === '' && name !== 'schema') throw refused(`a URL whose ${name} is not empty`);
     // A space as URLSearchParams writes it.
     const value = decoded(name === 'options' ? text.replaceAll('+', ' ') : text);
     yield [name, name === 'port' ? parsePort(value) : value];

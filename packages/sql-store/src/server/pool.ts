@@ -29,11 +29,25 @@ export function completed(
   environment: NodeJS.ProcessEnv = process.env,
 ): ConnectionParts {
   const parts: Partial<Record<ParameterName, string>> = { ...given };
+  if (parts.ssl !== undefined && parts.sslmode !== undefined) {
+    throw new InvalidInputError(
+      'ssl',
+      'left out where there is sslmode, which says more',
+      parts.ssl,
+    );
+  }
   const service = parts.service ?? environment.PGSERVICE;
   const ofService = service ? readService(service, environment) : new Map<string, string>();
   for (const [name, variable] of Object.entries(variables) as [ParameterName, string][]) {
     const found = ofService.get(name) ?? environment[variable];
-    if (found !== undefined && found !== '') parts[name] ??= found;
+    // A URL's own `ssl` says the same as a mode.
+    if (!found || (name === 'sslmode' && given.ssl !== undefined)) continue;
+    parts[name] ??= found;
+  }
+  const schema = parts.schema ?? ofService.get('schema');
+  if (schema !== undefined) parts.schema = schema;
+  if (parts.host?.includes(',') === true) {
+    throw new InvalidInputError('host', 'one host', 'several');
   }
   return parts;
 }
@@ -139,7 +153,11 @@ export interface HeldPool {
  * A caller's own pool, which stays his, or a new one of these settings.
  * @throws InvalidInputError when it is neither, or was ended
  */
-export function heldPool(given: pg.Pool | pg.PoolConfig, defaults: PoolSettings): HeldPool {
+export function heldPool(
+  given: pg.Pool | pg.PoolConfig,
+  defaults: PoolSettings,
+  overriding: PoolSettings = {},
+): HeldPool {
   if (typeof given !== 'object' || (given as unknown) === null) {
     throw new InvalidInputError('pool', 'a pool of pg, or the settings of one', given);
   }
@@ -150,7 +168,7 @@ export function heldPool(given: pg.Pool | pg.PoolConfig, defaults: PoolSettings)
     }
     return { pool, end: () => Promise.resolve(), isOwn: false };
   }
-  const pool = new GuardedPool({ ...defaults, ...(given as pg.PoolConfig) });
+  const pool = new GuardedPool({ ...defaults, ...(given as pg.PoolConfig), ...overriding });
   return { pool, end: () => pool.end(), isOwn: true };
 }
 

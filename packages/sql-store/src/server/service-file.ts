@@ -16,10 +16,19 @@ export function readService(name: string, environment: NodeJS.ProcessEnv): Map<s
     ...(common === undefined ? [] : [join(common, 'pg_service.conf')]),
   ];
   for (const file of files) {
-    const found = existsSync(file) ? sectionOf(readFileSync(file, 'utf8'), name) : undefined;
+    const found = existsSync(file) ? sectionOf(textOf(file), name) : undefined;
     if (found !== undefined) return found;
   }
   throw new InvalidInputError('service', `one that ${files.join(' or ')} has`, name);
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    const { code } = cause as { code?: string };
+    throw new InvalidInputError('service file', `one that can be read (${code})`, file, { cause });
+  }
 }
 
 /** Undefined when there is no such section. */

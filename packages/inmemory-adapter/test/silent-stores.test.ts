@@ -1,0 +1,48 @@
+import { InProcessOrchestrator, uniformInteger, type Stores } from '@stepcompute/core';
+import { interceptedStores } from '@stepcompute/chaos';
+import { inMemoryStores } from '../src/inmemory-stores.js';
+
+/** Stores of which one method never answers, and says when it is asked. */
+function silentIn(stores: Stores, silent: string, onAsked: () => void): Stores {
+  return interceptedStores(stores, (call, _, method) => {
+    if (method !== silent) return call();
+    onAsked();
+    return new Promise(() => undefined);
+  });
+}
+
+describe('who cancels a run', () => {
+  it.each([
+    'runs.allocate',
+    'values.missing',
+    'values.write',
+    'values.scan',
+    'failures.ledger',
+    'averages.save',
+    'runs.finish',
+  ])('is not held up by a store that never answers %s', async (method) => {
+    const controller = new AbortController();
+    const stores = silentIn(inMemoryStores(), method, () => controller.abort());
+    const orchestrator = new InProcessOrchestrator({ generator: uniformInteger, stores });
+    await expect(
+      orchestrator.run({ repetitions: 10, seed: 42 }, { signal: controller.signal }),
+    ).rejects.toMatchObject({ name: 'CancelledError', isKnown: false });
+  });
+
+  it('and resumes it, neither', async () => {
+    const stores = inMemoryStores();
+    const begun = new InProcessOrchestrator({ generator: uniformInteger, stores });
+    const { run } = await begun.run({ repetitions: 10, seed: 42 });
+    const controller = new AbortController();
+    const orchestrator = new InProcessOrchestrator({
+      generator: uniformInteger,
+      stores: silentIn(stores, 'runs.reopen', () => controller.abort()),
+    });
+    await expect(
+      orchestrator.resume(run.id, { repetitions: 20 }, { signal: controller.signal }),
+    ).rejects.toMatchObject({
+      name: 'CancelledError',
+      message: 'cancelled before its store had answered',
+    });
+  });
+});
