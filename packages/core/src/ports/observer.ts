@@ -98,10 +98,11 @@ function guardOf(observer: Observer): Observer {
     if (!hasWarned) warn(`an observer of runs has thrown: ${messageOf(thrown)}`);
     hasWarned = true;
   };
+  // One that is asynchronous compiles as well.
+  const observe: (event: RunEvent) => unknown = observer;
   return (event) => {
     try {
-      // One that is asynchronous compiles as well.
-      const answer = (observer as (event: RunEvent) => unknown)(event);
+      const answer = observe(event);
       if (answer instanceof Promise) answer.catch(warnOnce);
     } catch (thrown) {
       warnOnce(thrown);
