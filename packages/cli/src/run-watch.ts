@@ -93,7 +93,9 @@ export class RunWatch {
     } else {
       terminal.print(formatResult(this.#rowsOf(result), result.averages, terminal.isInteractive));
       const measure = this.histogram ?? (terminal.isInteractive ? run.measures[0] : undefined);
-      if (measure !== undefined) terminal.print(await drawHistogram(result, measure, this.stores));
+      const histogram =
+        measure === undefined ? '' : await drawHistogram(result, measure, this.stores);
+      if (histogram !== '') terminal.print(histogram);
     }
     const warning = warningOf(ledger, average);
     if (warning !== undefined) terminal.note(`Warning: ${warning}`);
@@ -133,8 +135,9 @@ export class RunWatch {
     const known = error instanceof CancelledError ? error.ledger : undefined;
     let run: Run = { ...this.#run, status: 'cancelled' };
     let ledger: Ledger;
-    // An outage has lasted longer than the stores' patience.
-    if (known === undefined && isRetryable(error)) {
+    // The store has fallen silent, or an outage has lasted longer than its patience.
+    const isSilent = error instanceof CancelledError && !error.isKnown;
+    if (known === undefined && (isSilent || isRetryable(error))) {
       return new ReportedError(error, { runId: id }, this.#remedies(id));
     }
     try {

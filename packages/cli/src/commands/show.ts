@@ -88,7 +88,8 @@ Examples:
       if (warning !== undefined) terminal.note(`Warning: ${warning}`);
       const measure = histogram ?? (terminal.isInteractive ? run.measures[0] : undefined);
       if (averages !== undefined && measure !== undefined) {
-        terminal.print(await drawHistogram({ run, averages }, measure, stores));
+        const drawn = await drawHistogram({ run, averages }, measure, stores);
+        if (drawn !== '') terminal.print(drawn);
       }
     }),
 });
