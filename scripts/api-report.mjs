@@ -13,7 +13,7 @@ for (const name of readdirSync(join(root, 'packages'))) {
   const folder = join(root, 'packages', name);
   const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const forgotten = [];
-  for (const [entry, { types }] of Object.entries(exports)) {
+  for (const [entry, { require = {}, types = require.types }] of Object.entries(exports)) {
     if (types !== undefined && !report(folder, entry, types, forgotten)) process.exitCode = 1;
   }
   for (const { symbol, complaint } of forgotten) {
