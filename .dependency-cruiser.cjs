@@ -26,6 +26,7 @@ const places = {
   'inmemory-adapter/src/': { allowed: inmemoryAdapter },
   'inmemory-adapter/src/inversify.': { allowed: [...inmemoryAdapter, ...inversify] },
   'worker-threads/src/': { allowed: [workspace('core'), npm('piscina')] },
+  'opentelemetry/src/': { allowed: [workspace('core'), npm('@opentelemetry/api')] },
   'simulation-file/src/': { allowed: [workspace('core'), npm('esbuild')] },
   'sql-store/src/': { allowed: sqlStore },
   'sql-store/src/inversify.': { allowed: [...sqlStore, ...inversify] },
