@@ -111,7 +111,7 @@ export class ChaosSchedule {
     this.concurrency = draws.integer(1, 40);
     // None is a default of the oracle's, so that one that is lost shows.
     this.parameters = { scale: draws.integer(2, 9), offset: draws.integer(1, 999) };
-    this.tolerance = this.#chance(draws, 0.4) ? draws.integer(1, 5) : 0;
+    this.tolerance = this.#chance(draws, 0.6) ? draws.integer(1, 5) : 0;
     this.#draws = draws;
   }
 
@@ -153,9 +153,12 @@ export class ChaosSchedule {
     return this.#left > 0 && this.#chance(this.#draws, this.tolerance > 0 ? 0.02 : 0.004);
   }
 
-  /** True when a value is to come to a place that a scan has passed. */
+  /**
+   * True when a value is to come to a place that a scan has passed: nearly always where it can, whatever
+   * else the life has met, since few scans pass a place without one.
+   */
   comesBehind(): boolean {
-    return this.#left > 0 && this.#chance(this.#draws, 0.5);
+    return this.life < firstCalmLife && this.#chance(this.#draws, 0.9);
   }
 
   /** The jump of the clock before it is read, in milliseconds, if it jumps. */

@@ -16,7 +16,7 @@ describe('endure', () => {
   it.each(plantedBugs)('finds a subject whose bug $name, by its own check', async (bug) => {
     const subject = bug.plant(subjectOver(inMemoryStores()));
     const checks = new Set<string>();
-    for (let number = 0; number < 20; number += 1) {
+    for (let number = 0; number < 40; number += 1) {
       const { findings } = await endure(new ChaosSchedule(1, number), subject);
       for (const { check } of findings) checks.add(check);
     }
