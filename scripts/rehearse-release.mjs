@@ -54,7 +54,7 @@ function release(version) {
   const links = Object.entries(lock).filter(([path]) =>
     path.startsWith('node_modules/@stepcompute/'),
   );
-  // Packages are released together and require each other’s exact version.
+  // Packages are released together, and require each other’s version or a later one that is compatible.
   const manifests = links.map(([path, { resolved, link }]) => {
     assert.equal(link, true, `${path} comes from a registry`);
     const manifest = read(`${resolved}/package.json`);
@@ -65,7 +65,8 @@ function release(version) {
       assert.deepEqual(lock[resolved][kind] ?? {}, wanted, `${resolved}, ${kind}`);
       // Lerna leaves the ranges of peers as they are, so a sibling among them has no upper end.
       const isRight = (range) =>
-        range === version || (kind === 'peerDependencies' && /^>=/.test(range));
+        [version, `^${version}`].includes(range) ||
+        (kind === 'peerDependencies' && /^>=/.test(range));
       for (const [name, range] of Object.entries(wanted)) {
         if (name.startsWith('@stepcompute/')) {
           assert.ok(isRight(range), `${manifest.name} wants ${name} ${range}`);
@@ -82,7 +83,7 @@ function release(version) {
   const tarball = join(folder, JSON.parse(packed)[0].filename);
   const published = JSON.parse(run(folder, 'tar', '-xzOf', tarball, 'package/package.json'));
   assert.equal(published.version, version);
-  assert.equal(published.dependencies['@stepcompute/core'], version);
+  assert.equal(published.dependencies['@stepcompute/core'], `^${version}`);
   console.log(`v${version}: ${manifests.length} packages agree`);
 }
 
