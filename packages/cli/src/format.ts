@@ -44,7 +44,7 @@ const figures: readonly (readonly [string, (average: Average) => string])[] = [
   ['maximum', ({ maximum }) => formatNumber(maximum)],
 ];
 
-/** What there is to say about a run, with the figures of its measures. */
+/** A run in tables: its rows, around the figures of its measures. */
 export function formatResult(
   rows: { readonly before: readonly string[][]; readonly after: readonly string[][] },
   averages: RunResult['averages'],

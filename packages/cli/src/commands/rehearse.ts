@@ -147,7 +147,7 @@ Examples:
   },
 });
 
-/** What only AWS needs does not come with the command. */
+/** The packages that only AWS needs: they do not come with the command. */
 const packages = [
   '@stepcompute/aws-adapter',
   '@stepcompute/infra',

@@ -23,7 +23,7 @@ export interface AttemptEnded {
   /** From 1 on. */
   readonly attempt: number;
   readonly durationMs: number;
-  /** What it threw; left out when it has a value. */
+  /** The error that it threw; left out when it has a value. */
   readonly error?: unknown;
 }
 

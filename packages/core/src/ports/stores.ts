@@ -137,7 +137,7 @@ export interface AverageStore {
   history(id: RunId): Promise<readonly RunAverage[]>;
 }
 
-/** What tells the stores of one place from those of another. */
+/** Tells the stores of one place from those of another. */
 export interface Placed {
   /**
    * The place, such as a pool of connections: the same object in all stores over it. Left out where a store

@@ -31,7 +31,7 @@ export type ValueGenerator<
   Measure extends string = never,
 > = (context: IterationContext<Parameters>) => Drawn<Measure> | Promise<Drawn<Measure>>;
 
-/** What one call of a generator yields: a number where there are no declared measures, either where they are not known. */
+/** The yield of one call of a generator: a number where there are no declared measures, either where they are not known. */
 export type Drawn<Measure extends string = never> = [Measure] extends [never]
   ? number
   : string extends Measure

@@ -31,7 +31,7 @@ export interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** What a run repeats, with what it wants to be known by and asked for. */
+/** A generator that a run repeats, with its name, its parameters and its measures. */
 export interface Simulation<
   Parameters extends object = JsonObject,
   Measure extends string = never,
@@ -90,7 +90,7 @@ export class ParsedSimulation implements Simulation<JsonObject, string> {
   readonly measures: readonly string[];
   /** False where `generate` answers with a bare number. */
   readonly declaresMeasures: boolean;
-  /** What it has declared of its parameters: their defaults or a schema. Undefined: a run may give any. */
+  /** The defaults or the schema of its parameters. Undefined: a run may give any. */
   readonly parameters: JsonObject | StandardSchema | undefined;
 
   constructor(fields: Omit<ParsedSimulation, 'parametersOf' | 'valueOf' | 'with'>) {

@@ -45,7 +45,7 @@ export const contractSimulations = {
   }),
 } as const;
 
-/** What `measured` comes to where `uniform` comes to `value`. */
+/** The measures of `measured` where `uniform` comes to `value`. */
 export function measuredOf(value: number): { readonly payoff: number; readonly delta: number } {
   return { payoff: value, delta: value / 7 };
 }
