@@ -243,8 +243,8 @@ export function sqliteStores(file: string): Stores & { readonly close: () => voi
         if (page.length > 0) yield page;
       },
       clear: async (id, within) => {
-        const { first, count: length } = within ?? IterationRange.whole(find(id).repetitions);
-        find(id);
+        const { repetitions } = find(id);
+        const { first, count: length } = within ?? IterationRange.whole(repetitions);
         change(
           'DELETE FROM failure WHERE run_id = ? AND iteration_id >= ? AND iteration_id < ?',
           id,

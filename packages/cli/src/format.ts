@@ -44,6 +44,16 @@ const figures: readonly (readonly [string, (average: Average) => string])[] = [
   ['maximum', ({ maximum }) => formatNumber(maximum)],
 ];
 
+/** A run's own rows, before the figures of its measures. */
+export function rowsOfRun({ run, ledger, average }: RunResult): string[][] {
+  return [
+    ['run', String(run.id)],
+    ['seed', String(run.seed)],
+    ['values', formatCount(average.count)],
+    ...(ledger.failed === 0 ? [] : [['failed', formatCount(ledger.failed)]]),
+  ];
+}
+
 /** A run in tables: its rows, around the figures of its measures. */
 export function formatResult(
   rows: { readonly before: readonly string[][]; readonly after: readonly string[][] },

@@ -15,7 +15,7 @@ import {
 import { isRetryable } from '@stepcompute/core/adapters';
 import { ReportedError } from './errors.js';
 import { ExitCode, exitCodeOf } from './exit-codes.js';
-import { drawHistogram, formatCount, formatDuration, formatResult } from './format.js';
+import { drawHistogram, formatCount, formatDuration, formatResult, rowsOfRun } from './format.js';
 import { openProgress, type ProgressDisplay } from './progress-display.js';
 import type { Context } from './context.js';
 
@@ -101,14 +101,9 @@ export class RunWatch {
     if (warning !== undefined) terminal.note(`Warning: ${warning}`);
   }
 
-  #rowsOf({ run, ledger, average }: RunResult): Parameters<typeof formatResult>[0] {
+  #rowsOf(result: RunResult): Parameters<typeof formatResult>[0] {
     return {
-      before: [
-        ['run', String(run.id)],
-        ['seed', String(run.seed)],
-        ['values', formatCount(average.count)],
-        ...(ledger.failed === 0 ? [] : [['failed', formatCount(ledger.failed)]]),
-      ],
+      before: rowsOfRun(result),
       after: [
         ['elapsed', formatDuration(this.context.elapsedMs())],
         ['rate', `${formatCount(Math.round(this.#ratePerSecond))} values/s`],

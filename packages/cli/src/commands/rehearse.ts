@@ -18,7 +18,7 @@ import type { Costs, Rehearsal } from '@stepcompute/rehearsal';
 import { declareCommand, flag, option, withDefault } from '../command.js';
 import { holdDatabase } from '../databases.js';
 import { ReportedError } from '../errors.js';
-import { formatCount, formatDuration, formatResult } from '../format.js';
+import { formatCount, formatDuration, formatResult, rowsOfRun } from '../format.js';
 import {
   generatorOption,
   parameterOptions,
@@ -271,18 +271,13 @@ function report(result: RunResult, costs: Costs, { terminal, elapsedMs }: Contex
 }
 
 function rowsOf(
-  { run, ledger, average }: RunResult,
+  result: RunResult,
   costs: Costs,
   elapsedMs: number,
 ): Parameters<typeof formatResult>[0] {
   const faults = Object.entries(costs.faults).map(([name, count]) => `${name} ${count}`);
   return {
-    before: [
-      ['run', String(run.id)],
-      ['seed', String(run.seed)],
-      ['values', formatCount(average.count)],
-      ...(ledger.failed === 0 ? [] : [['failed', formatCount(ledger.failed)]]),
-    ],
+    before: rowsOfRun(result),
     after: [
       ['elapsed', formatDuration(elapsedMs)],
       ['state transitions', formatCount(costs.stateTransitions)],
