@@ -9,7 +9,7 @@ export { Attempt, isPromiseLike, type AttemptSettings } from './execution/attemp
 export { CheckedSimulation, type CheckSettings } from './execution/checked-simulation.js';
 export { progressOf, type ProgressAccount } from './execution/progress.js';
 export { RunningMean } from './execution/progress.js';
-export { Retries } from './execution/retries.js';
+export { type Retries } from './execution/retries.js';
 export { Stop } from './execution/stop.js';
 export { followLedger } from './orchestration/follow-ledger.js';
 export {
@@ -21,7 +21,6 @@ export {
   tellOf,
   type OrchestrationProps,
 } from './orchestration/orchestration.js';
-export { guarded } from './ports/observer.js';
 export { type Executor } from './ports/orchestrator.js';
 export {
   parseFailure,
@@ -35,7 +34,7 @@ export {
   refuseOutside,
 } from './ports/refusals.js';
 export { ledgerOf } from './run/ledger.js';
-export { areSameMeasures, parseMeasures, singleMeasure } from './run/measures.js';
+export { areSameMeasures, singleMeasure } from './run/measures.js';
 export { parseInteger } from './run/numbers.js';
 export { blockSizeFor, blocksOf, type RunPlan } from './run/plan.js';
 export { countOf, hullOf, IterationRange, iterationsOf, without } from './run/range.js';

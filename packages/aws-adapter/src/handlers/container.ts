@@ -15,8 +15,8 @@ import { openDataApi } from '../open-data-api.js';
 import type { DeployedSimulation } from '../simulation.js';
 import { variables } from '../wire/index.js';
 
-/** The function's simulation, as a container holds it. */
-const Simulation = Symbol('simulation');
+/** Key of the function's simulation, a {@link ParsedSimulation}. */
+export const Simulation = Symbol('simulation');
 
 /** Binds the steps to the database that the environment names. */
 async function buildContainer(deployed: DeployedSimulation | undefined): Promise<Container> {

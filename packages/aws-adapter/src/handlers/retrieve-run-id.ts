@@ -1,5 +1,10 @@
 import { Stores } from '@stepcompute/core';
-import { countOf, parseSimulation, RetrieveRunId, type RunPlan } from '@stepcompute/core/adapters';
+import {
+  countOf,
+  RetrieveRunId,
+  type ParsedSimulation,
+  type RunPlan,
+} from '@stepcompute/core/adapters';
 import { iterationsPerDataApiCall } from '@stepcompute/sql-store';
 import { deployed } from '@stepcompute/aws-adapter/simulation';
 import {
@@ -10,7 +15,7 @@ import {
   requestOf,
   type RetrieveRunIdEvent,
 } from '../wire/index.js';
-import { functionContainer } from './container.js';
+import { functionContainer, Simulation } from './container.js';
 import { lambdaHandler } from './lambda-handler.js';
 
 /** Step 1: allocates the run under its execution's id, and lists what is to be done. */
@@ -27,7 +32,7 @@ async function planOf(
   awsRequestId: string,
 ): Promise<RunPlan> {
   const container = await functionContainer(deployed);
-  const { measures } = parseSimulation(deployed.exported);
+  const { measures } = container.get<ParsedSimulation>(Simulation);
   const perCall = iterationsPerDataApiCall(measures.length);
   const step = container.get(RetrieveRunId);
   if ('runId' in input) {
