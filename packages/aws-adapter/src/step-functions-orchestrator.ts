@@ -20,6 +20,7 @@ import {
   type Stores,
 } from '@stepcompute/core';
 import {
+  answered,
   completeResult,
   parseRunChange,
   parseRunRequest,
@@ -119,9 +120,9 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     const input = { ...changes, ...acceptance(change) };
     this.#refuseOtherDeployment(change);
     refuseIfAborted(options);
-    const run = await this.#stores.runs.get(runId);
+    const run = await answered(this.#stores.runs.get(runId), runId, options);
     if (Object.keys(changes).length === 0) {
-      const complete = await completeResult(this.#stores, run);
+      const complete = await answered(completeResult(this.#stores, run), runId, options);
       if (complete !== undefined) return tellOf(complete, options);
     }
     // The first step would refuse it too, but its error would come as a failed execution's.

@@ -13,6 +13,7 @@ export { type Retries } from './execution/retries.js';
 export { Stop } from './execution/stop.js';
 export { followLedger } from './orchestration/follow-ledger.js';
 export {
+  answered,
   completeResult,
   Orchestration,
   recordEnd,

@@ -12,7 +12,7 @@ function silentIn(stores: Stores, silent: string, onAsked: () => void): Stores {
 }
 
 describe('who cancels a run', () => {
-  it.each([
+  it.concurrent.each([
     'runs.allocate',
     'values.missing',
     'values.write',
@@ -29,20 +29,34 @@ describe('who cancels a run', () => {
     ).rejects.toMatchObject({ name: 'CancelledError', isKnown: false });
   });
 
-  it('and resumes it, neither', async () => {
+  const asked = { repetitions: 10, seed: 42, idempotencyKey: 'once' };
+
+  it.concurrent.each([
+    ['run', 'averages.history'],
+    ['run', 'failures.ledger'],
+    ['resume', 'runs.get'],
+    ['resume', 'averages.history'],
+    ['resume', 'failures.ledger'],
+    ['extend', 'runs.reopen'],
+  ] as const)('of a complete one, neither: %s, %s', async (how, method) => {
     const stores = inMemoryStores();
     const begun = new InProcessOrchestrator({ generator: uniformInteger, stores });
-    const { run } = await begun.run({ repetitions: 10, seed: 42 });
+    const { run } = await begun.run(asked);
     const controller = new AbortController();
     const orchestrator = new InProcessOrchestrator({
       generator: uniformInteger,
-      stores: silentIn(stores, 'runs.reopen', () => controller.abort()),
+      stores: silentIn(stores, method, () => controller.abort()),
     });
-    await expect(
-      orchestrator.resume(run.id, { repetitions: 20 }, { signal: controller.signal }),
-    ).rejects.toMatchObject({
+    const { signal } = controller;
+    const again = {
+      run: () => orchestrator.run(asked, { signal }),
+      resume: () => orchestrator.resume(run.id, {}, { signal }),
+      extend: () => orchestrator.resume(run.id, { repetitions: 20 }, { signal }),
+    };
+    await expect(again[how]()).rejects.toMatchObject({
       name: 'CancelledError',
-      message: 'cancelled before its store had answered',
+      runId: run.id,
+      isKnown: false,
     });
   });
 });

@@ -83,7 +83,7 @@ export class Orchestration implements Orchestrator {
   async run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
     refuseIfAborted(options);
     const plan = await heeding(options.signal, this.#retrieveRunId.execute(request), unanswered);
-    const stored = await storedResult(this.#stores, plan.run);
+    const stored = await answered(storedResult(this.#stores, plan.run), plan.run.id, options);
     return stored === undefined ? this.#toTheEnd(plan, options) : tellOf(stored, options);
   }
 
@@ -91,11 +91,12 @@ export class Orchestration implements Orchestrator {
     refuseIfAborted(options);
     const runId = RunId.parse(id);
     if (Object.keys(parseRunChange(change)).length === 0) {
-      const complete = await completeResult(this.#stores, await this.#stores.runs.get(runId));
+      const run = await answered(this.#stores.runs.get(runId), runId, options);
+      const complete = await answered(completeResult(this.#stores, run), runId, options);
       if (complete !== undefined) return tellOf(complete, options);
     }
-    const retrieved = this.#retrieveRunId.resume(runId, change);
-    return this.#toTheEnd(await heeding(options.signal, retrieved, unanswered), options);
+    const plan = await answered(this.#retrieveRunId.resume(runId, change), runId, options);
+    return this.#toTheEnd(plan, options);
   }
 
   async #toTheEnd(plan: RunPlan, options: RunOptions): Promise<RunResult> {
@@ -115,7 +116,7 @@ export class Orchestration implements Orchestrator {
         const average = await this.#aggregateAndStoreValue.execute(id);
         return resultOf(await runs.get(id), await failures.ledger(id), average);
       };
-      const result = await heeding(options.signal, averaged(), (cause) => unanswered(cause, id));
+      const result = await answered(averaged(), id, options);
       ended({ status: 'completed', ledger: result.ledger });
       return result;
     } catch (error) {
@@ -124,6 +125,14 @@ export class Orchestration implements Orchestrator {
       throw error;
     }
   }
+}
+
+/**
+ * A run's stores' answer, which who cancels waits for no longer than a few seconds.
+ * @throws CancelledError when there is none by then
+ */
+export function answered<T>(work: Promise<T>, id: RunId, { signal }: RunOptions): Promise<T> {
+  return heeding(signal, work, (cause) => unanswered(cause, id));
 }
 
 /** Cancelled while a store, silent or at work for long, had not answered. */
