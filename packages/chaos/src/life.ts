@@ -99,7 +99,7 @@ export class Life {
         }
         return clock.now() + offset;
       },
-      sleep: (ms, signal) => clock.sleep(ms, signal),
+      sleep: (...of) => clock.sleep(...of),
     };
   }
 

@@ -78,5 +78,5 @@ export {
 } from './simulation/simulation.js';
 export { type IterationValue } from './simulation/value.js';
 export { WriteToDbSettings } from './steps/write-to-db.js';
-export { Clock } from './time/clock.js';
+export { Clock, type SleepPurpose } from './time/clock.js';
 export { SystemClock } from './time/system-clock.js';

@@ -21,4 +21,4 @@ export {
   type SimulateOptions,
   type SimulationResult,
 } from './simulate.js';
-export { VirtualClock } from './virtual-clock.js';
+export { VirtualClock, type VirtualClockProps } from './virtual-clock.js';

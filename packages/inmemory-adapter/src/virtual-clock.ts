@@ -1,27 +1,61 @@
-import { setImmediate } from 'node:timers';
-import type { Clock } from '@stepcompute/core';
+import { setImmediate, setTimeout } from 'node:timers';
+import type { Clock, SleepPurpose } from '@stepcompute/core';
+import { refuseUnknown, type FieldNames } from '@stepcompute/core/adapters';
+import { Moments } from './moments.js';
+import { pendingIo } from './pending-io.js';
+
+export interface VirtualClockProps {
+  /**
+   * True to let time-outs pass while the process waits for input or output: a pool's idle connections look
+   * like that. Default: false.
+   */
+  readonly timesOutDuringIo?: boolean | undefined;
+}
+
+const propsFields: FieldNames<VirtualClockProps> = { timesOutDuringIo: true };
 
 interface Sleeper {
   readonly wake: () => void;
+  readonly purpose: SleepPurpose;
 }
+
+/** Between two pieces of input or output there may be so many turns of the event loop without any. */
+const quietTurns = 10;
+
+/** A time-out that is held back for so many looks, of a millisecond or more, is worth a word. */
+const looksBeforeWarning = 2000;
 
 /**
  * A clock for tests: its time stands still while there is work to do, then jumps to the moment that
  * the next sleeper waits for. Ten minutes of delay take no longer than the work around them, and the
- * order of events is the same each time. Real time and real input or output do not hold it back, so
- * a simulation under it waits by this clock alone.
+ * order of events is the same each time.
+ *
+ * A time-out does not pass while the process waits for input or output, as of a file, a socket, or a
+ * child process: the iteration that it guards may be at it, which takes no virtual time. Real timers
+ * and the work of other threads hold nothing back.
  * @example
  * const clock = new VirtualClock();
  * await simulate(generator, { repetitions: 1000, delayMs: 600_000, clock });
  * clock.now(); // 600000, after some milliseconds
  */
 export class VirtualClock implements Clock {
+  readonly #timesOutDuringIo: boolean;
   #now = 0;
   /** Those asleep, by the moment they wait for; of one moment, in the order they came. */
   readonly #sleepers = new Map<number, Set<Sleeper>>();
   /** Each moment that somebody waits for, or has waited for and was aborted. */
   readonly #moments = new Moments();
   #scheduled = false;
+  /** Of the time-outs that come next: for how many turns nothing was seen that holds them back. */
+  #quiet = 0;
+  /** And for how many looks something was. */
+  #held = 0;
+
+  /** @throws InvalidInputError when there is no such property */
+  constructor(props: VirtualClockProps = {}) {
+    const { timesOutDuringIo = false } = refuseUnknown(props, 'properties', propsFields);
+    this.#timesOutDuringIo = timesOutDuringIo;
+  }
 
   /** Virtual milliseconds since the clock was made. */
   now(): number {
@@ -35,7 +69,7 @@ export class VirtualClock implements Clock {
     return count;
   }
 
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  sleep(ms: number, signal?: AbortSignal, purpose: SleepPurpose = 'delay'): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
         reject(signal.reason as Error);
@@ -51,6 +85,7 @@ export class VirtualClock implements Clock {
           signal?.removeEventListener('abort', cancel);
           resolve();
         },
+        purpose,
       };
       signal?.addEventListener('abort', cancel, { once: true });
       const sleepers = this.#sleepers.get(moment) ?? new Set();
@@ -74,71 +109,60 @@ export class VirtualClock implements Clock {
   #schedule(): void {
     if (this.#scheduled || this.#sleepers.size === 0) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    const turn = (): void => {
       this.#scheduled = false;
       this.#advance();
       this.#schedule();
-    });
+    };
+    // A loop that turns without a pause takes a whole core from what it waits for.
+    if (this.#held > 0 && this.#quiet === 0) setTimeout(turn, 1);
+    else setImmediate(turn);
   }
 
   #advance(): void {
+    const next = this.#next();
+    if (next === undefined) return;
+    const [moment, sleepers] = next;
+    const due = [...sleepers].filter(({ purpose }) => purpose === 'delay');
+    if (due.length < sleepers.size && this.#mayTimeOut()) due.splice(0, Infinity, ...sleepers);
+    if (due.length === 0) return;
+    this.#now = moment;
+    this.#quiet = 0;
+    this.#held = 0;
+    for (const sleeper of due) {
+      this.#remove(moment, sleeper);
+      sleeper.wake();
+    }
+  }
+
+  /** True when nothing holds back the time-outs that come next. */
+  #mayTimeOut(): boolean {
+    if (this.#timesOutDuringIo) return true;
+    const io = pendingIo();
+    if (io.length === 0) {
+      this.#quiet += 1;
+      return this.#quiet > quietTurns;
+    }
+    this.#quiet = 0;
+    this.#held += 1;
+    if (this.#held === looksBeforeWarning) {
+      process.emitWarning(
+        `a virtual clock holds back a time-out while input or output is pending (${io.join(', ')}); ` +
+          'new VirtualClock({ timesOutDuringIo: true }) lets it pass',
+        { type: 'StepComputeWarning' },
+      );
+    }
+    return false;
+  }
+
+  /** The earliest moment that somebody still waits for. */
+  #next(): readonly [number, ReadonlySet<Sleeper>] | undefined {
     for (;;) {
-      const earliest = this.#moments.takeEarliest();
-      if (earliest === undefined) return;
+      const { earliest } = this.#moments;
+      if (earliest === undefined) return undefined;
       const sleepers = this.#sleepers.get(earliest);
-      // All who waited for it were aborted.
-      if (sleepers === undefined) continue;
-      this.#sleepers.delete(earliest);
-      this.#now = earliest;
-      for (const { wake } of sleepers) wake();
-      return;
+      if (sleepers !== undefined) return [earliest, sleepers];
+      this.#moments.removeEarliest();
     }
-  }
-}
-
-/** Numbers of which the least is at hand: a binary heap. */
-class Moments {
-  readonly #heap: number[] = [];
-
-  add(moment: number): void {
-    const heap = this.#heap;
-    let place = heap.push(moment) - 1;
-    for (
-      let parent = (place - 1) >> 1;
-      place > 0 && heap[parent]! > moment;
-      parent = (place - 1) >> 1
-    ) {
-      heap[place] = heap[parent]!;
-      place = parent;
-    }
-    heap[place] = moment;
-  }
-
-  get count(): number {
-    return this.#heap.length;
-  }
-
-  replaceBy(moments: Iterable<number>): void {
-    this.#heap.length = 0;
-    for (const moment of moments) this.add(moment);
-  }
-
-  /** Undefined when there is none. */
-  takeEarliest(): number | undefined {
-    const heap = this.#heap;
-    const [earliest] = heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return earliest;
-    let place = 0;
-    for (;;) {
-      const left = 2 * place + 1;
-      const right = left + 1;
-      const child = right < heap.length && heap[right]! < heap[left]! ? right : left;
-      if (child >= heap.length || heap[child]! >= last) break;
-      heap[place] = heap[child]!;
-      place = child;
-    }
-    heap[place] = last;
-    return earliest;
   }
 }

@@ -78,7 +78,7 @@ export class Attempt {
         this.#controller?.abort(late);
       };
       // Stopped, or settled: then the time-out says nothing.
-      clock.sleep(timeoutMs, timer.signal).then(overrun, () => undefined);
+      clock.sleep(timeoutMs, timer.signal, 'time-out').then(overrun, () => undefined);
     });
     return Promise.race([drawn, timeUp]).finally(() => {
       timer.abort();
