@@ -69,6 +69,14 @@ export function required<Value>({
   return { place: place.makeOptionMandatory(), read: (parsed) => parsed as Value };
 }
 
+/** The option as one that is refused beside another. */
+export function without<Value>(
+  { place, read }: Declared<Option, Value>,
+  other: string,
+): Declared<Option, Value> {
+  return { place: place.conflicts(other), read };
+}
+
 /** A command of the program: makes commander's for one command line. */
 export type DeclaredCommand = (context: Context) => Command;
 

@@ -18,6 +18,7 @@ import { reportFailure } from './context.js';
 import { ExitCode, meanings } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import type { Context } from './context.js';
+import { tellOfOutages } from './outages.js';
 import { openTerminal } from './terminal.js';
 
 const commands: readonly DeclaredCommand[] = [
@@ -65,6 +66,7 @@ export async function execute(
     interruption,
     elapsedMs: () => Math.round(performance.now() - startedAt),
   };
+  const stopTelling = tellOfOutages(context.terminal);
   try {
     await buildProgram(context).parseAsync(argv);
     return ExitCode.done;
@@ -73,6 +75,8 @@ export async function execute(
       return error.exitCode === 0 ? ExitCode.done : ExitCode.invalidInput;
     }
     return reportFailure(error, context);
+  } finally {
+    stopTelling();
   }
 }
 

@@ -9,7 +9,7 @@ import {
 } from '@stepcompute/core';
 import { parseWorkers } from '@stepcompute/worker-threads';
 import ms, { type StringValue } from 'ms';
-import { argument, flag, list, option, withDefault, type ValuesOf } from './command.js';
+import { argument, flag, list, option, withDefault, without, type ValuesOf } from './command.js';
 
 /**
  * A whole number as people type it: digits, perhaps with a sign or an exponent. Any other text stays
@@ -164,10 +164,13 @@ export const verboseOption = flag('--verbose', 'show the stack traces and the ca
 export const reportOption = jsonOption('print one JSON object on the last line of standard output');
 
 /** The measure that is to be drawn. */
-export const histogramOption = option(
-  '--histogram <measure>',
-  'draw the values of this measure, also where no terminal is; without it, those of the first on a terminal',
-  (text) => text,
+export const histogramOption = without(
+  option(
+    '--histogram <measure>',
+    'draw the values of this measure, also where no terminal is; without it, those of the first on a terminal',
+    (text) => text,
+  ),
+  'json',
 );
 
 /** The changes that a run takes when it is resumed. */

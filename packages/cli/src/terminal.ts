@@ -27,6 +27,8 @@ export function openTerminal({ verbose, json }: { verbose: boolean; json: boolea
     print: (text) => writeLine(process.stdout, text),
     stream: (text) => pipeline(Readable.from(text), process.stdout, { end: false }),
     note: (text) => {
+      // In place of a bar that may be on the line.
+      if (isInteractive) process.stderr.write('\r\x1B[K');
       if (!json || isInteractive || verbose) writeLine(process.stderr, text);
     },
     fail: (error) => {

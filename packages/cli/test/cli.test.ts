@@ -310,6 +310,7 @@ describe('bad input', () => {
       [['--db', 'host=localhost user=me password=secret dbname=x'], 'got "another text"'],
       [['--db', 'postgres//me:secret@host/db'], 'got "another text"'],
       [['--db', 'me:se/cret@host/db'], 'got "another text"'],
+      [['--histogram', 'value', '--json'], "cannot be used with option '--json'"],
       [['--unknown'], "unknown option '--unknown'"],
     ];
     let endings: readonly Ending[];
@@ -329,6 +330,12 @@ describe('bad input', () => {
       expect(endings).toHaveLength(cases.length);
       expect(existsSync(join(folder, 'untouched'))).toBe(false);
     });
+  });
+
+  it('an option that nothing would read exits 2', async () => {
+    const outcome = await run('values', '1', '--header', '--format', 'json');
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain('--header must be left out with json');
   });
 
   it('a failure is one JSON object too when asked for, and the stack is there when verbose', async () => {

@@ -6,6 +6,7 @@ export {
   type MigrateSchemaOptions,
   type SchemaState,
 } from './migrate-schema.js';
+export { outageChannel, type Outage } from './patiently.js';
 export { iterationsPerDataApiCall } from './scan.js';
 export {
   averageSchema,

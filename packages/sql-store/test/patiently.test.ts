@@ -1,6 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { IterationId, RunId, type Stores } from '@stepcompute/core';
 import type { DataSource } from 'typeorm';
-import { patiently } from '../src/patiently.js';
+import { outageChannel, patiently, type Outage } from '../src/patiently.js';
 import { schemas } from '../src/schema.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
 import { parseNewRun } from './new-run.js';
@@ -44,6 +45,27 @@ describe('a database that is out of reach', () => {
     await jest.advanceTimersByTimeAsync(2_000);
     expect(await answer).toBe('done');
     expect(work).toHaveBeenCalledTimes(3);
+  });
+
+  it('is told of each time, to who listens, with how long it may yet take', async () => {
+    const { dataSource } = unreachable();
+    const told: Outage[] = [];
+    const listener = (outage: unknown): void => void told.push(outage as Outage);
+    subscribe(outageChannel, listener);
+    const work = jest.fn<Promise<string>, []>().mockRejectedValue(refused);
+    try {
+      const outcome = expect(patiently(dataSource, work)).rejects.toMatchObject(lost);
+      await jest.advanceTimersByTimeAsync(patienceMs + 2_000);
+      await outcome;
+    } finally {
+      unsubscribe(outageChannel, listener);
+    }
+    // The last one is thrown.
+    expect(told).toHaveLength(work.mock.calls.length - 1);
+    expect(told[0]).toMatchObject({ error: lost, remainingMs: patienceMs });
+    const remaining = told.map(({ remainingMs }) => remainingMs);
+    expect(remaining).toEqual([...remaining].sort((a, b) => b - a));
+    expect(Math.min(...remaining)).toBeGreaterThan(0);
   });
 
   it('is given up when patience is at its end', async () => {

@@ -1,4 +1,4 @@
-import type { IterationValue } from '@stepcompute/core';
+import { InvalidInputError, type IterationValue } from '@stepcompute/core';
 import { areSameMeasures, singleMeasure, type ValueColumns } from '@stepcompute/core/adapters';
 import { declareCommand, flag, option, withDefault } from '../command.js';
 import { withStores } from '../databases.js';
@@ -29,15 +29,19 @@ export const valuesCommand = declareCommand({
 Examples:
   $ stepcompute values 1 > values.csv
   $ stepcompute values 1 --format json`,
-  action: ({ id, format, header, db }, { terminal, interruption }) =>
-    withStores(db, interruption, async (stores) => {
+  action: ({ id, format, header, db }, { terminal, interruption }) => {
+    if (header && format === 'json') {
+      throw new InvalidInputError('--header', 'left out with json, which names all it has', header);
+    }
+    return withStores(db, interruption, async (stores) => {
       const { measures } = await stores.runs.get(id);
       await terminal.stream(
         format === 'csv'
           ? formatCsv(stores.values.scan(id), header ? measures : undefined)
           : formatArray(stores.values.read(id), (value) => elementOf(value, measures)),
       );
-    }),
+    });
+  },
 });
 
 async function* formatCsv(
