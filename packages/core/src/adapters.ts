@@ -22,6 +22,15 @@ export {
   tellOf,
   type OrchestrationProps,
 } from './orchestration/orchestration.js';
+export {
+  conflictOf,
+  finishedRun,
+  missingByScan,
+  refuseConflicts,
+  reopenedRun,
+  runFromJson,
+  startedRun,
+} from './ports/keeping.js';
 export { type Executor } from './ports/orchestrator.js';
 export {
   parseFailure,

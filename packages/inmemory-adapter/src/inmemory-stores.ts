@@ -17,15 +17,17 @@ import {
   type ValueStore,
 } from '@stepcompute/core';
 import {
+  finishedRun,
   IterationRange,
   ledgerOf,
   parseFailure,
   parseLimit,
   parseIterationValues,
-  refuseFewerRepetitions,
   refuseOtherAverage,
   refuseOutside,
+  reopenedRun,
   rowsOf,
+  startedRun,
   type NewRun,
   type ParsedRunChange,
   type ValueColumns,
@@ -55,7 +57,7 @@ export class InMemoryDatabase {
     if (known !== undefined) return known.run;
     const id = RunId.parse(this.#records.length + 1);
     const record: RunRecord = {
-      run: { ...asked, id, status: 'started', startedAt: new Date(), finishedAt: undefined },
+      run: startedRun(id, asked),
       values: new RunValues(asked.measures.length),
       codes: new Map(),
       failures: new Map(),
@@ -112,17 +114,12 @@ export class InMemoryRunStore implements RunStore, Placed {
     status: Exclude<RunStatus, 'started'>,
   ): Promise<void> {
     const record = this.database.find(id);
-    const { run } = record;
-    if (run.status === 'completed' || run.repetitions !== repetitions) return;
-    record.run = { ...run, status, finishedAt: new Date() };
+    record.run = finishedRun(record.run, repetitions, status);
   }
 
-  async reopen(id: RunId, { accepted, ...change }: ParsedRunChange): Promise<Run> {
+  async reopen(id: RunId, change: ParsedRunChange): Promise<Run> {
     const record = this.database.find(id);
-    const { run } = record;
-    refuseFewerRepetitions(run, change.repetitions);
-    const simulation = accepted === undefined ? run.simulation : [...run.simulation, accepted];
-    record.run = { ...run, ...change, simulation, status: 'started', finishedAt: undefined };
+    record.run = reopenedRun(record.run, change);
     return record.run;
   }
 }

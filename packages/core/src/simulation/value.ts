@@ -18,7 +18,7 @@ export interface ValueColumns {
   readonly iterationIds: Int32Array;
   /** Of the run's first measure. */
   readonly values: Float64Array;
-  /** A column for each measure that follows; left out where there is one alone. */
+  /** A column for each measure that follows; left out, or none, where there is one alone. */
   readonly more?: readonly Float64Array[] | undefined;
   /** As {@link IterationValue.code} has them; left out where all are of the first. */
   readonly codes?: Int16Array | undefined;
@@ -28,11 +28,11 @@ export interface ValueColumns {
 export async function* rowsOf(
   scan: AsyncIterable<ValueColumns>,
 ): AsyncGenerator<readonly IterationValue[], void> {
-  for await (const { iterationIds, values, more, codes } of scan) {
+  for await (const { iterationIds, values, more = [], codes } of scan) {
     yield Array.from(iterationIds, (id, index) => {
       const row = { iterationId: id as IterationId, value: values[index]! };
       const code = codes?.[index] ?? 0;
-      const further = more && { more: more.map((column) => column[index]!) };
+      const further = more.length > 0 && { more: more.map((column) => column[index]!) };
       return code === 0 ? { ...row, ...further } : { ...row, ...further, code };
     });
   }
