@@ -17,6 +17,16 @@ export function acknowledgeTracing(construct: IConstruct): void {
   );
 }
 
+/** A network interface has no name before Lambda makes it, and EC2 lists them for nobody alone. */
+export function acknowledgeNetwork(construct: IConstruct): void {
+  acknowledge(
+    construct,
+    'AwsSolutions-IAM5[Resource::*]',
+    'xray:PutTraceSegments and PutTelemetryRecords, and the EC2 actions by which Lambda makes network ' +
+      'interfaces, accept no other resource than *.',
+  );
+}
+
 /** CDK's task may invoke the function in each of its versions, whose ARNs are not known before they exist. */
 export function acknowledgeVersions(construct: IConstruct, invoked: IFunction): void {
   acknowledge(
