@@ -105,12 +105,14 @@ export class StepComputeDatabase extends Construct implements IStepComputeDataba
     }
     this.secret = secret;
     this.#access = dataApiAccess(this.cluster, secret, this.databaseName);
-    acknowledge(
-      this.cluster,
-      'AwsSolutions-SMG4',
-      'Rotation needs a function inside the VPC with a way to Secrets Manager, which this VPC has not; ' +
-        'add addRotationSingleUser() to the cluster where a policy asks for it.',
-    );
+    if (props.vpc === undefined) {
+      acknowledge(
+        this.cluster,
+        'AwsSolutions-SMG4',
+        'Rotation needs a function inside the VPC with a way to Secrets Manager, which this VPC has not: ' +
+          'give the database a VPC, and its cluster addRotationSingleUser(), where a policy asks for it.',
+      );
+    }
     if (props.deletionProtection !== true) {
       acknowledge(
         this.cluster,

@@ -2,12 +2,12 @@ import { CfnResource, RemovalPolicy, Stack, type Duration } from 'aws-cdk-lib';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Trigger } from 'aws-cdk-lib/triggers';
-import type { Construct } from 'constructs';
-import type { IStepComputeDatabase } from './database-access.js';
+import type { Construct, IDependable } from 'constructs';
 
 interface MigrationProps {
   readonly migrate: LambdaFunction;
-  readonly databases: readonly IStepComputeDatabase[];
+  /** What has to be there before the databases can be reached. */
+  readonly after: readonly IDependable[];
   /** Is not there to be started before the schema is up to date. */
   readonly before: Construct;
   readonly timeout: Duration;
@@ -19,13 +19,13 @@ interface MigrationProps {
  * code that was deployed before, which accepts a schema that it may work on.
  */
 export function migrateOnDeployment(scope: Construct, props: MigrationProps): void {
-  const { migrate, databases, before, timeout, logRetention } = props;
+  const { migrate, after, before, timeout, logRetention } = props;
   const trigger = new Trigger(scope, 'MigrateTrigger', {
     handler: migrate,
     timeout,
     executeBefore: [before],
   });
-  trigger.node.addDependency(...databases.flatMap(({ dependencies }) => dependencies));
+  trigger.node.addDependency(...after);
   const resource = trigger.node.findChild('Default').node.defaultChild as CfnResource;
   // Else CloudFormation waits an hour for an answer that is lost. The function's time, and as long again to be called.
   resource.addPropertyOverride('ServiceTimeout', 2 * timeout.toSeconds());
@@ -34,10 +34,9 @@ export function migrateOnDeployment(scope: Construct, props: MigrationProps): vo
 
 /** The function of CDK's that calls ours is the stack's, and has a log without an end. */
 function keepLog(stack: Stack, retention: RetentionDays): void {
-  const provider = stack.node.tryFindChild(providerId);
-  const caller = provider?.node.tryFindChild('Handler');
-  if (!(caller instanceof CfnResource) || provider?.node.tryFindChild(logId) !== undefined) return;
-  const log = new LogGroup(provider as Construct, logId, {
+  const caller = stack.node.tryFindChild(providerId)?.node.tryFindChild('Handler');
+  if (!(caller instanceof CfnResource) || stack.node.tryFindChild(logId) !== undefined) return;
+  const log = new LogGroup(stack, logId, {
     retention,
     removalPolicy: RemovalPolicy.DESTROY,
   });
@@ -46,4 +45,4 @@ function keepLog(stack: Stack, retention: RetentionDays): void {
 
 /** Source: aws-cdk-lib/triggers, Trigger. */
 const providerId = 'AWSCDK.TriggerCustomResourceProviderCustomResourceProvider';
-const logId = 'StepComputeLog';
+const logId = 'MigrateTriggerLog';

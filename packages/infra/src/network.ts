@@ -57,14 +57,14 @@ export function functionNetwork(
     vpcSubnets: checkedSubnets(vpc, vpcSubnets ?? privateSubnets(vpc)),
     securityGroups: [
       ...(securityGroups ?? [
-        new SecurityGroup(scope, 'SecurityGroup', { vpc, description: 'StepCompute’s functions' }),
+        new SecurityGroup(scope, 'SecurityGroup', { vpc, description: 'Functions of StepCompute' }),
       ]),
     ],
   };
   const connections = new Connections({ securityGroups: network.securityGroups });
   for (const { address, network: there } of databases) {
     if (there?.server === undefined || !('host' in address)) continue;
-    connections.allowTo(there.server, Port.tcp(Number(address.port)), 'StepCompute’s functions');
+    connections.allowTo(there.server, Port.tcp(Number(address.port)), 'Functions of StepCompute');
   }
   return network;
 }

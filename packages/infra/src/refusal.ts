@@ -6,5 +6,5 @@ export function refusal(property: string, expected: string, given: unknown): Ran
 function shown(value: unknown): string {
   if (typeof value === 'string') return value === '' ? 'an empty text' : value;
   if (value === undefined) return 'nothing';
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+  return JSON.stringify(value);
 }

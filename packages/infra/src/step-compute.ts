@@ -186,7 +186,11 @@ export class StepCompute extends Construct {
     });
     migrateOnDeployment(this, {
       migrate,
-      databases,
+      // Security groups have the rules that let functions in.
+      after: [
+        ...databases.flatMap(({ dependencies }) => dependencies),
+        ...(network?.securityGroups ?? []),
+      ],
       before: machine,
       timeout: brief,
       logRetention,
