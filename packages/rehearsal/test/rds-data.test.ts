@@ -15,6 +15,7 @@ import { createServer } from '../src/http-server.js';
 import { openEngine, type Engine } from '../src/rds-data/engine.js';
 import { Transactions } from '../src/rds-data/transactions.js';
 import { RdsDataService, type StatementFault } from '../src/rds-data/rds-data-service.js';
+import './service-models.js';
 
 const resourceArn = 'arn:aws:rds:us-east-1:123456789012:cluster:c';
 const secretArn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:s';

@@ -44,7 +44,9 @@ export class LambdaService {
         } catch (error) {
           if (!(error instanceof ServiceError)) throw error;
           reply.code(error.status).header('x-amzn-errortype', error.name);
-          return { Type: 'User', Message: error.message };
+          // By the model, this one's message begins with a capital.
+          const member = error.name === 'ResourceNotFoundException' ? 'Message' : 'message';
+          return { Type: 'User', [member]: error.message };
         }
       },
     );

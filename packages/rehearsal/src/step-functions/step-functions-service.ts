@@ -146,7 +146,7 @@ export class StepFunctionsService {
       case 'DescribeStateMachine':
         return this.#describeStateMachine(input);
       default:
-        throw new ServiceError('UnknownOperationException', `${target} is not rehearsed`);
+        throw new ServiceError('UnknownOperationException', `${target} is not rehearsed`, 404);
     }
   }
 
@@ -216,7 +216,9 @@ export class StepFunctionsService {
       startDate,
       stopDate,
       input,
+      inputDetails: isIncluded,
       output,
+      outputDetails: output === undefined ? undefined : isIncluded,
       error,
       cause,
       mapRunArn: mapRun?.arn,
@@ -236,7 +238,7 @@ export class StepFunctionsService {
     const { events } = this.#findExecution(executionArn).history;
     const ordered = reverseOrder ? events.toReversed() : events;
     const { items, nextToken } = pageOf(ordered, page);
-    return { events: includeExecutionData ? items : items.map(withoutData), nextToken };
+    return { events: items.map((event) => toldOf(event, includeExecutionData)), nextToken };
   }
 
   #stopExecution({ executionArn, error, cause }: Input): object {
@@ -321,7 +323,7 @@ export class StepFunctionsService {
     assertArn(arn, 'mapRun');
     const mapRun = this.#mapRuns.get(arn);
     if (mapRun !== undefined) return mapRun;
-    throw new ServiceError('ResourceNotFound', `Resource not found: '${arn}'`);
+    throw new ServiceError('ResourceNotFound', `Resource not found: '${arn}'`, 404);
   }
 }
 
@@ -387,19 +389,26 @@ function describeMapRun(mapRun: MapRun): object {
   };
 }
 
-const data = ['input', 'output', 'parameters'];
+/** Parameters are not among them: by the model, a scheduled task has them always. */
+const data = ['input', 'output'];
 
-function withoutData(event: object): object {
+/** The event without its data, or with the word that these are whole, as they always are here. */
+function toldOf(event: object, includeExecutionData: boolean): object {
   return Object.fromEntries(
     Object.entries(event).map(([key, value]: [string, unknown]) => {
       if (typeof value !== 'object' || value === null) return [key, value];
-      return [
-        key,
-        Object.fromEntries(Object.entries(value).filter(([name]) => !data.includes(name))),
-      ];
+      const details = Object.entries(value);
+      if (!includeExecutionData) {
+        return [key, Object.fromEntries(details.filter(([name]) => !data.includes(name)))];
+      }
+      const whole = data.filter((name) => name in value).map((name) => [`${name}Details`, isWhole]);
+      return [key, Object.fromEntries([...details, ...whole])];
     }),
   );
 }
+
+const isIncluded = { included: true };
+const isWhole = { truncated: false };
 
 function pageOf<T>(
   all: readonly T[],
