@@ -7,6 +7,8 @@ export interface StatementResult {
   readonly rows: readonly (readonly (string | null)[])[];
   /** How many rows it changed; 0 for one that answers with rows. */
   readonly changed: number;
+  /** PostgreSQL's tag of what it did, without the count. */
+  readonly command: string | undefined;
 }
 
 /** One session of the database, for its holder alone until it is released. */
@@ -24,11 +26,17 @@ export interface Engine {
 }
 
 /** The longest that a statement may run, as AWS has it. */
-const statementTimeoutMs = 45_000;
+export const statementTimeoutMs = 45_000;
 
-/** @param location `memory`, a PostgreSQL URL, or a folder for an embedded one */
-export async function openEngine(location: string): Promise<Engine> {
-  if (/^postgres(ql)?:\/\//i.test(location)) return openServer(location);
+/**
+ * @param location `memory`, a PostgreSQL URL, or a folder for an embedded one
+ * @param timeoutMs how long a statement may run; the embedded one stops none
+ */
+export async function openEngine(
+  location: string,
+  timeoutMs = statementTimeoutMs,
+): Promise<Engine> {
+  if (/^postgres(ql)?:\/\//i.test(location)) return openServer(location, timeoutMs);
   const pglite = location === 'memory' ? new PGlite() : new PGlite(location);
   await pglite.waitReady;
   return new PgliteEngine(pglite);
@@ -55,31 +63,30 @@ class PgliteEngine implements Engine {
   }
 
   async #query(sql: string, parameters: readonly (string | null)[]): Promise<StatementResult> {
-    const { rows, fields, affectedRows } = await this.pglite.query<(string | null)[]>(
+    const parsers = asText([...Object.keys(this.pglite.parsers), ...Object.values(types)]);
+    const { rows, fields, affectedRows, command } = await this.pglite.query<(string | null)[]>(
       sql,
       [...parameters],
-      { rowMode: 'array', parsers: asText, serializers: asText },
+      { rowMode: 'array', parsers, serializers: asText(Object.values(types)) },
     );
     return {
       columns: fields.map(({ name, dataTypeID }) => ({ name, typeOid: dataTypeID })),
       rows,
       changed: fields.length > 0 ? 0 : (affectedRows ?? 0),
+      command,
     };
   }
 }
 
 /** Leaves the values of every type that PGlite would convert as the text that they are. */
-const asText = Object.fromEntries(
-  Object.values(types)
-    .filter((oid) => typeof oid === 'number')
-    .map((oid) => [oid, (text: string) => text]),
-);
+const asText = (oids: readonly unknown[]): Record<string, (text: string) => string> =>
+  Object.fromEntries(oids.map((oid) => [oid, (text: string) => text]));
 
-function openServer(url: string): Engine {
+function openServer(url: string, timeoutMs: number): Engine {
   const pool = new pg.Pool({
     connectionString: url,
     max: 50,
-    statement_timeout: statementTimeoutMs,
+    statement_timeout: timeoutMs,
     options: '-c TimeZone=UTC',
   });
   pool.on('error', () => undefined);
@@ -92,7 +99,7 @@ function openServer(url: string): Engine {
 function serverSession(client: PoolClient): EngineSession {
   return {
     query: async (text, values) => {
-      const { rows, fields, rowCount } = await client.query<(string | null)[]>({
+      const { rows, fields, rowCount, command } = await client.query<(string | null)[]>({
         text,
         values: [...values],
         rowMode: 'array',
@@ -103,6 +110,7 @@ function serverSession(client: PoolClient): EngineSession {
         columns: fields.map(({ name, dataTypeID }) => ({ name, typeOid: dataTypeID })),
         rows,
         changed: fields.length > 0 ? 0 : (rowCount ?? 0),
+        command,
       };
     },
     release: (broken) => client.release(broken),
