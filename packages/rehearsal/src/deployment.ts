@@ -8,7 +8,6 @@ import {
 import type { Costs } from './costs.js';
 import { Faults } from './faults.js';
 import { createServer } from './http-server.js';
-import { region } from './intrinsics.js';
 import { FunctionPool, type Invocation } from './lambda/function-pool.js';
 import { LambdaService } from './lambda/lambda-service.js';
 import { Meter } from './meter.js';
@@ -55,6 +54,8 @@ export class Deployment {
     this.#lambda.register(this.#server);
     this.#stepFunctions = new StepFunctionsService({
       timeScale: this.#timeScale.factor,
+      account: this.assembly.account,
+      region: this.assembly.region,
       invoke: (resource, given) => this.#task(resource, given),
     });
     this.#stepFunctions.register(this.#server);
@@ -63,7 +64,7 @@ export class Deployment {
       AWS_ENDPOINT_URL_SFN: endpoint,
       AWS_ENDPOINT_URL_LAMBDA: endpoint,
       AWS_ENDPOINT_URL_RDS_DATA: endpoint,
-      AWS_REGION: region,
+      AWS_REGION: this.assembly.region,
       AWS_ACCESS_KEY_ID: 'rehearsal',
       AWS_SECRET_ACCESS_KEY: 'rehearsal',
     };
@@ -71,8 +72,8 @@ export class Deployment {
   }
 
   async deploy(): Promise<void> {
-    for (const { logicalId, arn, roleArn, definition } of this.assembly.stateMachines) {
-      this.#stepFunctions?.create({ arn, name: logicalId, roleArn, definition });
+    for (const { name, arn, roleArn, definition } of this.assembly.stateMachines) {
+      this.#stepFunctions?.create({ arn, name, roleArn, definition });
     }
     for (const arn of this.assembly.triggered) {
       const pool = this.#lambda?.find(arn);
@@ -101,7 +102,7 @@ export class Deployment {
 
   async #openRdsData(): Promise<RdsDataService> {
     const { database = 'memory' } = this.props;
-    const { clusters } = this.assembly;
+    const clusters = this.assembly.clusters.filter(({ hasDataApi }) => hasDataApi);
     const isServer = database.includes('://');
     if (isServer && clusters.length > 1) {
       throw new UnsupportedError('one PostgreSQL URL cannot stand for several clusters');
@@ -121,8 +122,10 @@ export class Deployment {
   }
 
   #poolOf(definition: FunctionDefinition): FunctionPool {
+    const scaled = this.#timeScale.scaled(definition);
     return new FunctionPool({
-      definition: this.#timeScale.scaled(definition),
+      definition: scaled,
+      waits: this.#timeScale.waitsOf(scaled),
       // Read when an instance starts: by then the server listens.
       environment: () => this.environment,
       mostInstances: this.props.mostInstances ?? 4,
@@ -135,8 +138,7 @@ export class Deployment {
     const invocation = await pool.invoke(payload, crash);
     if (invocation.hasCrashed) this.#faults.countCrash();
     const { durationMs, initMs } = invocation;
-    const removedMs = this.#timeScale.removedFrom(pool.definition, durationMs);
-    this.#meter.countInvocation(durationMs + initMs + removedMs, pool.definition.memoryMegabytes);
+    this.#meter.countInvocation(durationMs + initMs, pool.definition.memoryMegabytes);
     return invocation;
   }
 
@@ -148,7 +150,7 @@ export class Deployment {
 
   /** Calls a function for a task: its answer, or its error as a state's error. */
   async #task(resource: string, given: unknown): Promise<unknown> {
-    const isOptimised = resource.startsWith('arn:aws:states:');
+    const isOptimised = /^arn:aws[\w-]*:states:/.test(resource);
     const { FunctionName, Payload } = (
       isOptimised ? given : { FunctionName: resource, Payload: given }
     ) as {

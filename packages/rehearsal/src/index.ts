@@ -9,4 +9,4 @@ export { dollarsOf, type Costs } from './costs.js';
 export { type FaultProps } from './faults.js';
 export { Rehearsal } from './rehearsal.js';
 export { type RehearsalProps } from './rehearsal-props.js';
-export { ServiceError, UnsupportedError } from './service-error.js';
+export { InvalidAssemblyError, ServiceError, UnsupportedError } from './service-error.js';

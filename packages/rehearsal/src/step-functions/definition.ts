@@ -224,9 +224,11 @@ function checkFail(place: Place, state: State): void {
 
 function checkTask(place: string, { Resource, Parameters, TimeoutSeconds }: State): void {
   assertInteger(TimeoutSeconds, 1, `${place}’s TimeoutSeconds`);
-  const isOptimised = Resource === 'arn:aws:states:::lambda:invoke';
+  const isOptimised =
+    typeof Resource === 'string' && /^arn:aws[\w-]*:states:::lambda:invoke$/.test(Resource);
   const isFunction =
-    typeof Resource === 'string' && /^arn:aws:lambda:[^:]*:\d*:function:[^.]+$/.test(Resource);
+    typeof Resource === 'string' &&
+    /^arn:aws[\w-]*:lambda:[^:]*:\d*:function:[^.]+$/.test(Resource);
   if (!isOptimised && !isFunction) {
     throw new UnsupportedError(
       `${place} has Resource ${JSON.stringify(Resource)}; only Lambda functions are rehearsed`,

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { readInput, type Kind } from '../input.js';
+import { partitionOf } from '../intrinsics.js';
 import { ServiceError, UnsupportedError } from '../service-error.js';
 import { parseDefinition } from './definition.js';
 import { Execution, type Machine } from './execution.js';
@@ -8,6 +9,9 @@ import { mostPayloadBytes, type Task } from './state-error.js';
 
 export interface StepFunctionsServiceProps {
   readonly timeScale: number;
+  /** Of the state machines that are created by a call. */
+  readonly account: string;
+  readonly region: string;
   /** The work of a task's `Resource`. */
   readonly invoke: Task;
 }
@@ -162,7 +166,8 @@ export class StepFunctionsService {
     } catch {
       throw new ServiceError('InvalidDefinition', 'the definition is no JSON');
     }
-    const arn = `arn:aws:states:us-east-1:123456789012:stateMachine:${name}`;
+    const { account, region } = this.props;
+    const arn = `arn:${partitionOf(region)}:states:${region}:${account}:stateMachine:${name}`;
     this.create({ arn, name, roleArn, definition: parsed });
     return { stateMachineArn: arn, creationDate: this.#findMachine(arn).creationDate };
   }

@@ -17,7 +17,7 @@ export class TaskEvents {
     private readonly state: State,
     private readonly region: string,
   ) {
-    this.#isFunction = !String(state.Resource).startsWith('arn:aws:states:');
+    this.#isFunction = !/^arn:aws[\w-]*:states:/.test(String(state.Resource));
   }
 
   /** @param given JSON: what the state gives to its task */
