@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   CreateStateMachineCommand,
+  DescribeStateMachineCommand,
   SFNClient,
   type DescribeExecutionCommandOutput,
 } from '@aws-sdk/client-sfn';
@@ -336,6 +337,46 @@ describe('the states language', () => {
     });
   });
 
+  describe('a state machine that is created', () => {
+    const roleArn = 'arn:aws:iam::123456789012:role/any';
+    const create = (name: string, definition: object, more: object = {}) =>
+      client.send(
+        new CreateStateMachineCommand({
+          name,
+          roleArn,
+          definition: JSON.stringify(definition),
+          ...more,
+        }),
+      );
+    const end = { Type: 'Succeed' };
+
+    it('again is the same one, and keeps its role', async () => {
+      const first = await create('again', one(end));
+      const again = await create('again', one(end), { roleArn: `${roleArn}other` });
+      expect(again).toMatchObject({
+        stateMachineArn: first.stateMachineArn,
+        creationDate: first.creationDate,
+      });
+      const { stateMachineArn } = first;
+      const described = await client.send(new DescribeStateMachineCommand({ stateMachineArn }));
+      expect(described.roleArn).toBe(roleArn);
+    });
+
+    it('under a name that another has is refused, and the other stays', async () => {
+      const { stateMachineArn = '' } = await create('taken', one(end));
+      await expect(create('taken', one({ Type: 'Fail' }))).rejects.toMatchObject({
+        name: 'StateMachineAlreadyExists',
+      });
+      expect((await execute(client, stateMachineArn)).status).toBe('SUCCEEDED');
+    });
+
+    it('is refused with what is not rehearsed', async () => {
+      await expect(create('published', one(end), { publish: true })).rejects.toMatchObject({
+        name: 'ValidationException',
+      });
+    });
+  });
+
   describe('a task’s events', () => {
     /** The details of the events of the one task that is run, and how it ended. */
     const told = async (task: object, input: unknown) => {
@@ -484,14 +525,17 @@ describe('the states language', () => {
       ['CausePath', { Type: 'Fail', CausePath: '$.none' }],
     ])('ends the execution, whatever its states retry and catch: %s of %j', async (_, state) => {
       const input = { key: 'path', items: [1] };
-      const { status, error, cause } = await run(one(state, targets), input);
+      const others = Object.entries(targets).filter(([name]) =>
+        JSON.stringify(state).includes(`"Next":"${name}"`),
+      );
+      const { status, error, cause } = await run(one(state, Object.fromEntries(others)), input);
       expect({ status, error }).toEqual({ status: 'FAILED', error: 'States.Runtime' });
       expect(cause).toEqual(expect.any(String));
     });
 
     it('is no fault of ResultPath, which has an error of its own that can be caught', async () => {
       const state = invoke('Work', { InputPath: '$', ResultPath: '$.a', ...handled, ...end });
-      const { result } = await run(one(state, targets), 'a text');
+      const { result } = await run(one(state, { Caught: targets.Caught }), 'a text');
       expect(result).toMatchObject({ Error: 'States.ResultPathMatchFailure', went: 'caught' });
     });
   });

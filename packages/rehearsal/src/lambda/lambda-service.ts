@@ -52,6 +52,8 @@ export class LambdaService {
         try {
           refuseOption(request.headers, 'x-amz-invocation-type', 'RequestResponse');
           refuseOption(request.headers, 'x-amz-log-type', 'None');
+          refuseOption(request.headers, 'x-amz-client-context');
+          refuseOption(request.headers, 'x-amz-tenant-id');
           const { name } = request.params;
           const pool = this.find(name, request.query.Qualifier);
           if (pool === undefined) {
@@ -74,12 +76,12 @@ export class LambdaService {
 }
 
 /** @throws ServiceError when an option has a value that is not rehearsed */
-function refuseOption(headers: IncomingHttpHeaders, name: string, known: string): void {
+function refuseOption(headers: IncomingHttpHeaders, name: string, known?: string): void {
   const value = headers[name] ?? known;
   if (value === known) return;
   throw new ServiceError(
     'InvalidParameterValueException',
-    `${name} ${String(value)} is not rehearsed; ${known} is`,
+    `${name} ${String(value)} is not rehearsed; ${known ?? 'none'} is`,
   );
 }
 

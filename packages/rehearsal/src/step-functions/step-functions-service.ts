@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { readInput, type Kind } from '../input.js';
 import { partitionOf } from '../intrinsics.js';
@@ -43,6 +44,8 @@ interface Input {
   readonly nextToken?: string;
   readonly reverseOrder?: boolean;
   readonly includeExecutionData?: boolean;
+  readonly publish?: boolean;
+  readonly includedData?: string;
 }
 
 const kinds: Readonly<Record<keyof Input, Kind>> = {
@@ -63,6 +66,8 @@ const kinds: Readonly<Record<keyof Input, Kind>> = {
   nextToken: 'string',
   reverseOrder: 'boolean',
   includeExecutionData: 'boolean',
+  publish: 'boolean',
+  includedData: 'string',
 };
 
 const prefix = 'AWSStepFunctions.';
@@ -128,6 +133,7 @@ export class StepFunctionsService {
   }
 
   #answer(target: string, input: Input): object {
+    assertOneOf(['ALL_DATA'], input.includedData, 'includedData');
     switch (target.startsWith(prefix) ? target.slice(prefix.length) : undefined) {
       case 'CreateStateMachine':
         return this.#createStateMachine(input);
@@ -154,9 +160,15 @@ export class StepFunctionsService {
     }
   }
 
-  #createStateMachine({ name = '', definition = '', roleArn = '', type }: Input): object {
+  #createStateMachine({ name = '', definition = '', roleArn = '', type, publish }: Input): object {
     assertName(name);
     assertOneOf(['STANDARD', 'EXPRESS'], type, 'type');
+    if (publish === true) {
+      throw new ServiceError(
+        'ValidationException',
+        'publish is not rehearsed: there are no versions',
+      );
+    }
     if (type === 'EXPRESS') {
       throw new ServiceError('StateMachineTypeNotSupported', 'Express is not rehearsed');
     }
@@ -168,7 +180,13 @@ export class StepFunctionsService {
     }
     const { account, region } = this.props;
     const arn = `arn:${partitionOf(region)}:states:${region}:${account}:stateMachine:${name}`;
-    this.create({ arn, name, roleArn, definition: parsed });
+    const known = this.#machines.get(arn);
+    // Asked for again, it is the same one; AWS looks at no other role then. So says CreateStateMachine's
+    // reference.
+    if (known === undefined) this.create({ arn, name, roleArn, definition: parsed });
+    else if (!isDeepStrictEqual(known.definition, parsed)) {
+      throw new ServiceError('StateMachineAlreadyExists', `State Machine Already Exists: '${arn}'`);
+    }
     return { stateMachineArn: arn, creationDate: this.#findMachine(arn).creationDate };
   }
 
