@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { anywhere, type StackEnvironment, type Template } from './intrinsics.js';
@@ -43,6 +44,19 @@ export interface ClusterDefinition {
   readonly hasDataApi: boolean;
 }
 
+/** A host at which functions find a database by PostgreSQL's protocol. */
+export interface DatabaseHost {
+  readonly host: string;
+  /** The logical id of the cluster or instance behind it, or else the host's name. */
+  readonly database: string;
+}
+
+/** A secret's ARN and its text. */
+export interface Secret {
+  readonly arn: string;
+  readonly text: string;
+}
+
 /** The rehearsed part of a cloud assembly. */
 export interface CloudAssembly {
   /** The account and the region of its first stack; those of a stack for anywhere are made up. */
@@ -51,6 +65,11 @@ export interface CloudAssembly {
   readonly functions: readonly FunctionDefinition[];
   readonly stateMachines: readonly StateMachineResource[];
   readonly clusters: readonly ClusterDefinition[];
+  /** Those of the templates, and of RDS that functions are told of. */
+  readonly databaseHosts: readonly DatabaseHost[];
+  readonly secrets: readonly Secret[];
+  /** Made up: of whoever comes to a database. */
+  readonly password: string;
   /** The functions that a deployment calls, by ARN, each after those that it depends on. */
   readonly triggered: readonly string[];
 }
@@ -81,6 +100,7 @@ export function readCloudAssembly(folder: string): CloudAssembly {
   if (stage !== undefined) {
     throw new UnsupportedError(`${stage[0]} is a stage: rehearse its own folder of the assembly`);
   }
+  const password = randomUUID();
   const environments: StackEnvironment[] = [];
   const readers: StackReader[] = [];
   const imported = (name: string): string | undefined =>
@@ -95,7 +115,7 @@ export function readCloudAssembly(folder: string): CloudAssembly {
       return path === undefined ? undefined : existing(root, path);
     };
     environments.push(environment);
-    readers.push(new StackReader(template, environment, assetOf, imported));
+    readers.push(new StackReader(template, environment, password, assetOf, imported));
   }
   if (environments[0] === undefined) {
     throw new InvalidAssemblyError(`the assembly ${root} has no stack`);
@@ -103,9 +123,16 @@ export function readCloudAssembly(folder: string): CloudAssembly {
   const parts = readers.map((reader) => reader.read());
   const functions = parts.flatMap((part) => part.functions);
   const clusters = parts.flatMap((part) => part.clusters);
+  const { account, region } = environments[0];
+  const databaseHosts = parts.flatMap((part) => part.databaseHosts);
+  const secrets = parts.flatMap((part) => part.secrets);
   const assembly = {
-    ...environments[0],
+    account,
+    region,
+    password,
     functions,
+    databaseHosts: [...databaseHosts, ...importedHosts(functions, databaseHosts)],
+    secrets: [...secrets, ...importedSecrets(functions, secrets, password)],
     stateMachines: parts.flatMap(({ stateMachines }) => stateMachines),
     clusters: [...clusters, ...importedClusters(functions, clusters)],
     triggered: parts.flatMap(({ triggered }) => triggered),
@@ -203,6 +230,34 @@ function importedClusters(
     }
   }
   return [...found.values()];
+}
+
+const rdsHost = /^[\w-]+(?:\.[\w-]+)*\.rds\.amazonaws\.com(?:\.cn)?$/;
+
+/** Hosts of RDS outside the templates, as functions are told of them. Each has a database of its own. */
+function importedHosts(
+  functions: readonly FunctionDefinition[],
+  known: readonly DatabaseHost[],
+): readonly DatabaseHost[] {
+  return toldOf(functions, rdsHost)
+    .filter((host) => known.every((one) => one.host !== host))
+    .map((host) => ({ host, database: host }));
+}
+
+/** Secrets outside the templates, as functions are told of them: taken for a database's login. */
+function importedSecrets(
+  functions: readonly FunctionDefinition[],
+  known: readonly Secret[],
+  password: string,
+): readonly Secret[] {
+  return toldOf(functions, secretArn)
+    .filter((arn) => known.every((one) => one.arn !== arn))
+    .map((arn) => ({ arn, text: JSON.stringify({ username: 'postgres', password }) }));
+}
+
+function toldOf(functions: readonly FunctionDefinition[], what: RegExp): readonly string[] {
+  const values = functions.flatMap(({ environment }) => Object.values(environment));
+  return [...new Set(values)].filter((value) => what.test(value));
 }
 
 /** Clients of a rehearsal call functions and state machines by their names alone. */

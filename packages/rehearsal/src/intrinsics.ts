@@ -48,9 +48,23 @@ const arns: Readonly<Record<string, readonly [service: string, prefix: string, n
   'AWS::Lambda::LayerVersion': ['lambda', 'layer:', 'LayerName'],
   'AWS::StepFunctions::StateMachine': ['states', 'stateMachine:', 'StateMachineName'],
   'AWS::RDS::DBCluster': ['rds', 'cluster:', 'DBClusterIdentifier'],
+  'AWS::RDS::DBInstance': ['rds', 'db:', 'DBInstanceIdentifier'],
+  'AWS::RDS::DBProxy': ['rds', 'db-proxy:', 'DBProxyName'],
   'AWS::SecretsManager::Secret': ['secretsmanager', 'secret:', 'Name'],
   'AWS::IAM::Role': ['iam', 'role/', 'RoleName'],
   'AWS::Logs::LogGroup': ['logs', 'log-group:', 'LogGroupName'],
+};
+
+const arnAttributes = ['Arn', 'DBClusterArn', 'DBInstanceArn', 'DBProxyArn'];
+
+/** The attributes that are host names, and what AWS puts behind the resource's name in them. */
+const endpoints: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'AWS::RDS::DBCluster': {
+    'Endpoint.Address': 'cluster-rehearsal',
+    'ReadEndpoint.Address': 'cluster-ro-rehearsal',
+  },
+  'AWS::RDS::DBInstance': { 'Endpoint.Address': 'rehearsal' },
+  'AWS::RDS::DBProxy': { Endpoint: 'proxy-rehearsal' },
 };
 
 /** Those that `Ref` answers with the ARN of; with the name of all others. */
@@ -109,7 +123,7 @@ export class Intrinsics {
     if (given === undefined) return logicalId;
     const name = this.text(given, `${logicalId}.${property}`);
     // RDS keeps its identifiers in small letters.
-    return Type === 'AWS::RDS::DBCluster' ? name.toLowerCase() : name;
+    return Type.startsWith('AWS::RDS::') ? name.toLowerCase() : name;
   }
 
   /** @returns undefined for a resource of a type whose ARN nothing here needs */
@@ -124,6 +138,20 @@ export class Intrinsics {
     const place = service === 'iam' ? '' : region;
     const name = `${prefix}${this.nameOf(logicalId, resource)}${end}`;
     return `arn:${partitionOf(region)}:${service}:${place}:${account}:${name}`;
+  }
+
+  /** The host names of a database's or a proxy's endpoints; none for other resources. */
+  hostsOf(logicalId: string, resource: Resource): readonly string[] {
+    return Object.keys(endpoints[resource.Type] ?? {}).map((attribute) =>
+      this.#hostOf(logicalId, resource, attribute),
+    );
+  }
+
+  #hostOf(logicalId: string, resource: Resource, attribute: string): string {
+    const { region } = this.environment;
+    const end = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+    const name = this.nameOf(logicalId, resource).toLowerCase();
+    return `${name}.${endpoints[resource.Type]?.[attribute]}.${region}.rds.${end}`;
   }
 
   #evaluate(intrinsic: string, argument: unknown, place: string): unknown {
@@ -195,8 +223,23 @@ export class Intrinsics {
     const attribute = path.join('.');
     const resource = this.#find(name, place);
     const arn = this.arnOf(name, resource);
-    if (arn !== undefined && ['Arn', 'DBClusterArn'].includes(attribute)) return arn;
+    if (arn !== undefined && arnAttributes.includes(attribute)) return arn;
+    if (Object.hasOwn(endpoints[resource.Type] ?? {}, attribute)) {
+      return this.#hostOf(name, resource, attribute);
+    }
+    if (attribute === 'Endpoint.Port') {
+      return String(this.resolve(resource.Properties?.Port ?? 5432, place));
+    }
+    if (attribute === 'MasterUserSecret.SecretArn') return this.masterSecretOf(name, resource);
     throw new UnsupportedError(`${place} needs ${name}.${attribute}, which is not rehearsed`);
+  }
+
+  /** The ARN of the secret that RDS keeps itself for a database. */
+  masterSecretOf(logicalId: string, resource: Resource): string {
+    const { account, region } = this.environment;
+    const kind = resource.Type === 'AWS::RDS::DBCluster' ? 'cluster' : 'db';
+    const name = `rds!${kind}-${this.nameOf(logicalId, resource)}`;
+    return `arn:${partitionOf(region)}:secretsmanager:${region}:${account}:secret:${name}`;
   }
 
   #sub(argument: unknown, place: string): string {

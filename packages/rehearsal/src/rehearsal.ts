@@ -1,6 +1,6 @@
 import type { ClusterDefinition } from './cloud-assembly.js';
 import type { Costs } from './costs.js';
-import { Deployment } from './deployment.js';
+import { Deployment, type DatabaseServer } from './deployment.js';
 import type { RehearsalProps } from './rehearsal-props.js';
 
 /** AWS on the desk: Step Functions, Lambda and the RDS Data API on one loopback port. */
@@ -12,6 +12,9 @@ export class Rehearsal {
   /** The clusters of the templates, and those that functions are told the ARNs of. */
   readonly clusters: readonly ClusterDefinition[];
 
+  /** Ways to the databases that functions connect to, for a driver of one's own. */
+  readonly databaseServers: readonly DatabaseServer[];
+
   private constructor(
     readonly endpoint: string,
     private readonly deployment: Deployment,
@@ -22,6 +25,7 @@ export class Rehearsal {
     );
     this.functionNames = assembly.functions.map(({ name }) => name);
     this.clusters = assembly.clusters;
+    this.databaseServers = deployment.servers;
   }
 
   /**

@@ -2,6 +2,7 @@ import type {
   CloudAssembly,
   ClusterDefinition,
   FunctionDefinition,
+  Secret,
   StateMachineResource,
 } from './cloud-assembly.js';
 import {
@@ -25,6 +26,8 @@ export class StackReader {
   constructor(
     private readonly template: Template,
     environment: StackEnvironment,
+    /** Of the databases' logins. */
+    private readonly password: string,
     /** The folder of an asset, by its hash. */
     private readonly assetOf: (hash: string) => string | undefined,
     imported: (name: string) => string | undefined,
@@ -44,7 +47,7 @@ export class StackReader {
     return this.#intrinsics.text(Value, `${id}.Value`);
   }
 
-  read(): Omit<CloudAssembly, 'account' | 'region'> {
+  read(): Omit<CloudAssembly, 'account' | 'region' | 'password'> {
     const providers = this.#readProviders();
     const triggers = this.#triggersInOrder().map(([id, resource]) => {
       assertUnconditional(id, resource);
@@ -63,8 +66,97 @@ export class StackReader {
       clusters: this.#ofType('AWS::RDS::DBCluster').map(([id, resource]) =>
         this.#readCluster(id, resource),
       ),
+      databaseHosts: this.#databases().flatMap(([id, resource]) =>
+        this.#intrinsics
+          .hostsOf(id, resource)
+          .map((host) => ({ host, database: this.#databaseBehind(id, resource) })),
+      ),
+      secrets: [
+        ...this.#ofType('AWS::SecretsManager::Secret').flatMap(([id, resource]) =>
+          this.#readSecret(id, resource),
+        ),
+        ...this.#databases().flatMap(([id, resource]) => this.#readMasterSecret(id, resource)),
+      ],
       triggered: triggers,
     };
+  }
+
+  #databases(): [string, Resource][] {
+    return ['AWS::RDS::DBCluster', 'AWS::RDS::DBInstance', 'AWS::RDS::DBProxy'].flatMap((type) =>
+      this.#ofType(type),
+    );
+  }
+
+  /** The cluster of an instance, or what a proxy is before; a database itself otherwise. */
+  #databaseBehind(logicalId: string, { Type, Properties = {} }: Resource): string {
+    const group = this.#ofType('AWS::RDS::DBProxyTargetGroup').find(
+      ([id, { Properties: given = {} }]) =>
+        Type === 'AWS::RDS::DBProxy' &&
+        this.#intrinsics.resolve(given.DBProxyName, id) ===
+          this.#intrinsics.nameOf(logicalId, { Type, Properties }),
+    );
+    const { DBClusterIdentifiers = [], DBInstanceIdentifiers = [] } = (group?.[1].Properties ??
+      {}) as Readonly<Record<string, unknown[]>>;
+    const own = Type === 'AWS::RDS::DBInstance' ? Properties.DBClusterIdentifier : undefined;
+    const [behind] = [own, ...DBClusterIdentifiers, ...DBInstanceIdentifiers].filter(
+      (identifier) => identifier !== undefined,
+    );
+    const name = behind === undefined ? undefined : this.#intrinsics.resolve(behind, logicalId);
+    const [found] = this.#databases().filter(
+      ([id, resource]) => this.#intrinsics.nameOf(id, resource) === name,
+    );
+    return found === undefined ? logicalId : this.#databaseBehind(...found);
+  }
+
+  /** @returns nothing for one whose text is made outside the template */
+  #readSecret(logicalId: string, resource: Resource): readonly Secret[] {
+    const arn = this.#intrinsics.arnOf(logicalId, resource) ?? '';
+    const { SecretString, GenerateSecretString } = resource.Properties ?? {};
+    if (SecretString !== undefined) {
+      return [{ arn, text: this.#intrinsics.text(SecretString, `${logicalId}.SecretString`) }];
+    }
+    const { SecretStringTemplate, GenerateStringKey } = (GenerateSecretString ?? {}) as {
+      readonly SecretStringTemplate?: unknown;
+      readonly GenerateStringKey?: string;
+    };
+    if (SecretStringTemplate === undefined || GenerateStringKey === undefined) {
+      return [{ arn, text: this.password }];
+    }
+    const template = this.#intrinsics.text(
+      SecretStringTemplate,
+      `${logicalId}.SecretStringTemplate`,
+    );
+    const login = JSON.parse(template) as object;
+    const text = { ...login, [GenerateStringKey]: this.password, ...this.#attachedTo(arn) };
+    return [{ arn, text: JSON.stringify(text) }];
+  }
+
+  /** The members that a secret has of the database that it is attached to. */
+  #attachedTo(secretArn: string): object {
+    const attachment = this.#ofType('AWS::SecretsManager::SecretTargetAttachment').find(
+      ([id, { Properties = {} }]) =>
+        this.#intrinsics.resolve(Properties.SecretId, id) === secretArn,
+    );
+    const target = this.#intrinsics.resolve(attachment?.[1].Properties?.TargetId, 'TargetId');
+    const [database] = this.#databases().filter(
+      ([id, resource]) => this.#intrinsics.nameOf(id, resource) === target,
+    );
+    if (database === undefined) return {};
+    const { DatabaseName, DBName, Port = 5432 } = database[1].Properties ?? {};
+    const [host] = this.#intrinsics.hostsOf(...database);
+    const [dbname, port] = this.#intrinsics.resolve(
+      [DatabaseName ?? DBName, Port],
+      database[0],
+    ) as [unknown, unknown];
+    return { engine: 'postgres', host, port: Number(port), dbname };
+  }
+
+  #readMasterSecret(logicalId: string, resource: Resource): readonly Secret[] {
+    const { ManageMasterUserPassword, MasterUsername = 'postgres' } = resource.Properties ?? {};
+    if (ManageMasterUserPassword !== true) return [];
+    const username = this.#intrinsics.text(MasterUsername, `${logicalId}.MasterUsername`);
+    const text = JSON.stringify({ username, password: this.password });
+    return [{ arn: this.#intrinsics.masterSecretOf(logicalId, resource), text }];
   }
 
   /**
@@ -198,15 +290,17 @@ export class StackReader {
       ([id, { Properties = {} }]) =>
         this.#intrinsics.resolve(Properties.TargetId, `${id}.TargetId`) === name,
     );
-    if (attachment === undefined) {
+    const [managed] = this.#readMasterSecret(logicalId, resource);
+    if (attachment === undefined && managed === undefined) {
       throw new UnsupportedError(`${logicalId} has no secret attached to it`);
     }
-    assertUnconditional(...attachment);
-    const [attachmentId, { Properties = {} }] = attachment;
+    if (attachment !== undefined) assertUnconditional(...attachment);
     return {
       logicalId,
       arn: this.#intrinsics.arnOf(logicalId, resource) ?? '',
-      secretArn: this.#intrinsics.text(Properties.SecretId, `${attachmentId}.SecretId`),
+      secretArn:
+        managed?.arn ??
+        this.#intrinsics.text(attachment?.[1].Properties?.SecretId, `${attachment?.[0]}.SecretId`),
       database:
         DatabaseName === undefined
           ? undefined

@@ -21,7 +21,7 @@ import type { FastifyInstance } from 'fastify';
 import { Kysely, sql as kyselySql, type Generated } from 'kysely';
 import { DataApiDialect } from 'kysely-data-api';
 import { createServer } from '../src/http-server.js';
-import { openEngine, type Engine } from '../src/rds-data/engine.js';
+import { openEngine, type Engine } from '../src/postgres/engine.js';
 import { RdsDataService } from '../src/rds-data/rds-data-service.js';
 import { clientConfig } from './execute.js';
 import './service-models.js';

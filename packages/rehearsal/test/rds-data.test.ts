@@ -17,7 +17,7 @@ import {
   type TestDatabase,
 } from '../../../testing/postgres/databases.js';
 import { createServer } from '../src/http-server.js';
-import { openEngine, type Engine } from '../src/rds-data/engine.js';
+import { openEngine, type Engine } from '../src/postgres/engine.js';
 import { Transactions } from '../src/rds-data/transactions.js';
 import { RdsDataService, type StatementFault } from '../src/rds-data/rds-data-service.js';
 import './service-models.js';

@@ -11,6 +11,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as lambda from '@aws-sdk/client-lambda';
 import * as rdsData from '@aws-sdk/client-rds-data';
+import * as secretsManager from '@aws-sdk/client-secrets-manager';
 import * as sfn from '@aws-sdk/client-sfn';
 import { NormalizedSchema } from '@smithy/core/schema';
 import type { FastifyInstance } from 'fastify';
@@ -36,6 +37,7 @@ const services = {
   sfn: { package: '@aws-sdk/client-sfn', exports: sfn },
   rdsData: { package: '@aws-sdk/client-rds-data', exports: rdsData },
   lambda: { package: '@aws-sdk/client-lambda', exports: lambda },
+  secretsManager: { package: '@aws-sdk/client-secrets-manager', exports: secretsManager },
 } as const;
 
 /**
@@ -98,6 +100,11 @@ function operationOf({ method, path, target }: Answer): Operation | undefined {
     const operation = /^AWSStepFunctions\.(\w+)$/.exec(target ?? '')?.[1];
     if (operation === undefined || !(`${operation}$` in sfn)) return undefined;
     return { service: services.sfn, operation };
+  }
+  if (path === '/secretsmanager/') {
+    const operation = /^secretsmanager\.(\w+)$/.exec(target ?? '')?.[1];
+    if (operation === undefined || !(`${operation}$` in secretsManager)) return undefined;
+    return { service: services.secretsManager, operation };
   }
   const statement = rdsDataPaths[path];
   if (statement !== undefined) return { service: services.rdsData, operation: statement };

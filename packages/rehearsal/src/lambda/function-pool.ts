@@ -3,8 +3,7 @@ import { performance } from 'node:perf_hooks';
 import pLimit from 'p-limit';
 import type { FunctionDefinition } from '../cloud-assembly.js';
 import { after } from '../timer.js';
-import { Instance } from './instance.js';
-import type { ScaledWaits } from './scaled-timers.js';
+import { Instance, type InstanceProps } from './instance.js';
 
 /** How one invocation went. */
 export interface Invocation {
@@ -25,7 +24,7 @@ export interface FunctionPoolProps {
   readonly environment: () => Readonly<Record<string, string>>;
   /** The most processes at a time; further events wait for one. */
   readonly mostInstances: number;
-  readonly waits: ScaledWaits;
+  readonly instance: InstanceProps;
   readonly onLine: (line: string) => void;
 }
 
@@ -127,8 +126,8 @@ export class FunctionPool {
   }
 
   #start(): Instance {
-    const { definition, environment, waits, onLine } = this.props;
-    const instance = new Instance(definition, environment(), waits, onLine);
+    const { definition, environment, onLine } = this.props;
+    const instance = new Instance(definition, environment(), this.props.instance, onLine);
     this.#all.add(instance);
     return instance;
   }

@@ -6,8 +6,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
-import type { InstanceMessage, InstanceRequest } from './instance.js';
-import { ScaledTimers, type ScaledWaits } from './scaled-timers.js';
+import type { InstanceMessage, InstanceProps, InstanceRequest } from './instance.js';
+import { redirectHosts } from './redirected-hosts.js';
+import { ScaledTimers } from './scaled-timers.js';
 
 /** The error is what the function gives as one, of whatever type it really is. */
 type Callback = (error: Error | null | undefined, answer?: unknown) => void;
@@ -18,8 +19,10 @@ const mostAnswerBytes = 6 * 1_048_576;
 
 let handler: Handler | undefined;
 
-/** Before the bundle is loaded, which may keep a timer's function. */
-const timers = new ScaledTimers(JSON.parse(process.argv[2] ?? '') as ScaledWaits);
+/** The surroundings of the function, which are made before its bundle is loaded. */
+const { waits, hosts } = JSON.parse(process.argv[2] ?? '') as InstanceProps;
+const timers = new ScaledTimers(waits);
+redirectHosts(hosts);
 
 /** An error that is Lambda's own, not the function's. */
 function runtimeError(name: string, message: string): Error {

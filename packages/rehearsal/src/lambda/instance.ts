@@ -2,7 +2,16 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { delimiter, join } from 'node:path';
 import type { FunctionDefinition } from '../cloud-assembly.js';
+import type { HostPorts } from './redirected-hosts.js';
 import type { ScaledWaits } from './scaled-timers.js';
+
+/** The surroundings of a function's processes. */
+export interface InstanceProps {
+  readonly waits: ScaledWaits;
+  readonly hosts: HostPorts;
+  /** A file of certificates that its connections trust. */
+  readonly certificates?: string | undefined;
+}
 
 export interface InstanceRequest {
   readonly requestId: string;
@@ -32,6 +41,12 @@ export type InstanceMessage = InstanceAnswer | { readonly isOver: true };
 /** Built, also when this file is run from its source, as this package's tests do. */
 const runtime = join(__dirname, '../../dist/lambda/instance-main.js');
 
+/**
+ * The file of a managed runtime with the certificates of Amazon's services, RDS among them: there is none
+ * here, and another one in its place. Lambda Developer Guide, Building with Node.js.
+ */
+const runtimeCertificates = '/var/runtime/ca-cert.pem';
+
 /** One process that runs a function's bundle, an event at a time. */
 export class Instance {
   readonly #process: ChildProcess;
@@ -40,16 +55,19 @@ export class Instance {
   constructor(
     definition: FunctionDefinition,
     environment: Readonly<Record<string, string>>,
-    waits: ScaledWaits,
+    props: InstanceProps,
     onLine: (line: string) => void,
   ) {
+    const { waits, hosts, certificates } = props;
     const region = definition.arn.split(':')[3];
-    this.#process = fork(runtime, [JSON.stringify(waits)], {
+    const { NODE_EXTRA_CA_CERTS: trusted } = definition.environment;
+    this.#process = fork(runtime, [JSON.stringify({ waits, hosts } satisfies InstanceProps)], {
       cwd: definition.code,
       // Nothing of this process's own environment: a function has its own alone.
       env: {
         ...environment,
         ...definition.environment,
+        ...(trusted === runtimeCertificates && { NODE_EXTRA_CA_CERTS: certificates }),
         LAMBDA_TASK_ROOT: definition.code,
         _HANDLER: definition.handler,
         LANG: 'en_US.UTF-8',

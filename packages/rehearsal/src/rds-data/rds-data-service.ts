@@ -7,7 +7,7 @@ import {
   type Engine,
   type EngineSession,
   type StatementResult,
-} from './engine.js';
+} from '../postgres/engine.js';
 import { scanStatement } from './named-parameters.js';
 import { Transactions } from './transactions.js';
 import {

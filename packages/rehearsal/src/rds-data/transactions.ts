@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ServiceError } from '../service-error.js';
-import type { Engine, EngineSession } from './engine.js';
+import type { Engine, EngineSession } from '../postgres/engine.js';
 
 interface Transaction {
   readonly session: EngineSession;
