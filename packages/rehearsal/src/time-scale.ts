@@ -1,4 +1,5 @@
 import type { FunctionDefinition } from './cloud-assembly.js';
+import type { ScaledWaits } from './lambda/scaled-timers.js';
 import { UnsupportedError } from './service-error.js';
 
 /** How much faster a rehearsal goes, and the variables in which functions are told how long to wait. */
@@ -31,16 +32,11 @@ export class TimeScale {
     return { ...definition, environment: { ...definition.environment, ...scaled } };
   }
 
-  /**
-   * The time that the scale has taken off an invocation's own waiting, in milliseconds.
-   * @param definition as it was scaled
-   */
-  removedFrom(definition: FunctionDefinition, durationMs: number): number {
-    const scaledMs = this.#variablesOf(definition).reduce(
-      (sum, [, value]) => sum + Number(value),
-      0,
-    );
-    return durationMs < scaledMs ? 0 : scaledMs * (this.factor - 1);
+  /** @param definition as it was scaled */
+  waitsOf(definition: FunctionDefinition): ScaledWaits {
+    const values = this.#variablesOf(definition).map(([, value]) => Number(value));
+    const waitsMs = this.factor === 1 ? [] : values.filter((value) => value > 0);
+    return { factor: this.factor, waitsMs };
   }
 
   #variablesOf({ environment }: FunctionDefinition): [string, string][] {

@@ -110,6 +110,7 @@ export class Execution implements Child {
       {
         history,
         timeScale: machine.timeScale,
+        region: machine.arn.split(':')[3] ?? '',
         signal: abort.signal,
         context: this.#context(),
         invoke: machine.invoke,

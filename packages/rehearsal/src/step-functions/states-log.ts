@@ -3,6 +3,7 @@ import type { HistoryWriter } from './history.js';
 import type { InterpreterEvent, InterpreterState } from './load-interpreter.js';
 import type { Progress } from './progress.js';
 import { assertPayload } from './state-error.js';
+import { TaskEvents } from './task-events.js';
 
 /** A run of states as it writes to the history, and how far it has come. */
 export class StatesLog {
@@ -17,6 +18,7 @@ export class StatesLog {
     private readonly definition: Definition,
     private readonly history: HistoryWriter,
     private readonly progress: Progress,
+    private readonly region: string,
     previousEvent: number,
   ) {
     this.last = previousEvent;
@@ -94,10 +96,7 @@ export class StatesLog {
   #timeOut(state: State): void {
     if (state.Type !== 'Task') return;
     this.#attempt += 1;
-    const { scheduled, details } = taskEventsOf(state);
-    this.add(`${scheduled}TimedOut`, {
-      [`${details}TimedOutEventDetails`]: { error: 'States.Timeout' },
-    });
+    this.add(...new TaskEvents(state, this.region).timedOut());
   }
 
   #typeOf(name: string): string | undefined {
@@ -108,16 +107,6 @@ export class StatesLog {
 /** True when a state is run around the interpreter, as the handler of a task. */
 export function isTask({ Type }: State): boolean {
   return Type === 'Task' || Type === 'Map';
-}
-
-/** How AWS calls the events of a task, which depends on how it names its function. */
-export function taskEventsOf({ Resource }: State): {
-  readonly scheduled: string;
-  readonly details: string;
-} {
-  return String(Resource).startsWith('arn:aws:lambda:')
-    ? { scheduled: 'LambdaFunction', details: 'lambdaFunction' }
-    : { scheduled: 'Task', details: 'task' };
 }
 
 interface Gate {
