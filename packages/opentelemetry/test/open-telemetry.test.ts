@@ -284,7 +284,10 @@ describe('the OpenTelemetry observer', () => {
   });
 
   it('traces a run whose iterations are done in worker threads', async () => {
-    const threads = new WorkerThreads({ module: join(__dirname, 'ids.mjs'), workers: 2 });
+    const threads = new WorkerThreads({
+      module: join(__dirname, 'simulations', 'ids.mjs'),
+      workers: 2,
+    });
     try {
       await simulate(threads.generate, { repetitions: 50, observer: openTelemetry({ tracer }) });
     } finally {
