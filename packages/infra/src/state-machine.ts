@@ -85,10 +85,9 @@ const pathTo = (field: keyof Assignments | typeof caughtField): string => `$.${f
 
 /** Each item of a Map as it is, with the request's trace context, which would not fit a list of them. */
 function traced(fields: object): Record<string, unknown> {
-  const item = Object.keys(fields).map((field) => [
-    field,
-    JsonPath.numberAt(`$$.Map.Item.Value.${field}`),
-  ]);
+  const item = Object.keys(fields).map(
+    (field) => [field, JsonPath.numberAt(`$$.Map.Item.Value.${field}`)] as const,
+  );
   const traceparent: keyof WriteToDbEvent & keyof Assignments = 'traceparent';
   return { ...Object.fromEntries(item), [traceparent]: JsonPath.stringAt(pathTo(traceparent)) };
 }

@@ -1,3 +1,4 @@
+import type * as api from '@opentelemetry/api';
 import { metrics, trace } from '@opentelemetry/api';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
@@ -47,7 +48,7 @@ it('there is one where an SDK is registered, for traces or for metrics', async (
 it('an SDK is found, and flushed, that another copy of the API has registered', async () => {
   const flush = jest.fn(() => Promise.resolve());
   jest.isolateModules(() => {
-    const other = jest.requireActual<typeof import('@opentelemetry/api')>('@opentelemetry/api');
+    const other = jest.requireActual<typeof api>('@opentelemetry/api');
     expect(other.trace).not.toBe(trace);
     other.trace.setGlobalTracerProvider(new CountingProvider(flush));
   });

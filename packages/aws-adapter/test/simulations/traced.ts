@@ -2,8 +2,8 @@ import { trace } from '@opentelemetry/api';
 import {
   BasicTracerProvider,
   BatchSpanProcessor,
+  InMemorySpanExporter,
   type ReadableSpan,
-  type SpanExporter,
 } from '@opentelemetry/sdk-trace-base';
 import { uniformInteger } from '@stepcompute/core';
 
@@ -16,31 +16,24 @@ export interface LoggedSpan {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
-const toLog: SpanExporter = {
-  export: (spans, done) => {
-    for (const { name: span, attributes, parentSpanContext, ...rest } of spans.map(described)) {
-      const { traceId, spanId } = rest.context;
-      const logged: LoggedSpan = {
-        span,
-        traceId,
-        spanId,
-        parent: parentSpanContext?.spanId,
-        attributes,
-      };
+class LogExporter extends InMemorySpanExporter {
+  override export(
+    spans: readonly ReadableSpan[],
+    done: Parameters<InMemorySpanExporter['export']>[1],
+  ): void {
+    for (const span of spans) {
+      const { traceId, spanId } = span.spanContext();
+      const parent = span.parentSpanContext?.spanId;
+      const { name, attributes } = span;
+      const logged: LoggedSpan = { span: name, traceId, spanId, parent, attributes };
       console.log(JSON.stringify(logged));
     }
-    done({ code: 0 });
-  },
-  shutdown: () => Promise.resolve(),
-};
-
-function described(span: ReadableSpan) {
-  const { name, attributes, parentSpanContext } = span;
-  return { name, attributes, parentSpanContext, context: span.spanContext() };
+    super.export([...spans], done);
+  }
 }
 
 // Holds spans back for seconds, so that only what is flushed comes before the function stands still.
-const provider = new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(toLog)] });
-trace.setGlobalTracerProvider(provider);
+const processor = new BatchSpanProcessor(new LogExporter());
+trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [processor] }));
 
 export default uniformInteger;
