@@ -43,7 +43,12 @@ const places = {
   },
   'aws-adapter/src/handlers/': {
     // The deployed simulation is imported by its public name, for which a bundler puts the user's.
-    allowed: [...awsAdapter, ...inversify, '^packages/aws-adapter/dist/simulation'],
+    allowed: [
+      ...awsAdapter,
+      ...inversify,
+      workspace('opentelemetry'),
+      '^packages/aws-adapter/dist/simulation',
+    ],
   },
   // The kit comes with every install; its programs load what a target needs when it is chosen.
   'chaos/src/': { builtins: false, allowed: [workspace('core')] },

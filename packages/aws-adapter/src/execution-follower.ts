@@ -10,7 +10,10 @@ import {
   ToleranceExceededError,
   type Clock,
   type Ledger,
+  type Observer,
   type Run,
+  type RunBegun,
+  type RunEnded,
   type RunId,
   type RunOptions,
   type RunResult,
@@ -25,7 +28,10 @@ export interface ExecutionFollowerProps {
   readonly clock: Clock;
   /** Between two looks, in milliseconds. */
   readonly pollMs: number;
+  readonly observer: Observer | undefined;
   readonly options: RunOptions;
+  /** What the observer is to know of the request, beside the run. */
+  readonly trace: Pick<RunBegun, 'carrier' | 'joined'>;
 }
 
 /** Follows one execution to its end, and answers as an orchestrator does. */
@@ -35,6 +41,8 @@ export class ExecutionFollower {
   /** The listener to the progress has thrown. */
   #broken: { readonly thrown: unknown } | undefined;
   #run: Run | undefined;
+  /** How the run's end without a result is on record. */
+  #recorded: 'cancelled' | 'failed' | undefined;
   #ledgers: AsyncGenerator<Ledger, never> | undefined;
   /** How many values there were at the first look. */
   #before: number | undefined;
@@ -47,14 +55,43 @@ export class ExecutionFollower {
   }
 
   async toTheEnd(): Promise<RunResult> {
+    try {
+      const result = await this.#outcome();
+      this.#tellEnd({ status: 'completed', ledger: result.ledger });
+      return result;
+    } catch (error) {
+      this.#tellEnd({ status: this.#recorded ?? 'failed', error });
+      throw error;
+    }
+  }
+
+  async #outcome(): Promise<RunResult> {
     const { stores } = this.props;
     const hasSucceeded = await this.#ended();
     const id = await this.execution.runId();
     if (hasSucceeded && id !== undefined) return this.#resultOf(id);
     const run = id && (await stores.runs.get(id));
+    if (run !== undefined) this.#begin(run);
     const error = await this.#errorOf(run);
-    if (run !== undefined) await recordEnd(stores, run, error);
+    if (run !== undefined) this.#recorded = await recordEnd(stores, run, error);
     throw error;
+  }
+
+  /** Tells the observer of the run, once. */
+  #begin(run: Run): Run {
+    const { observer, trace } = this.props;
+    if (this.#run === undefined) {
+      observer?.({ type: 'run', run: Object.freeze({ ...run }), ...trace });
+    }
+    this.#run ??= run;
+    return this.#run;
+  }
+
+  /** Tells the observer, if it knows of the run. */
+  #tellEnd(how: Pick<RunEnded, 'status' | 'ledger' | 'error'>): void {
+    if (this.#run === undefined) return;
+    const durationMs = this.props.clock.now() - this.#startedAt;
+    this.props.observer?.({ type: 'end', runId: this.#run.id, durationMs, ...how });
   }
 
   /** Looks until the execution has ended, which it does once it is stopped. @returns whether it has succeeded */
@@ -84,15 +121,17 @@ export class ExecutionFollower {
     }
   }
 
-  /** Tells of the progress, once there is a run. */
+  /** Tells of the run once there is one, and of its progress. */
   async #look(): Promise<void> {
-    const { stores, options } = this.props;
-    const id = options.onProgress && (await this.execution.runId());
+    const { stores, observer, options } = this.props;
+    const isFollowed = options.onProgress !== undefined;
+    const id = isFollowed || observer !== undefined ? await this.execution.runId() : undefined;
     if (id === undefined) return;
-    this.#run ??= await stores.runs.get(id);
-    this.#ledgers ??= followLedger(stores, this.#run);
+    const run = this.#run ?? this.#begin(await stores.runs.get(id));
+    if (!isFollowed) return;
+    this.#ledgers ??= followLedger(stores, run);
     const { value: ledger } = await this.#ledgers.next();
-    this.#report(this.#run, ledger);
+    this.#report(run, ledger);
   }
 
   #report(run: Run, ledger: Ledger): void {
@@ -116,6 +155,7 @@ export class ExecutionFollower {
   async #resultOf(id: RunId): Promise<RunResult> {
     const { runs, failures, averages } = this.props.stores;
     const run = await runs.get(id);
+    this.#begin(run);
     const ledger = await failures.ledger(id);
     const average = (await averages.history(id)).at(-1);
     if (average === undefined) {

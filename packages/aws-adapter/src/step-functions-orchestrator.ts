@@ -10,18 +10,23 @@ import {
   SystemClock,
   type Clock,
   type JsonObject,
+  type Observer,
   type Orchestrator,
   type Run,
+  type RunBegun,
   type RunChange,
   type RunOptions,
   type RunRequest,
   type RunResult,
   type StepFailedError,
   type Stores,
+  type TraceCarrier,
+  WriteToDbSettings,
 } from '@stepcompute/core';
 import {
   answered,
   completeResult,
+  guarded,
   parseRunChange,
   parseRunRequest,
   refuseFewerRepetitions,
@@ -34,7 +39,13 @@ import {
 } from '@stepcompute/core/adapters';
 import { ExecutionFollower } from './execution-follower.js';
 import { ask, StateMachineExecution } from './state-machine-execution.js';
-import { changeInputOf, deployedFields, requestInputOf, type Deployed } from './wire/index.js';
+import {
+  changeInputOf,
+  deployedFields,
+  isTraceparent,
+  requestInputOf,
+  type Deployed,
+} from './wire/index.js';
 
 export interface StepFunctionsOrchestratorProps {
   readonly client: SFNClient;
@@ -47,6 +58,11 @@ export interface StepFunctionsOrchestratorProps {
   readonly delayMs?: number | undefined;
   /** How long to wait between two looks at an execution, in milliseconds. Default: 2,000. */
   readonly pollMs?: number | undefined;
+  /**
+   * Sees the run and its end. The trace context that it gives a request travels with the execution, to the
+   * functions' own observers. Default: nobody.
+   */
+  readonly observer?: Observer | undefined;
 }
 
 const propsFields: FieldNames<StepFunctionsOrchestratorProps> = {
@@ -56,6 +72,7 @@ const propsFields: FieldNames<StepFunctionsOrchestratorProps> = {
   clock: true,
   delayMs: true,
   pollMs: true,
+  observer: true,
 };
 
 const defaultPollMs = 2000;
@@ -88,8 +105,9 @@ export class StepFunctionsOrchestrator implements Orchestrator {
   readonly #clock: Clock;
   readonly #pollMs: number;
   readonly #deployed: Deployed;
+  readonly #observer: Observer | undefined;
 
-  /** @throws InvalidInputError when a span of time is out of range, or there is no such property */
+  /** @throws InvalidInputError when a property is out of range, or there is no such property */
   constructor(props: StepFunctionsOrchestratorProps) {
     refuseUnknown(props, 'properties', propsFields);
     refuseMixed(props.stores);
@@ -99,6 +117,8 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     this.#stores = props.stores;
     this.#clock = props.clock ?? new SystemClock();
     this.#pollMs = Milliseconds.parse(pollMs, 'poll interval');
+    WriteToDbSettings.check({ observer: props.observer });
+    this.#observer = guarded(props.observer);
     this.#deployed = { delayMs: Milliseconds.parse(delayMs, 'delay'), generatorName: undefined };
   }
 
@@ -106,9 +126,10 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     parseRunRequest(request);
     this.#refuseOtherDeployment(request);
     refuseIfAborted(options);
-    const { execution, run } = await this.#executionOf(request);
+    const carrier = this.#requested();
+    const { execution, run, joined } = await this.#executionOf(request, traceOf(carrier));
     try {
-      return await this.#follow(execution, options);
+      return await this.#follow(execution, options, { carrier, joined });
     } catch (error) {
       throw run === undefined ? error : asConflict(error, run, request);
     }
@@ -127,18 +148,33 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     }
     // The first step would refuse it too, but its error would come as a failed execution's.
     refuseFewerRepetitions(run, input.repetitions);
+    const carrier = this.#requested();
     const execution = this.#executionNamed(randomUUID());
-    await this.#tryStart(execution, { runId, ...input });
-    return this.#follow(execution, options);
+    await this.#tryStart(execution, { runId, ...input, ...traceOf(carrier) });
+    return this.#follow(execution, options, { carrier });
   }
 
-  #follow(execution: StateMachineExecution, options: RunOptions): Promise<RunResult> {
+  #follow(
+    execution: StateMachineExecution,
+    options: RunOptions,
+    trace: Pick<RunBegun, 'carrier' | 'joined'>,
+  ): Promise<RunResult> {
     return new ExecutionFollower(execution, {
       stores: this.#stores,
       clock: this.#clock,
       pollMs: this.#pollMs,
+      observer: this.#observer,
       options,
+      trace,
     }).toTheEnd();
+  }
+
+  /** Tells the observer, before there is a run. */
+  #requested(): TraceCarrier | undefined {
+    if (this.#observer === undefined) return undefined;
+    const carrier: TraceCarrier = {};
+    this.#observer({ type: 'request', carrier });
+    return carrier;
   }
 
   #refuseOtherDeployment(request: Partial<Deployed>): void {
@@ -155,12 +191,10 @@ export class StepFunctionsOrchestrator implements Orchestrator {
   }
 
   /** The execution that is on this request: a new one, or one that its key has already, with its run. */
-  async #executionOf(
-    request: RunRequest,
-  ): Promise<{ readonly execution: StateMachineExecution; readonly run: Run | undefined }> {
+  async #executionOf(request: RunRequest, trace: TraceCarrier): Promise<FoundExecution> {
     const { idempotencyKey: key, parameters = {} } = request;
     const name = key === undefined ? randomUUID() : executionNameOf(key);
-    let input: object = requestInputOf(request);
+    let input: object = { ...requestInputOf(request), ...trace };
     let run: Run | undefined;
     for (let attempt = 1; ; attempt += 1) {
       const execution = this.#executionNamed(attempt === 1 ? name : `${name}.${attempt}`);
@@ -171,12 +205,14 @@ export class StepFunctionsOrchestrator implements Orchestrator {
         run = await this.#stores.runs.get(runId);
         refuseOtherInput(run, request);
         // The deployed simulation alone knows the defaults: its first step compares the parameters.
-        input = { runId, parameters };
+        input = { runId, parameters, ...trace };
       }
       // A run that was extended since it succeeded may not have come to its end.
       const isDone = status === 'SUCCEEDED' && run?.status === 'completed';
       const isOnIt = status === 'RUNNING' || isDone;
-      if (isOnIt && haveSameParameters(given, request)) return { execution, run };
+      if (isOnIt && haveSameParameters(given, request)) {
+        return { execution, run, joined: traceOf(inputIn(given)).traceparent };
+      }
     }
   }
 
@@ -214,6 +250,21 @@ export class StepFunctionsOrchestrator implements Orchestrator {
   }
 }
 
+/** The execution that does what a request asks for. */
+interface FoundExecution {
+  readonly execution: StateMachineExecution;
+  /** Of an execution before this one; undefined when there was none, or no run. */
+  readonly run: Run | undefined;
+  /** The trace context that it was begun with, where another's request did that. */
+  readonly joined?: string | undefined;
+}
+
+/** What of a carrier travels: an execution is not to fail since an observer has given it something else. */
+function traceOf(carrier: TraceCarrier | undefined): TraceCarrier {
+  const { traceparent } = carrier ?? {};
+  return isTraceparent(traceparent) ? { traceparent } : {};
+}
+
 /** Step 1 compares, so that it is told what to do about a change. */
 function acceptance({ acceptChangedSimulation }: RunChange): object {
   return acceptChangedSimulation === true ? { acceptChangedSimulation } : {};
@@ -225,10 +276,14 @@ function refuseOtherInput(run: Run, request: RunRequest): void {
   refuseOtherRequest(run, input, request);
 }
 
+function inputIn(given: string | undefined): RunRequest & TraceCarrier {
+  return JSON.parse(given ?? '{}') as RunRequest & TraceCarrier;
+}
+
 /** @param given the input of an execution */
 function haveSameParameters(given: string | undefined, request: RunRequest): boolean {
-  const [first, again] = [JSON.parse(given ?? '{}') as RunRequest, request].map(
-    ({ parameters = {} }) => RunParameters.text(parameters as JsonObject),
+  const [first, again] = [inputIn(given), request].map(({ parameters = {} }) =>
+    RunParameters.text(parameters as JsonObject),
   );
   return first === again;
 }

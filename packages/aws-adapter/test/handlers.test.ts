@@ -58,6 +58,7 @@ describe('retrieve run id', () => {
       runId,
       seed: expect.any(Number) as number,
       pairs: [0, 1, 2].map((iterationId) => ({ runId, iterationId })),
+      traceparent: null,
     });
     expect((await call('RetrieveRunId', event)).answer).toEqual(answer);
     const other = await call('RetrieveRunId', { ...event, executionId: 'arn:2' });
@@ -110,7 +111,8 @@ describe('write to db', () => {
     const runId = RunId.parse(answer.runId);
     const pair = { runId, iterationId: 2 };
     expect(await call('WriteToDb', pair)).toEqual({ failed: false, answer: pair });
-    await call('WriteToDb', pair);
+    const traceparent = `00-${'4'.repeat(32)}-${'2'.repeat(16)}-01`;
+    expect((await call('WriteToDb', { ...pair, traceparent })).answer).toEqual(pair);
     await call('WriteToDb', { runId, first: 0, count: 5 });
     const stored: number[] = [];
     for await (const batch of deployment.stores.values.read(runId)) {

@@ -9,6 +9,7 @@ import {
   parseLostAssignment,
   parseProcessed,
   parseRetrieveRunIdEvent,
+  parseWriteToDbEvent,
   refuseTooManyPairs,
   refuseTooManyToAverage,
 } from '../src/wire/index.js';
@@ -26,6 +27,8 @@ function runOf(repetitions: number, id = 1): Run {
   };
 }
 
+const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+
 const whole = ({ repetitions }: Run) => [IterationRange.whole(repetitions)];
 
 describe('assignments', () => {
@@ -39,6 +42,14 @@ describe('assignments', () => {
       runId: 1,
       seed: run.seed,
       pairs: [1, 3, 4].map((iterationId) => ({ runId: 1, iterationId })),
+      traceparent: null,
+    });
+    // Once for all of them.
+    expect(assignmentsOf({ run, missing }, 2, traceparent)).toEqual({
+      runId: 1,
+      seed: run.seed,
+      blocks: [0, 2, 4].map((first) => ({ runId: 1, first, count: Math.min(2, 5 - first) })),
+      traceparent,
     });
   });
 
@@ -49,7 +60,8 @@ describe('assignments', () => {
         fc.integer({ min: 1, max: 1_000_000 }),
         (repetitions, blockSize) => {
           const run = runOf(repetitions, RunId.maximum);
-          const assignments = assignmentsOf({ run, missing: whole(run) }, blockSize);
+          const plan = { run, missing: whole(run) };
+          const assignments = assignmentsOf(plan, blockSize, traceparent);
           expect(JSON.stringify(assignments).length).toBeLessThan(headroomBytes);
           const covered = (assignments.blocks ?? []).reduce((sum, { count }) => sum + count, 0);
           expect(covered).toBe(repetitions);
@@ -58,7 +70,8 @@ describe('assignments', () => {
       { numRuns: 50, examples: [[Repetitions.maximum, 1]] },
     );
     const largest = runOf(mostPairs, RunId.maximum);
-    const pairs = assignmentsOf({ run: largest, missing: whole(largest) }, undefined);
+    const plan = { run: largest, missing: whole(largest) };
+    const pairs = assignmentsOf(plan, undefined, traceparent);
     expect(JSON.stringify(pairs).length).toBeLessThan(headroomBytes);
   });
 
@@ -100,6 +113,36 @@ describe('events', () => {
       expect(parseRetrieveRunIdEvent({ executionId: 'e', input: resumed })).toMatchObject({
         input: resumed,
       });
+    }
+  });
+
+  it('have a trace context beside what they ask for, or none', () => {
+    const pair = { runId: 1, iterationId: 4 };
+    for (const beside of [{ traceparent }, { traceparent: null }, {}]) {
+      const found = beside.traceparent ?? undefined;
+      const step1 = parseRetrieveRunIdEvent({
+        executionId: 'e',
+        input: { repetitions: 5, ...beside },
+      });
+      expect(step1).toMatchObject({ input: { repetitions: 5 } });
+      expect(step1.input).not.toHaveProperty('traceparent');
+      const step2 = parseWriteToDbEvent({ ...pair, ...beside });
+      expect(step2).toMatchObject({ assignment: { runId: 1, first: 4, count: 1 } });
+      expect(step2.item).toEqual(pair);
+      const error = { Error: 'E', Cause: 'lost' };
+      const lost = parseLostAssignment({ ...pair, ...beside, error });
+      expect(lost.item).toEqual(pair);
+      for (const parsed of [step1, step2, lost]) expect(parsed.traceparent).toBe(found);
+    }
+    for (const wrong of [5, '', 'none', traceparent.toUpperCase(), `01${traceparent.slice(2)}`]) {
+      for (const parse of [
+        () => parseRetrieveRunIdEvent({ repetitions: 5, traceparent: wrong }),
+        () => parseWriteToDbEvent({ ...pair, traceparent: wrong }),
+      ]) {
+        expect(parse).toThrow(
+          'traceparent must be "00-…", as W3C Trace Context writes it, or left out; got ',
+        );
+      }
     }
   });
 
@@ -246,6 +289,7 @@ describe('whatever comes as an event', () => {
         blocks: fc.anything(),
         input: fc.oneof(fc.record({ repetitions: fc.anything() }), fc.anything()),
         executionId: fc.anything(),
+        traceparent: fc.anything(),
         error: fc.oneof(fc.record({ Error: fc.string(), Cause: fc.anything() }), fc.anything()),
       },
       { requiredKeys: [] },
@@ -254,7 +298,7 @@ describe('whatever comes as an event', () => {
 
   it.each([
     ['step 1', parseRetrieveRunIdEvent],
-    ['step 2', parseAssignment],
+    ['step 2', parseWriteToDbEvent],
     ['a lost function', parseLostAssignment],
     ['step 3', parseProcessed],
   ])(

@@ -3,7 +3,9 @@ import {
   averageOf,
   IterationId,
   Repetitions,
+  type Observer,
   type Progress,
+  type RunEvent,
   type RunId,
   type Stores,
 } from '@stepcompute/core';
@@ -80,6 +82,7 @@ function orchestratorOf(
   client: SFNClient,
   stores: Stores,
   pollMs?: number,
+  observer?: Observer,
 ): StepFunctionsOrchestrator {
   const clock = new VirtualClock();
   return new StepFunctionsOrchestrator({
@@ -88,8 +91,11 @@ function orchestratorOf(
     stores,
     clock,
     pollMs,
+    observer,
   });
 }
+
+const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 const average = averageOf(values.map(({ value }) => value));
 
@@ -188,12 +194,54 @@ it('a look is 30 days after the one before when it is told to be', async () => {
   expect(elapsed.at(-1)).toBe(360);
 });
 
+it('an observer sees a run as soon as there is one, once, and its end with what it came to', async () => {
+  const stores = inMemoryStores();
+  const id = await newRun(stores);
+  const seen: [number, RunEvent][] = [];
+  const client = new ScriptedClient(id, async (look) => {
+    if (look < 4) return 'RUNNING';
+    await complete(stores, id);
+    return 'SUCCEEDED';
+  });
+  const observer: Observer = (event) => {
+    seen.push([client.countOf('DescribeExecutionCommand'), event]);
+    if (event.type === 'request') event.carrier.traceparent = traceparent;
+  };
+  await orchestratorOf(client, stores, undefined, observer).run({ repetitions, seed: 42 });
+  expect(seen).toMatchObject([
+    [0, { type: 'request' }],
+    [1, { type: 'run', run: { id, status: 'started' }, carrier: { traceparent } }],
+    [4, { type: 'end', status: 'completed', durationMs: 6000, ledger: { completed: 100 } }],
+  ]);
+  const [start] = client.sent;
+  expect(JSON.parse(start?.input.input as string)).toEqual({ repetitions, seed: 42, traceparent });
+});
+
+it('an observer sees the end of a run that can’t be followed any more', async () => {
+  const stores = inMemoryStores();
+  const id = await newRun(stores);
+  const events: RunEvent[] = [];
+  const client = new ScriptedClient(id, (look) => {
+    if (look === 1) return 'RUNNING';
+    throw new Error('no answer');
+  });
+  const observer: Observer = (event) => events.push(event);
+  const orchestrator = orchestratorOf(client, stores, undefined, observer);
+  await expect(orchestrator.run({ repetitions, seed: 42 })).rejects.toMatchObject({
+    name: 'StepFailedError',
+  });
+  expect(events.at(-1)).toMatchObject({ type: 'end', status: 'failed' });
+  // Nothing says that the execution has ended.
+  expect((await stores.runs.get(id)).status).toBe('started');
+});
+
 it.each([
   ['cancelled', 'enough', 'CancelledError'],
   ['failed', undefined, 'StepFailedError'],
 ] as const)('records that a run has %s', async (status, reason, name) => {
   const stores = inMemoryStores();
   const id = await newRun(stores);
+  const events: RunEvent[] = [];
   const stopping = new AbortController();
   const client = new ScriptedClient(id, (look) => {
     if (look === 1) return 'RUNNING';
@@ -201,9 +249,17 @@ it.each([
     return look === 2 ? 'RUNNING' : reason === undefined ? 'TIMED_OUT' : 'ABORTED';
   });
   await expect(
-    orchestratorOf(client, stores).run({ repetitions, seed: 42 }, { signal: stopping.signal }),
+    orchestratorOf(client, stores, undefined, (event) => events.push(event)).run(
+      { repetitions, seed: 42 },
+      { signal: stopping.signal },
+    ),
   ).rejects.toMatchObject({ name });
   expect((await stores.runs.get(id)).status).toBe(status);
+  expect(events).toMatchObject([
+    { type: 'request' },
+    { type: 'run', run: { id } },
+    { type: 'end', runId: id, status, error: { name } },
+  ]);
   expect(client.countOf('StopExecutionCommand')).toBe(reason === undefined ? 0 : 1);
 });
 
@@ -225,6 +281,10 @@ it('refuses a property, an option, a field of a request and a change that nothin
   const client = new ScriptedClient(id, () => 'SUCCEEDED');
   const props = { client, stateMachineArn: machineArn, stores, pollMS: 5 };
   expect(() => new StepFunctionsOrchestrator(props)).toThrow('got "pollMS"');
+  const observer = {} as Observer;
+  expect(() => orchestratorOf(client, stores, undefined, observer)).toThrow(
+    'observer must be a function (event) => void; got an object',
+  );
   const orchestrator = orchestratorOf(client, stores);
   const unread: object = { sgnal: 1 };
   await expect(orchestrator.run({ repetitions, ...unread })).rejects.toThrow('got "sgnal"');

@@ -7,6 +7,7 @@ export { isRetryable, stackOf } from './errors/thrown.js';
 export { refuseUnknown, type FieldNames } from './errors/unknown-fields.js';
 export { Attempt, isPromiseLike, type AttemptSettings } from './execution/attempt.js';
 export { CheckedSimulation, type CheckSettings } from './execution/checked-simulation.js';
+export { shortly } from './execution/grace.js';
 export { progressOf, type ProgressAccount } from './execution/progress.js';
 export { RunningMean } from './execution/progress.js';
 export { type Retries } from './execution/retries.js';
@@ -31,6 +32,7 @@ export {
   runFromJson,
   startedRun,
 } from './ports/keeping.js';
+export { guarded } from './ports/observer.js';
 export { type Executor } from './ports/orchestrator.js';
 export {
   parseFailure,
@@ -46,7 +48,7 @@ export {
 export { ledgerOf } from './run/ledger.js';
 export { areSameMeasures, singleMeasure } from './run/measures.js';
 export { parseInteger } from './run/numbers.js';
-export { blockSizeFor, blocksOf, type RunPlan } from './run/plan.js';
+export { blockSizeFor, blocksOf, type AssignedBlock, type RunPlan } from './run/plan.js';
 export { countOf, hullOf, IterationRange, iterationsOf, without } from './run/range.js';
 export {
   changeableFields,

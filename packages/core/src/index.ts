@@ -12,12 +12,16 @@ export { reportOf, warningOf, type MeasureReport, type RunReport } from './orche
 export {
   type AttemptEnded,
   type BatchWritten,
+  type BlockBegun,
+  type BlockEnded,
   type FailureNoted,
   type Observer,
   type RetryScheduled,
   type RunBegun,
   type RunEnded,
   type RunEvent,
+  type RunRequested,
+  type TraceCarrier,
 } from './ports/observer.js';
 export {
   Orchestrator,

@@ -2,7 +2,10 @@ import {
   caughtField,
   toldErrors,
   type Assignments,
-  type RetrieveRunIdEvent,
+  type Block,
+  type Pair,
+  type RetrieveRunIdEnvelope,
+  type WriteToDbEvent,
 } from '@stepcompute/aws-adapter/wire';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -80,6 +83,15 @@ const throttleRetry = {
 /** Where the state machine's data has what the functions call so. */
 const pathTo = (field: keyof Assignments | typeof caughtField): string => `$.${field}`;
 
+/** Each item of a Map as it is, with the request's trace context, which would not fit a list of them. */
+function traced(fields: object): Record<string, unknown> {
+  const item = Object.keys(fields).map(
+    (field) => [field, JsonPath.numberAt(`$$.Map.Item.Value.${field}`)] as const,
+  );
+  const traceparent: keyof WriteToDbEvent & keyof Assignments = 'traceparent';
+  return { ...Object.fromEntries(item), [traceparent]: JsonPath.stringAt(pathTo(traceparent)) };
+}
+
 /**
  * RetrieveRunId → Map over WriteToDb → Pass → AggregateAndStoreValue → Success. Where a function of
  * the Map is lost, RecordFailure puts its iterations on record as failed.
@@ -127,7 +139,7 @@ class States {
       input: JsonPath.objectAt('$'),
       delayMs: delay.toMilliseconds(),
       blockSize: mode === 'distributed' ? blockSize : undefined,
-    } satisfies Record<keyof RetrieveRunIdEvent, unknown>;
+    } satisfies Record<keyof RetrieveRunIdEnvelope, unknown>;
     return this.#invoke('RetrieveRunId', retrieveRunId, TaskInput.fromObject(event))
       .next(mode === 'inline' ? this.#inlineMap() : this.#distributedMap())
       .next(new Pass(this.scope, 'Pass'))
@@ -139,6 +151,7 @@ class States {
   #inlineMap(): InlineMap {
     return new InlineMap(this.scope, 'Map', {
       itemsPath: pathTo('pairs'),
+      itemSelector: traced({ runId: true, iterationId: true } satisfies Record<keyof Pair, true>),
       resultPath: pathTo('pairs'),
       maxConcurrency: this.props.concurrency,
     }).itemProcessor(this.#delayed(this.#write()));
@@ -148,6 +161,10 @@ class States {
   #distributedMap(): DistributedMap {
     return new DistributedMap(this.scope, 'Map', {
       itemsPath: pathTo('blocks'),
+      itemSelector: traced({ runId: true, first: true, count: true } satisfies Record<
+        keyof Block,
+        true
+      >),
       resultPath: JsonPath.DISCARD,
       maxConcurrency: this.props.concurrency,
       mapExecutionType: StateMachineType.STANDARD,

@@ -156,7 +156,14 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
       },
     });
     expect(JSON.stringify(RetrieveRunId).includes('blockSize')).toBe(!isInline);
-    expect(Map).toMatchObject({ ItemsPath: isInline ? '$.pairs' : '$.blocks' });
+    const fields = isInline ? ['runId', 'iterationId'] : ['runId', 'first', 'count'];
+    expect(Map).toMatchObject({
+      ItemsPath: isInline ? '$.pairs' : '$.blocks',
+      ItemSelector: {
+        ...Object.fromEntries(fields.map((field) => [`${field}.$`, `$$.Map.Item.Value.${field}`])),
+        'traceparent.$': '$.traceparent',
+      },
+    });
   });
 
   it('waits the ten minutes in the function inline, in a state distributed', () => {

@@ -1,10 +1,13 @@
 import {
+  IterationId,
   uniformInteger,
   type AnySimulation,
   type Observer,
   type RunEvent,
 } from '@stepcompute/core';
+import { parseRunRequest, WriteToDb } from '@stepcompute/core/adapters';
 import { expectedAverage } from '@stepcompute/core/testing';
+import { inMemoryStores } from '../src/inmemory-stores.js';
 import { simulate, type SimulateOptions } from '../src/simulate.js';
 import { VirtualClock } from '../src/virtual-clock.js';
 
@@ -91,6 +94,59 @@ describe('an observer', () => {
     ]);
     expect(of('end')).toMatchObject([
       { status: 'completed', durationMs: clock.now(), ledger: { completed: 1, failed: 1 } },
+    ]);
+  });
+
+  it('sees a block begin and end, and all that is done in it with one and the same block', async () => {
+    const events: RunEvent[] = [];
+    const stores = inMemoryStores();
+    const clock = new VirtualClock();
+    const run = await stores.runs.allocate(
+      parseRunRequest({ repetitions: 10, seed: 42, tolerance: 1 }),
+    );
+    const broken = new Error('no value');
+    const simulation = async ({ iterationId }: { readonly iterationId: number }) => {
+      await clock.sleep(50);
+      if (iterationId === 4) throw broken;
+      return iterationId;
+    };
+    const step = new WriteToDb(simulation, stores, clock, {
+      concurrency: 1,
+      retry: { attempts: 2, backoffMs: 0 },
+      observer: (event) => events.push(event),
+    });
+    const block = { first: IterationId.parse(3), count: 3, traceparent: 'theirs' };
+    const missing = [{ first: IterationId.parse(4), count: 2 }];
+    await step.execute({ run, missing, block });
+    expect(events.map(({ type }) => type)).toEqual([
+      ...['block', 'attempt', 'retry', 'attempt', 'failure', 'batch'],
+      ...['attempt', 'batch', 'block-end'],
+    ]);
+    for (const event of events) expect(event).toHaveProperty('block', block);
+    expect(new Set(events.map((event) => 'block' in event && event.block))).toEqual(
+      new Set([block]),
+    );
+    expect(events[0]).toMatchObject({ runId: run.id, missing: 2 });
+    expect(events.at(-1)).toMatchObject({ runId: run.id, durationMs: clock.now() });
+    expect(events.at(-1)).not.toHaveProperty('error');
+  });
+
+  it('sees why a block failed, also before anything was done of it', async () => {
+    const events: RunEvent[] = [];
+    const stores = inMemoryStores();
+    const asked = parseRunRequest({ repetitions: 2, seed: 42 }, { fingerprint: { version: 'a' } });
+    const run = await stores.runs.allocate(asked);
+    const observer: Observer = (event) => events.push(event);
+    const block = { first: IterationId.parse(0), count: 2 };
+    const plan = { run, missing: [block], block };
+    const other = new WriteToDb(uniformInteger, stores, new VirtualClock(), {
+      simulationVersion: 'b',
+      observer,
+    });
+    await expect(other.execute(plan)).rejects.toThrow();
+    expect(events).toMatchObject([
+      { type: 'block' },
+      { type: 'block-end', error: { name: 'ChangedSimulationError' } },
     ]);
   });
 

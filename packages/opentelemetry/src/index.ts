@@ -1,1 +1,2 @@
 export { openTelemetry, type OpenTelemetryOptions } from './open-telemetry.js';
+export { flushOpenTelemetry, registeredOpenTelemetry } from './registered.js';

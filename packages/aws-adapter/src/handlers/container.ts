@@ -1,5 +1,11 @@
 import 'reflect-metadata';
-import { Clock, Stores, SystemClock, type WriteToDbSettings } from '@stepcompute/core';
+import {
+  Clock,
+  Stores,
+  SystemClock,
+  type Observer,
+  type WriteToDbSettings,
+} from '@stepcompute/core';
 import {
   AggregateAndStoreValue,
   checkedSimulation,
@@ -19,7 +25,10 @@ import { openDatabase } from './open-database.js';
 export const Simulation = Symbol('simulation');
 
 /** Binds the steps to the database that the environment names. */
-async function buildContainer(deployed: DeployedSimulation | undefined): Promise<Container> {
+async function buildContainer(
+  deployed: DeployedSimulation | undefined,
+  observer: Observer | undefined,
+): Promise<Container> {
   const averages = variables.averagesDatabase.fromEnvironment(process.env);
   const dataSource = await openDatabase(variables.database.fromEnvironment(process.env));
   const container = new Container();
@@ -35,6 +44,7 @@ async function buildContainer(deployed: DeployedSimulation | undefined): Promise
     simulationVersion: deployed?.fingerprint,
     // The fingerprint tells, for each pair and block.
     checkStored: false,
+    observer,
   };
   container
     .bind(RetrieveRunId)
@@ -68,9 +78,13 @@ let container: Promise<Container> | undefined;
 /**
  * The function's container, built at its first event; a failure to build it is met again, not kept.
  * @param deployed the simulation, in the functions that are bundled with it
+ * @param observer in the function that generates
  */
-export function functionContainer(deployed?: DeployedSimulation): Promise<Container> {
-  container ??= buildContainer(deployed).catch((error: unknown) => {
+export function functionContainer(
+  deployed?: DeployedSimulation,
+  observer?: Observer,
+): Promise<Container> {
+  container ??= buildContainer(deployed, observer).catch((error: unknown) => {
     container = undefined;
     throw error;
   });

@@ -24,7 +24,7 @@ export const handler = lambdaHandler('retrieve-run-id', async (event, { awsReque
   const plan = await planOf(parsed, awsRequestId);
   log({ runId: plan.run.id, repetitions: plan.run.repetitions });
   if (parsed.blockSize === undefined) refuseTooManyPairs(countOf(plan.missing));
-  return assignmentsOf(plan, parsed.blockSize);
+  return assignmentsOf(plan, parsed.blockSize, parsed.traceparent);
 });
 
 async function planOf(

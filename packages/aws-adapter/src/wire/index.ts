@@ -13,19 +13,23 @@ export { handlerModule, handlerNames, simulationModule, type HandlerName } from 
 export {
   assignmentsOf,
   caughtField,
+  isTraceparent,
   mostPairs,
   parseAssignment,
   parseLostAssignment,
   parseProcessed,
   parseRetrieveRunIdEvent,
+  parseWriteToDbEvent,
   refuseTooManyPairs,
   refuseTooManyToAverage,
   type Assignments,
   type Block,
   type LostAssignment,
   type Pair,
+  type RetrieveRunIdEnvelope,
   type RetrieveRunIdEvent,
   type RetrieveRunIdInput,
+  type WriteToDbEvent,
 } from './messages.js';
 export {
   changeFields,

@@ -35,6 +35,8 @@ export interface Assignments {
   readonly seed: number;
   readonly pairs?: readonly Pair[];
   readonly blocks?: readonly Block[];
+  /** The request's trace context, which the Map gives each of them; null where nobody traces it, as a path needs. */
+  readonly traceparent: string | null;
 }
 
 /** The most history events that an execution is planned with; AWS ends it at 25,000. */
@@ -67,27 +69,33 @@ export interface RetrieveRunIdEvent {
   readonly delayMs: number | undefined;
   /** The least iterations in a block; pairs when it is not given. */
   readonly blockSize: number | undefined;
+  /** The request's trace context, beside what is asked for: a run doesn't depend on it. */
+  readonly traceparent?: string | undefined;
 }
 
-const eventFields = Object.keys({
+/** What the state machine gives beside the execution's input, which has the trace context in it. */
+export type RetrieveRunIdEnvelope = Omit<RetrieveRunIdEvent, 'traceparent'>;
+
+const envelopeFields = Object.keys({
   input: true,
   executionId: true,
   delayMs: true,
   blockSize: true,
-} satisfies Record<keyof RetrieveRunIdEvent, true>);
+} satisfies Record<keyof RetrieveRunIdEnvelope, true>);
 
 /**
- * @throws InvalidInputError unless it is `{repetitions, seed?, parameters?, tolerance?}` or `{runId,
- *   repetitions?, tolerance?, acceptChangedSimulation?, parameters?}`, alone or as the `input` of
- *   `{input, executionId, delayMs?, blockSize?}`
+ * @throws InvalidInputError unless it is `{repetitions, seed?, parameters?, tolerance?, traceparent?}` or
+ *   `{runId, repetitions?, tolerance?, acceptChangedSimulation?, parameters?, traceparent?}`, alone or as the
+ *   `input` of `{input, executionId, delayMs?, blockSize?}`
  */
 export function parseRetrieveRunIdEvent(event: unknown): RetrieveRunIdEvent {
   const outer = objectOf(event, 'event');
   const isEnvelope = 'executionId' in outer || 'input' in outer;
-  if (isEnvelope) refuseOthers(outer, 'event', eventFields);
-  const input = isEnvelope ? objectOf(outer.input, 'input') : outer;
+  if (isEnvelope) refuseOthers(outer, 'event', envelopeFields);
+  const { traceparent, ...input } = isEnvelope ? objectOf(outer.input, 'input') : outer;
   return {
     input: parseInput(input),
+    ...traced(traceparent),
     executionId: isEnvelope ? (outer.executionId as string) : undefined,
     delayMs: outer.delayMs as number | undefined,
     blockSize: outer.blockSize as number | undefined,
@@ -144,15 +152,31 @@ export function refuseTooManyToAverage(repetitions: number, perCall: number): vo
 export function assignmentsOf(
   { run, missing }: RunPlan,
   blockSize: number | undefined,
+  traceparent: string | null = null,
 ): Assignments {
   const { id: runId, seed, repetitions } = run;
   if (blockSize === undefined) {
     const pairs = Array.from(iterationsOf(missing), (iterationId) => ({ runId, iterationId }));
-    return { runId, seed, pairs };
+    return { runId, seed, pairs, traceparent };
   }
   const size = Math.max(blockSize, blockSizeFor(repetitions, mostBlocks));
   const blocks = Array.from(blocksOf({ run, missing }, size), (block) => ({ runId, ...block }));
-  return { runId, seed, blocks };
+  return { runId, seed, blocks, traceparent };
+}
+
+/** An assignment as step 2 is given it. */
+export interface WriteToDbEvent {
+  readonly assignment: Block;
+  /** The pair or the block as it was handed out. */
+  readonly item: object;
+  /** The request's trace context, which the Map puts beside it. */
+  readonly traceparent?: string | undefined;
+}
+
+/** @throws InvalidInputError unless it is a pair or a block, alone or with `traceparent` */
+export function parseWriteToDbEvent(event: unknown): WriteToDbEvent {
+  const { traceparent, ...item } = objectOf(event, 'event');
+  return { assignment: parseAssignment(item), item, ...traced(traceparent) };
 }
 
 /** @throws InvalidInputError unless it is a pair or a block */
@@ -171,10 +195,7 @@ export function parseAssignment(event: unknown): Block {
 export const caughtField = 'error';
 
 /** An assignment whose function was lost. */
-export interface LostAssignment {
-  readonly assignment: Block;
-  /** The pair or the block as it was handed out. */
-  readonly item: object;
+export interface LostAssignment extends WriteToDbEvent {
   /** As it was caught. */
   readonly error: Error;
 }
@@ -188,8 +209,7 @@ export function parseLostAssignment(event: unknown): LostAssignment {
   }
   const message = typeof cause === 'string' && cause !== '' ? cause : 'no cause was given';
   return {
-    assignment: parseAssignment(item),
-    item,
+    ...parseWriteToDbEvent(item),
     error: Object.assign(new Error(message), { name }),
   };
 }
@@ -219,6 +239,19 @@ function runOf(list: readonly unknown[]): RunId {
     throw new InvalidInputError('list', 'pairs or blocks of one run', `those of ${ids.size} runs`);
   }
   return runId;
+}
+
+/** @throws InvalidInputError unless it is a trace context, or none: undefined or null */
+function traced(traceparent: unknown): { readonly traceparent?: string } {
+  if (traceparent === undefined || traceparent === null) return {};
+  if (isTraceparent(traceparent)) return { traceparent };
+  const expected = '"00-…", as W3C Trace Context writes it, or left out';
+  throw new InvalidInputError('traceparent', expected, traceparent);
+}
+
+/** True of what version 00 of W3C Trace Context writes: https://www.w3.org/TR/trace-context/#traceparent-header. */
+export function isTraceparent(value: unknown): value is string {
+  return typeof value === 'string' && /^00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(value);
 }
 
 function objectOf(value: unknown, field: string): Record<string, unknown> {

@@ -118,7 +118,8 @@ export class Execution {
 
   /** Takes one iteration after the other until there are none left or the work is stopped. */
   async #lane(): Promise<void> {
-    const { delayMs } = this.plan.run;
+    const { block, run } = this.plan;
+    const { delayMs } = run;
     const { generate } = this.simulation;
     const { observer, clock } = this.settings;
     const { runId } = this.#identity;
@@ -143,6 +144,7 @@ export class Execution {
           observer?.({
             type: 'attempt',
             runId,
+            block,
             iterationId,
             attempt: attempts,
             durationMs: clock.now() - begunAt,
@@ -162,6 +164,7 @@ export class Execution {
           observer?.({
             type: 'retry',
             runId,
+            block,
             iterationId,
             attempt: attempts,
             backoffMs,
@@ -175,6 +178,7 @@ export class Execution {
         observer?.({
           type: 'attempt',
           runId,
+          block,
           iterationId,
           attempt: attempts,
           durationMs: clock.now() - begunAt,
@@ -205,7 +209,9 @@ export class Execution {
   #fail(iterationId: IterationId, thrown: unknown, attempts: number): Promise<void> | undefined {
     this.#failed += 1;
     const { runId } = this.#identity;
-    this.settings.observer?.({ type: 'failure', runId, iterationId, attempts, error: thrown });
+    const { block } = this.plan;
+    const { observer } = this.settings;
+    observer?.({ type: 'failure', runId, block, iterationId, attempts, error: thrown });
     if (this.#lowest === undefined || iterationId < this.#lowest.iterationId) {
       this.#lowest = { iterationId, thrown, attempts };
     }

@@ -76,7 +76,8 @@ export class Recording {
     const { observer, clock } = this.settings;
     if (observer === undefined) return write();
     const begunAt = clock.now();
-    const event = { type: 'batch', runId: this.plan.run.id, of, count } as const;
+    const { run, block } = this.plan;
+    const event = { type: 'batch', runId: run.id, block, of, count } as const;
     try {
       const answer = await write();
       observer({ ...event, durationMs: clock.now() - begunAt });

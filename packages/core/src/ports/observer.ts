@@ -1,24 +1,64 @@
 import { messageOf } from '../errors/thrown.js';
 import type { Ledger } from '../run/ledger.js';
 import type { IterationId, RunId } from '../run/numbers.js';
+import type { AssignedBlock } from '../run/plan.js';
 import type { Run, RunStatus } from '../run/run.js';
 
 /** An event of a run, as an {@link Observer} sees it. Durations are in milliseconds of the run's clock. */
 export type RunEvent =
-  RunBegun | AttemptEnded | RetryScheduled | FailureNoted | BatchWritten | RunEnded;
+  | RunRequested
+  | RunBegun
+  | BlockBegun
+  | AttemptEnded
+  | RetryScheduled
+  | FailureNoted
+  | BatchWritten
+  | BlockEnded
+  | RunEnded;
+
+/** Takes an observer's trace context to where a run's work is done. */
+export interface TraceCarrier {
+  /** As W3C Trace Context writes it (https://www.w3.org/TR/trace-context/#traceparent-header); an observer may set it. */
+  traceparent?: string | undefined;
+}
+
+/**
+ * A run is asked for that is done elsewhere, and has no id yet. One that is refused there is told of no more.
+ */
+export interface RunRequested {
+  readonly type: 'request';
+  readonly carrier: TraceCarrier;
+}
 
 /** A run is begun, or taken up again. */
 export interface RunBegun {
   readonly type: 'run';
   readonly run: Run;
-  /** How many iterations are to be done. */
+  /** How many iterations are to be done. Left out where that is found out elsewhere. */
+  readonly missing?: number | undefined;
+  /** That of its request; left out where there was none. */
+  readonly carrier?: TraceCarrier | undefined;
+  /** The trace context of another's request, whose work this one found begun and joins. */
+  readonly joined?: string | undefined;
+}
+
+/** Work on a block of a run is begun, where it travels in blocks. */
+export interface BlockBegun extends InBlock {
+  readonly type: 'block';
+  readonly block: AssignedBlock;
+  /** How many of its iterations are to be done. */
   readonly missing: number;
 }
 
-/** One call of the generator has ended. */
-export interface AttemptEnded {
-  readonly type: 'attempt';
+interface InBlock {
   readonly runId: RunId;
+  /** The block that it is in, one object for all of the block's events; left out where work does not travel in blocks. */
+  readonly block?: AssignedBlock | undefined;
+}
+
+/** One call of the generator has ended. */
+export interface AttemptEnded extends InBlock {
+  readonly type: 'attempt';
   readonly iterationId: IterationId;
   /** From 1 on. */
   readonly attempt: number;
@@ -28,9 +68,8 @@ export interface AttemptEnded {
 }
 
 /** An attempt that failed is to be followed by another. */
-export interface RetryScheduled {
+export interface RetryScheduled extends InBlock {
   readonly type: 'retry';
-  readonly runId: RunId;
   readonly iterationId: IterationId;
   /** The one that failed. */
   readonly attempt: number;
@@ -39,22 +78,29 @@ export interface RetryScheduled {
 }
 
 /** An iteration has failed, after all of its attempts. */
-export interface FailureNoted {
+export interface FailureNoted extends InBlock {
   readonly type: 'failure';
-  readonly runId: RunId;
   readonly iterationId: IterationId;
   readonly attempts: number;
   readonly error: unknown;
 }
 
 /** A store has written values, or failures, or could not. */
-export interface BatchWritten {
+export interface BatchWritten extends InBlock {
   readonly type: 'batch';
-  readonly runId: RunId;
   readonly of: 'values' | 'failures';
   readonly count: number;
   readonly durationMs: number;
   /** Left out when the batch is durable. */
+  readonly error?: unknown;
+}
+
+/** Work on a block has ended. */
+export interface BlockEnded extends InBlock {
+  readonly type: 'block-end';
+  readonly block: AssignedBlock;
+  readonly durationMs: number;
+  /** Left out when each of its iterations has a value, or a failure that the run tolerates. */
   readonly error?: unknown;
 }
 

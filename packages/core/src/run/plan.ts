@@ -7,6 +7,14 @@ export interface RunPlan {
   readonly run: Run;
   /** Disjoint, ascending, maximal; empty when the run is complete. */
   readonly missing: readonly IterationRange[];
+  /** The block that it is of, where a process was given one; left out of the plan of a whole run. */
+  readonly block?: AssignedBlock | undefined;
+}
+
+/** A block as a process was given it, for an observer to tell of. */
+export interface AssignedBlock extends IterationRange {
+  /** The trace context of the run's request, by W3C Trace Context; left out where nobody traces it. */
+  readonly traceparent?: string | undefined;
 }
 
 /**

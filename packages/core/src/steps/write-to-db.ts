@@ -9,6 +9,7 @@ import type { Stores, ValueStore } from '../ports/stores.js';
 import { Milliseconds, parseInteger, Repetitions } from '../run/numbers.js';
 import { Fingerprint } from '../run/fingerprint.js';
 import type { RunPlan } from '../run/plan.js';
+import { countOf } from '../run/range.js';
 import { parseSimulation, type AnySimulation } from '../simulation/simulation.js';
 import type { Clock } from '../time/clock.js';
 import { SystemClock } from '../time/system-clock.js';
@@ -125,6 +126,22 @@ export class WriteToDb implements Executor {
    * @throws as {@link Executor.execute} says
    */
   async execute(plan: RunPlan, options: RunOptions = {}): Promise<void> {
+    const { observer, clock } = this.#settings;
+    const { run, missing, block } = plan;
+    if (observer === undefined || block === undefined) return this.#execute(plan, options);
+    const begunAt = clock.now();
+    const about = { runId: run.id, block };
+    observer({ type: 'block', ...about, missing: countOf(missing) });
+    try {
+      await this.#execute(plan, options);
+      observer({ type: 'block-end', ...about, durationMs: clock.now() - begunAt });
+    } catch (error) {
+      observer({ type: 'block-end', ...about, durationMs: clock.now() - begunAt, error });
+      throw error;
+    }
+  }
+
+  async #execute(plan: RunPlan, options: RunOptions): Promise<void> {
     // A plan with nothing in it needs no simulation.
     const code = plan.missing.length === 0 ? 0 : await this.#simulation.codeOf(plan.run);
     const { simulation } = this.#simulation;
