@@ -38,21 +38,14 @@ export type GivenAddress =
   DataApiAddress | (Omit<PostgresAddress, 'port'> & { readonly port: number | string });
 
 const database = databaseVariables('STEPCOMPUTE_');
-const averagesDatabase = databaseVariables('STEPCOMPUTE_AVERAGES_');
+const averagesDatabase = orNone(databaseVariables('STEPCOMPUTE_AVERAGES_'));
 
 /** Every variable that the functions read, one at a time or in groups. */
 export const variables = {
   /** Where runs, values and failures are. */
   database,
   /** Where the averages are, if that is another database: all of its variables or none. */
-  averagesDatabase: {
-    toEnvironment: (address) =>
-      address === undefined ? {} : averagesDatabase.toEnvironment(address),
-    fromEnvironment: (environment) =>
-      averagesDatabase.names.every((name) => isEmpty(environment[name]))
-        ? undefined
-        : averagesDatabase.fromEnvironment(environment),
-  } satisfies Variables<DatabaseAddress | undefined, GivenAddress | undefined>,
+  averagesDatabase,
   /** How long step 2's function itself waits after each value, in milliseconds. Default: 0. */
   delay: variable<Milliseconds, number>('STEPCOMPUTE_DELAY_MS', {
     write: (delayMs) => String(Milliseconds.parse(delayMs, 'delay')),
@@ -76,17 +69,32 @@ export const variables = {
   }),
 };
 
-function databaseVariables(
-  prefix: string,
-): Variables<DatabaseAddress, GivenAddress> & { readonly names: readonly string[] } {
-  const names = {
+function databaseVariables(prefix: string): AddressVariables {
+  return addressVariables({
     resourceArn: `${prefix}CLUSTER_ARN`,
     host: `${prefix}HOST`,
     port: `${prefix}PORT`,
     secretArn: `${prefix}SECRET_ARN`,
     database: `${prefix}DATABASE`,
     schema: `${prefix}SCHEMA`,
-  } satisfies Record<keyof DataApiAddress | keyof PostgresAddress, string>;
+  });
+}
+
+/** An address as texts under these names, several of which may be missing. */
+interface AddressVariables extends Variables<DatabaseAddress, GivenAddress> {
+  readonly names: readonly string[];
+}
+
+/** @param fieldOf what a name is, for an error. Default: an environment variable's */
+export function addressVariables(
+  names: Readonly<Record<keyof DataApiAddress | keyof PostgresAddress, string>>,
+  fieldOf = variableField,
+): AddressVariables {
+  const required = (environment: Environment, name: string): string => {
+    const value = environment[name];
+    if (!isEmpty(value)) return value;
+    throw new InvalidInputError(fieldOf(name), 'set, as the CDK constructs do', value);
+  };
   return {
     names: Object.values(names),
     toEnvironment: (address) =>
@@ -99,7 +107,7 @@ function databaseVariables(
       const { [names.host]: host, [names.schema]: schema } = environment;
       const where = isEmpty(host)
         ? { resourceArn: required(environment, names.resourceArn) }
-        : { host, port: portOf(required(environment, names.port), names.port) };
+        : { host, port: portOf(required(environment, names.port), fieldOf(names.port)) };
       return {
         ...where,
         secretArn: required(environment, names.secretArn),
@@ -107,6 +115,19 @@ function databaseVariables(
         ...(!isEmpty(host) && !isEmpty(schema) && { schema }),
       };
     },
+  };
+}
+
+/** The same where there may be no address: all of its variables or none. */
+export function orNone({
+  names,
+  toEnvironment,
+  fromEnvironment,
+}: AddressVariables): Variables<DatabaseAddress | undefined, GivenAddress | undefined> {
+  return {
+    toEnvironment: (address) => (address === undefined ? {} : toEnvironment(address)),
+    fromEnvironment: (environment) =>
+      names.every((name) => isEmpty(environment[name])) ? undefined : fromEnvironment(environment),
   };
 }
 
@@ -128,7 +149,7 @@ function variable<Value, Given = Value>(
     toEnvironment: (value) => ({ [name]: write(value) }),
     fromEnvironment: (environment) => {
       const text = environment[name];
-      return isEmpty(text) ? missing : read(text, fieldOf(name));
+      return isEmpty(text) ? missing : read(text, variableField(name));
     },
   };
 }
@@ -147,23 +168,11 @@ function parseSettings(text: string, field: string): WriteToDbSettings {
   return settings;
 }
 
-function portOf(text: string, name: string): number {
-  return parseInteger(Number(text), fieldOf(name), 1, 65_535);
+function portOf(text: string, field: string): number {
+  return parseInteger(Number(text), field, 1, 65_535);
 }
 
-function required(environment: Environment, name: string): string {
-  const value = environment[name];
-  if (isEmpty(value)) {
-    throw new InvalidInputError(
-      fieldOf(name),
-      'set on the function, as the CDK constructs do',
-      value,
-    );
-  }
-  return value;
-}
-
-function fieldOf(name: string): string {
+function variableField(name: string): string {
   return `environment variable ${name}`;
 }
 

@@ -31,6 +31,7 @@ export {
   type RetrieveRunIdInput,
   type WriteToDbEvent,
 } from './messages.js';
+export { outputs, type DeploymentAddress } from './outputs.js';
 export {
   changeFields,
   changeInputOf,
