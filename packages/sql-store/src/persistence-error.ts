@@ -49,10 +49,14 @@ const remedies: Readonly<Record<string, string>> = {
     '(SELECT to look alone), and GRANT CREATE ON SCHEMA to create the tables',
 };
 
+/** A pooler's refusal of a session's setting at the start of a connection: PgBouncer's words, and RDS Proxy's. */
+const poolerRefusal = /unsupported startup parameter|support command-line options/i;
+
 /** Says if the same statement may succeed later: the trouble lies with the connection or the moment. */
 function isRetryable(error: unknown): boolean {
   const { errors } = (error ?? {}) as { errors?: unknown };
   if (Array.isArray(errors)) return errors.some(isRetryable);
+  if (poolerRefusal.test(messageOf(error))) return false;
   const code = codeOf(error);
   if (code === undefined) return lostConnection.test(messageOf(error));
   return connectionCodes.includes(code) || retryableClasses.includes(code.slice(0, 2));
@@ -82,6 +86,9 @@ const tlsAlone = /no encryption|SSL off/i;
 
 /** Where an error has no code of its own. */
 function remedyOf(message: string): string | undefined {
+  if (poolerRefusal.test(message)) {
+    return 'a pooler takes none that is of a session: name the schema as `schema`, and leave such settings to the role';
+  }
   if (noTls.test(message)) return 'sslmode=disable does without';
   return tlsAlone.test(message) ? 'sslmode=require encrypts' : undefined;
 }

@@ -1,8 +1,6 @@
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { InProcessOrchestrator, uniformInteger } from '@stepcompute/core';
 import { expectedAverage } from '@stepcompute/core/testing';
-import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import { openPostgres } from '../src/postgres.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
@@ -11,41 +9,7 @@ import {
   describeOnPostgres,
   type TestDatabase,
 } from '../../../testing/postgres/databases.js';
-
-/** A relay before the test server that can fall silent: it takes what it is sent, and passes nothing on. */
-class Relay {
-  isSilent = false;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-
-  constructor(to: () => Socket) {
-    this.#server = createServer((near) => {
-      const far = to();
-      near.on('data', (data) => this.isSilent || far.write(data));
-      far.on('data', (data) => this.isSilent || near.write(data));
-      for (const [one, other] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        this.#sockets.add(one);
-        one.on('error', () => other.destroy());
-        one.on('close', () => other.destroy());
-      }
-    });
-  }
-
-  async listen(): Promise<number> {
-    await new Promise<void>((resolve) => {
-      this.#server.listen(0, '127.0.0.1', resolve);
-    });
-    return (this.#server.address() as AddressInfo).port;
-  }
-
-  close(): void {
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-  }
-}
+import { Relay } from '../../../testing/postgres/relay.js';
 
 describeOnPostgres('a server that falls silent', () => {
   let database: TestDatabase;
@@ -53,12 +17,7 @@ describeOnPostgres('a server that falls silent', () => {
   let url: string;
   beforeEach(async () => {
     database = await createDatabase();
-    const client = new pg.Client({ connectionString: database.url });
-    const { host, port } = client;
-    relay = new Relay(() =>
-      host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host),
-    );
-    url = `postgres://${client.user}@127.0.0.1:${await relay.listen()}/${client.database}`;
+    ({ relay, url } = await Relay.before(database));
   });
   afterEach(async () => {
     relay.close();
