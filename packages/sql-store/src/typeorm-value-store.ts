@@ -139,12 +139,16 @@ export class TypeOrmValueStore implements ValueStore, Placed {
       measures === 1 ? ['', ''] : [' || batch.more', ' OR v.more <> batch.more'];
     const { records } = await execute(
       this.dataSource,
+      // OFFSET keeps the look-ups apart, one in the index for each value: joined, PostgreSQL compares all with
+      // all while it has no statistics of the run, 10,000 values for 39 s.
       `SELECT differing.iteration_id::text AS iteration, number.place::text AS place,
          ${doubleText('number.kept')} AS kept, ${doubleText('number.offered')} AS offered
        FROM (
          SELECT v.iteration_id, v.value || v.more AS kept, ARRAY[batch.value]${more} AS offered
-         FROM ${item}
-         JOIN ${tablesOf(this.dataSource).value} v ON v.run_id = $1 AND v.iteration_id = batch.iteration_id
+         FROM ${item}, LATERAL (
+           SELECT * FROM ${tablesOf(this.dataSource).value}
+           WHERE run_id = $1 AND iteration_id = batch.iteration_id OFFSET 0
+         ) AS v
          WHERE v.value <> batch.value${differ}
          ORDER BY v.iteration_id LIMIT 1
        ) AS differing,
