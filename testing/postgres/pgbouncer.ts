@@ -56,6 +56,11 @@ export class PgBouncer {
     return `postgres://anyone@localhost:${port}/${database}?host=${this.#folder}`;
   }
 
+  get pid(): number {
+    if (this.#process?.pid === undefined) throw new Error('PgBouncer does not run');
+    return this.#process.pid;
+  }
+
   /** Starts it, also after a kill. */
   async start(): Promise<void> {
     const user = process.getuid?.() === 0 ? ['-u', 'postgres'] : [];
@@ -82,15 +87,6 @@ export class PgBouncer {
     running.kill('SIGKILL');
     await ended;
     this.#process = undefined;
-  }
-
-  /** Stops it in the middle of its work: its connections stay, and nothing answers. */
-  freeze(): void {
-    this.#process?.kill('SIGSTOP');
-  }
-
-  thaw(): void {
-    this.#process?.kill('SIGCONT');
   }
 
   async remove(): Promise<void> {
