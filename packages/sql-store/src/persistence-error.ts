@@ -1,5 +1,4 @@
 import { isStepComputeError, messageOf, PersistenceError } from '@stepcompute/core';
-import { QueryFailedError } from 'typeorm';
 
 /**
  * PostgreSQL error classes after which the same statement may succeed: connection exceptions,
@@ -19,9 +18,9 @@ const connectionCodes: readonly string[] = [
   'EAI_AGAIN',
 ];
 
-/** The five-character SQLSTATE, or Node's code, of what a driver threw. */
+/** The five-character SQLSTATE, or Node's code, of what a driver threw, also through TypeORM, whichever copy of it. */
 export function codeOf(error: unknown): string | undefined {
-  const source: unknown = error instanceof QueryFailedError ? error.driverError : error;
+  const { driverError: source = error } = (error ?? {}) as { readonly driverError?: unknown };
   if (typeof source !== 'object' || source === null || !('code' in source)) return undefined;
   return typeof source.code === 'string' ? source.code : undefined;
 }

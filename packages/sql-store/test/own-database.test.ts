@@ -322,6 +322,33 @@ describeOnPostgres('in a database that has an owner already', () => {
       },
     );
 
+    it('takes one of another copy of TypeORM, with entities of another copy of ours', async () => {
+      let Copy = DataSource;
+      let entities = schemas;
+      jest.isolateModules(() => {
+        ({ DataSource: Copy } = jest.requireActual<{ DataSource: typeof DataSource }>('typeorm'));
+      });
+      jest.isolateModules(() => {
+        ({ schemas: entities } = jest.requireActual<{ schemas: typeof schemas }>(
+          '../src/schema.js',
+        ));
+      });
+      expect(Copy).not.toBe(DataSource);
+      expect(entities).not.toBe(schemas);
+      const dataSource = new Copy({ type: 'postgres', url: database.url, entities });
+      expect(() => typeOrmStores(dataSource)).not.toThrow();
+      await dataSource.initialize();
+      await migrateSchema(dataSource);
+      await useEverything(dataSource);
+      const stores = typeOrmStores(dataSource);
+      const run = await stores.runs.get((await stores.runs.list(1))[0]!.id);
+      // By the driver's code for a key that is there already.
+      await stores.values.write(run.id, [
+        { iterationId: IterationId.parse(0), value: 0, more: [1] },
+      ]);
+      await dataSource.destroy();
+    });
+
     it.each<[string, () => DataSource, string]>([
       [
         'another driver',

@@ -184,7 +184,9 @@ describeOnPostgres('on a PostgreSQL server', () => {
     await stores.values.write(id, values);
     const query = jest.spyOn(Object.getPrototypeOf(dataSource.createQueryRunner()), 'query');
     await stores.values.write(id, values);
-    const selects = query.mock.calls.filter(([text]) => (text as string).startsWith("SELECT differing"));
+    const selects = query.mock.calls.filter(([text]) =>
+      (text as string).startsWith('SELECT differing'),
+    );
     expect(selects).toHaveLength(1);
     const [statement, parameters] = selects[0] as [string, unknown[]];
     query.mockRestore();
