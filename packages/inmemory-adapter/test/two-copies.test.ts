@@ -8,10 +8,10 @@ import { InProcessOrchestrator } from '../src/index.js';
 import { inMemoryStoresModule, inProcessModule } from '../src/inversify.js';
 
 /** Modules of a copy of their own, as a second version of a package in one process has them. */
-function copyOf(path: string): unknown {
-  let copy: unknown;
+function copyOf(path: string): object {
+  let copy!: object;
   jest.isolateModules(() => {
-    copy = jest.requireActual<unknown>(path);
+    copy = jest.requireActual<object>(path);
   });
   return copy;
 }
