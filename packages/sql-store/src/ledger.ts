@@ -27,8 +27,8 @@ const countStatement = ({ value }: Tables, changed: 'count(code)' | '0'): string
   WHERE run_id = $1 AND iteration_id >= $2 AND iteration_id < $3`;
 
 /**
- * The run's ledger, counted by ranges: what was seen of completed and failed iterations. A failure whose
- * value came between the two counts no more.
+ * The run's ledger, counted by ranges: what was seen of completed, then of failed iterations. In the other order
+ * a failure that got its value in between would count twice, and hide one that is missing.
  * @throws RunNotFoundError
  */
 export async function readLedger(dataSource: DataSource, id: RunId): Promise<Ledger> {
@@ -36,11 +36,10 @@ export async function readLedger(dataSource: DataSource, id: RunId): Promise<Led
   const [run] = (
     await execute(
       dataSource,
-      `SELECT repetitions::text, simulation, (${standingFailures(tables)}) AS failed
-       FROM ${tables.run} WHERE id = $1`,
+      `SELECT repetitions::text, simulation FROM ${tables.run} WHERE id = $1`,
       [id],
     )
-  ).records as { repetitions: string; simulation: string; failed: string }[];
+  ).records as { repetitions: string; simulation: string }[];
   if (run === undefined) throw new RunNotFoundError(id);
   const requested = Number(run.repetitions);
   const isOneCode = (JSON.parse(run.simulation) as unknown[]).length === 1;
@@ -54,8 +53,10 @@ export async function readLedger(dataSource: DataSource, id: RunId): Promise<Led
     completed += Number(counts?.completed);
     changed += Number(counts?.changed);
   }
-  const failed = Math.min(Number(run.failed), requested - completed);
-  return ledgerOf({ requested, completed, failed, changed });
+  const standing = `${standingFailures(tables)} AND f.iteration_id < $2`;
+  const { records } = await execute(dataSource, standing, [id, requested]);
+  const [{ count }] = records as [{ count: string }];
+  return ledgerOf({ requested, completed, failed: Number(count), changed });
 }
 
 /** @throws RunNotFoundError */

@@ -164,13 +164,16 @@ export class TypeOrmRunStore implements RunStore, Placed {
     });
   }
 
-  /** By the database, so that of several at once none is lost. A run that was not reopened accepts nothing. */
+  /**
+   * By the database, so that of several at once none is lost, and none comes twice when it is sent again. A run
+   * that was not reopened accepts nothing.
+   */
   async #accept(id: RunId, repetitions: number | undefined, accepted: Fingerprint): Promise<void> {
     await execute(
       this.dataSource,
       // The list without its last bracket, and one more.
       `UPDATE ${tablesOf(this.dataSource).run} SET simulation = left(simulation, -1) || ',' || $1::text || ']'
-       WHERE id = $2 AND repetitions <= $3`,
+       WHERE id = $2 AND repetitions <= $3 AND right(simulation, length($1::text) + 1) <> $1::text || ']'`,
       [JSON.stringify(accepted), id, repetitions ?? Repetitions.maximum],
     );
   }
