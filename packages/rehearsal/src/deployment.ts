@@ -22,7 +22,7 @@ import { RdsDataService } from './rds-data/rds-data-service.js';
 import { refuseUnknown, type RehearsalProps } from './rehearsal-props.js';
 import { SecretsService, secretsPath } from './secrets-service.js';
 import { UnsupportedError } from './service-error.js';
-import { StateError } from './step-functions/state-error.js';
+import { StateError, type TaskCall } from './step-functions/state-error.js';
 import { StepFunctionsService } from './step-functions/step-functions-service.js';
 import { TimeScale } from './time-scale.js';
 
@@ -83,7 +83,7 @@ export class Deployment {
       timeScale: this.#timeScale.factor,
       account: this.assembly.account,
       region: this.assembly.region,
-      invoke: (resource, given) => this.#task(resource, given),
+      invoke: (resource, given, call) => this.#task(resource, given, call),
     });
     this.#stepFunctions.register(this.#server);
     const endpoint = await this.#server.listen({ host, port });
@@ -229,7 +229,7 @@ export class Deployment {
   }
 
   /** Calls a function for a task: its answer, or its error as a state's error. */
-  async #task(resource: string, given: unknown): Promise<unknown> {
+  async #task(resource: string, given: unknown, call: TaskCall): Promise<unknown> {
     const isOptimised = /^arn:aws[\w-]*:states:/.test(resource);
     const { FunctionName, Payload } = (
       isOptimised ? given : { FunctionName: resource, Payload: given }
@@ -240,7 +240,12 @@ export class Deployment {
     const pool = this.#poolFor(FunctionName);
     const fault = this.#faults.nextInvocation();
     if (fault?.isDone === false) throw new StateError(fault.error, fault.cause);
-    const { payload, functionError } = await this.#invoke(pool, JSON.stringify(Payload ?? {}));
+    const invocation = await this.#invoke(pool, JSON.stringify(Payload ?? {}));
+    const { payload, functionError, durationMs, initMs, removedMs } = invocation;
+    const overtimeMs = Math.max(0, durationMs + initMs - call.timeoutMs);
+    call.onRemoved(Math.max(0, removedMs - overtimeMs));
+    // Without the scale the state would not have waited for the end.
+    if (overtimeMs > 0 && removedMs > 0) throw new StateError('States.Timeout', '');
     if (fault !== undefined) throw new StateError(fault.error, fault.cause);
     const answer = JSON.parse(payload) as { errorType?: string };
     if (functionError !== undefined)
