@@ -16,7 +16,7 @@ const code = `
     module: () => new Promise((resolve) => timers.setTimeout(resolve, ms)),
     promised: () => promised(ms, 'value'),
     promisified: () => promisify(setTimeout)(ms),
-    other: () => promised(ms / 2),
+    other: () => promised(Math.round(ms)),
   };
   let rounds = 0;
   exports.handler = async ({ wait = 'global', lanes = 1, times = 0, read }, context) => {
