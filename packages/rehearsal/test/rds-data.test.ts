@@ -389,6 +389,18 @@ function behaviour(): void {
       await transactions.end(id, 'ROLLBACK');
     });
 
+    it('that is at work when all ends keeps nobody', async () => {
+      const transactions = new Transactions(engine);
+      const id = await transactions.begin();
+      let finish!: () => void;
+      const work = transactions.use(id, () => new Promise<void>((resolve) => (finish = resolve)));
+      await transactions.close();
+      expect(transactions.count).toBe(0);
+      expect(await single('SELECT 1')).toEqual({ longValue: 1 });
+      finish();
+      await work;
+    });
+
     it('expires when nobody uses it, and frees what it held', async () => {
       const transactions = new Transactions(engine, 1);
       // Nothing comes between: its idle time begins after the insert.

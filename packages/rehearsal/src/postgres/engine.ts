@@ -133,7 +133,7 @@ class PgliteEngine implements Engine {
 
 /** Leaves the values of every type that PGlite would convert as the text that they are. */
 const asText = (oids: readonly unknown[]): Record<string, (text: string) => string> =>
-  Object.fromEntries(oids.map((oid) => [oid, (text: string) => text]));
+  Object.fromEntries(oids.map((oid) => [String(oid), (text: string) => text]));
 
 /** The messages that a client waits for an answer after. */
 const answered = ['Q', 'S', 'H', 'c', 'f'];

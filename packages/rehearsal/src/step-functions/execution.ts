@@ -100,7 +100,7 @@ export class Execution implements Child {
     const history = new HistoryWriter(this.history);
     const abort = new AbortController();
     const startMs = performance.now();
-    const mostMs = Number(this.definition.TimeoutSeconds ?? Infinity) * 1000;
+    const mostMs = (this.definition.TimeoutSeconds ?? Infinity) * 1000;
     const onMore = (ms: number): void => {
       if (performance.now() - startMs + ms > mostMs) this.#timeOut({ history, abort });
     };
