@@ -158,8 +158,9 @@ export class Deployment {
       clusters: clusters.map(({ logicalId, arn, secretArn, database }) => {
         return { resourceArn: arn, secretArn, database, engine: engines.get(logicalId)! };
       }),
-      nextFault: () => (this.#isDeployed ? this.#faults.nextStatement() : undefined),
-      onCall: ({ error }) => this.#meter.countDataApiCall(error),
+      nextFault: (endsTransaction) =>
+        this.#isDeployed ? this.#faults.nextStatement(endsTransaction) : undefined,
+      onCall: (error) => this.#meter.countDataApiCall(error),
     });
   }
 

@@ -23,7 +23,7 @@ export interface InstanceRequest {
   readonly payload: string;
 }
 
-export interface InstanceAnswer {
+interface InstanceAnswer {
   /** JSON: what the handler returned, or Lambda's description of what it threw. */
   readonly payload: string;
   readonly failed: boolean;
