@@ -2,12 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import {
-  readCloudAssembly,
-  type CloudAssembly,
-  type DatabaseHost,
-  type FunctionDefinition,
-} from './cloud-assembly.js';
+import type { CloudAssembly, DatabaseHost, FunctionDefinition } from './assembly.js';
+import { readCloudAssembly } from './cloud-assembly.js';
 import type { Costs } from './costs.js';
 import { Faults } from './faults.js';
 import { createServer } from './http-server.js';

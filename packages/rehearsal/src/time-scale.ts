@@ -1,4 +1,4 @@
-import type { FunctionDefinition } from './cloud-assembly.js';
+import type { FunctionDefinition } from './assembly.js';
 import type { ScaledWaits } from './lambda/scaled-timers.js';
 import { UnsupportedError } from './service-error.js';
 

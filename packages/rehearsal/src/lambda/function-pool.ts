@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import pLimit from 'p-limit';
-import type { FunctionDefinition } from '../cloud-assembly.js';
+import type { FunctionDefinition } from '../assembly.js';
 import { after } from '../timer.js';
 import { Instance, type InstanceProps } from './instance.js';
 

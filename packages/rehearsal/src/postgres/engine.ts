@@ -51,7 +51,10 @@ export async function openEngine(
   return new PgliteEngine(pglite);
 }
 
-/** The one session of an embedded PostgreSQL, handed from one caller to the next. */
+/**
+ * The one session of an embedded PostgreSQL, handed from one caller to the next. PGlite's own server,
+ * pglite-socket, wants one exact version of PGlite, and knows nothing of the Data API's turns.
+ */
 class PgliteEngine implements Engine {
   #lastRelease: Promise<void> = Promise.resolve();
 
