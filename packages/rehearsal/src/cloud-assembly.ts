@@ -1,58 +1,24 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import {
-  Intrinsics,
-  arnOf,
-  assertUnconditional,
-  type Resource,
-  type Resources,
-} from './intrinsics.js';
-import { UnsupportedError } from './service-error.js';
-
-/** A Lambda function as its template describes it. */
-export interface FunctionDefinition {
-  readonly logicalId: string;
-  readonly arn: string;
-  /** The folder of its bundle. */
-  readonly code: string;
-  /** As in the template: file and export, `index.handler`. */
-  readonly handler: string;
-  readonly timeoutMs: number;
-  readonly memoryMegabytes: number;
-  readonly environment: Readonly<Record<string, string>>;
-}
-
-export interface StateMachineResource {
-  readonly logicalId: string;
-  readonly arn: string;
-  readonly roleArn: string;
-  readonly definition: unknown;
-}
-
-export interface ClusterDefinition {
-  readonly logicalId: string;
-  readonly arn: string;
-  readonly secretArn: string;
-  readonly database: string | undefined;
-}
-
-/** The rehearsed part of a cloud assembly. */
-export interface CloudAssembly {
-  readonly functions: readonly FunctionDefinition[];
-  readonly stateMachines: readonly StateMachineResource[];
-  readonly clusters: readonly ClusterDefinition[];
-  /** The functions that a deployment calls, in the template's order. */
-  readonly triggered: readonly string[];
-}
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type {
+  CloudAssembly,
+  ClusterDefinition,
+  DatabaseHost,
+  FunctionDefinition,
+  Secret,
+} from './assembly.js';
+import { anywhere, type StackEnvironment, type Template } from './intrinsics.js';
+import { InvalidAssemblyError, UnsupportedError } from './service-error.js';
+import { StackReader } from './stack-reader.js';
 
 /** The part of CDK's own files that reading an assembly needs. */
-interface Manifest {
-  readonly artifacts?: Readonly<
-    Record<
-      string,
-      { readonly type: string; readonly properties?: { readonly templateFile?: string } }
-    >
-  >;
+interface Artifact {
+  readonly type: string;
+  /** `aws://account/region`. */
+  readonly environment?: string;
+  readonly dependencies?: readonly string[];
+  readonly properties?: { readonly templateFile?: string; readonly stackName?: string };
 }
 
 interface AssetManifest {
@@ -62,186 +28,185 @@ interface AssetManifest {
 /**
  * Reads what CDK has synthesized.
  * @param folder the one with `manifest.json`
+ * @throws InvalidAssemblyError when it is no such folder, or a file of it is gone
  * @throws UnsupportedError naming the resource and what of it can't be rehearsed
  */
 export function readCloudAssembly(folder: string): CloudAssembly {
-  const { artifacts = {} } = readJson(folder, 'manifest.json') as Manifest;
+  const root = resolve(folder);
+  const { artifacts } = readManifest(root);
   const stage = Object.entries(artifacts).find(([, { type }]) => type === 'cdk:cloud-assembly');
   if (stage !== undefined) {
     throw new UnsupportedError(`${stage[0]} is a stage: rehearse its own folder of the assembly`);
   }
-  const stacks = Object.values(artifacts).filter(({ type }) => type === 'aws:cloudformation:stack');
-  const parts = stacks.map(({ properties }) => {
-    const templateFile = properties?.templateFile ?? '';
-    const { Resources: resources = {} } = readJson(folder, templateFile) as {
-      Resources?: Resources;
+  const password = randomUUID();
+  const environments: StackEnvironment[] = [];
+  const readers: StackReader[] = [];
+  const imported = (name: string): string | undefined =>
+    readers.map((reader) => reader.exported(name)).find((value) => value !== undefined);
+  for (const [id, artifact] of stacksInOrder(artifacts)) {
+    const environment = environmentOf(id, artifact);
+    const file = artifact.properties?.templateFile ?? '';
+    const template = readJson(root, file) as Template;
+    const assets = readJson(root, file.replace('.template.json', '.assets.json')) as AssetManifest;
+    const assetOf = (hash: string): string | undefined => {
+      const path = assets.files?.[hash]?.source.path;
+      return path === undefined ? undefined : existing(root, path);
     };
-    const assetsFile = templateFile.replace('.template.json', '.assets.json');
-    return new StackReader(folder, resources, readJson(folder, assetsFile) as AssetManifest).read();
-  });
-  return {
-    functions: parts.flatMap(({ functions }) => functions),
+    environments.push(environment);
+    readers.push(new StackReader(template, environment, password, assetOf, imported));
+  }
+  if (environments[0] === undefined) {
+    throw new InvalidAssemblyError(`the assembly ${root} has no stack`);
+  }
+  const parts = readers.map((reader) => reader.read());
+  const functions = parts.flatMap((part) => part.functions);
+  const clusters = parts.flatMap((part) => part.clusters);
+  const { account, region } = environments[0];
+  const databaseHosts = parts.flatMap((part) => part.databaseHosts);
+  const secrets = parts.flatMap((part) => part.secrets);
+  const assembly = {
+    account,
+    region,
+    password,
+    functions,
+    databaseHosts: [...databaseHosts, ...importedHosts(functions, databaseHosts)],
+    secrets: [...secrets, ...importedSecrets(functions, secrets, password)],
     stateMachines: parts.flatMap(({ stateMachines }) => stateMachines),
-    clusters: parts.flatMap(({ clusters }) => clusters),
+    clusters: [...clusters, ...importedClusters(functions, clusters)],
     triggered: parts.flatMap(({ triggered }) => triggered),
+  };
+  assertDistinct('functions', functions);
+  assertDistinct('state machines', assembly.stateMachines);
+  return assembly;
+}
+
+function readManifest(root: string): { readonly artifacts: Readonly<Record<string, Artifact>> } {
+  if (!existsSync(join(root, 'manifest.json'))) {
+    const missing = existsSync(root) ? 'has no manifest.json' : 'does not exist';
+    throw new InvalidAssemblyError(
+      `assembly must be the folder that cdk synth has written to; got ${root}, which ${missing}`,
+    );
+  }
+  const { artifacts } = readJson(root, 'manifest.json') as { artifacts?: unknown };
+  if (typeof artifacts !== 'object' || artifacts === null) {
+    throw new InvalidAssemblyError(`${join(root, 'manifest.json')} is no manifest of CDK's`);
+  }
+  return { artifacts: artifacts as Readonly<Record<string, Artifact>> };
+}
+
+/** @throws InvalidAssemblyError unless the file is there, and a JSON object */
+function readJson(root: string, file: string): object {
+  const path = existing(root, file);
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    // Said below.
+  }
+  if (typeof value === 'object' && value !== null) return value;
+  throw new InvalidAssemblyError(`${path} is no JSON object`);
+}
+
+/** @throws InvalidAssemblyError when an assembly lacks a file that it refers to */
+function existing(root: string, file: string): string {
+  const path = resolve(root, file);
+  if (existsSync(path)) return path;
+  throw new InvalidAssemblyError(`the assembly refers to ${path}, which is gone: synthesize again`);
+}
+
+/** Each after those that it depends on. */
+function stacksInOrder(artifacts: Readonly<Record<string, Artifact>>): [string, Artifact][] {
+  const ordered = new Map<string, Artifact>();
+  const seen = new Set<string>();
+  const visit = (id: string): void => {
+    const artifact = artifacts[id];
+    if (artifact === undefined || seen.has(id)) return;
+    seen.add(id);
+    for (const other of artifact.dependencies ?? []) visit(other);
+    if (artifact.type === 'aws:cloudformation:stack') ordered.set(id, artifact);
+  };
+  for (const id of Object.keys(artifacts)) visit(id);
+  return [...ordered];
+}
+
+function environmentOf(id: string, { environment = '', properties }: Artifact): StackEnvironment {
+  const [, account, region] = /^aws:\/\/([^/]+)\/(.+)$/.exec(environment) ?? [];
+  const known = (value: string | undefined, otherwise: string): string =>
+    value === undefined || value.startsWith('unknown-') ? otherwise : value;
+  return {
+    stackName: properties?.stackName ?? id,
+    account: known(account, anywhere.account),
+    region: known(region, anywhere.region),
   };
 }
 
-function readJson(folder: string, file: string): unknown {
-  return JSON.parse(readFileSync(join(folder, file), 'utf8'));
+const clusterArn = /^arn:aws[\w-]*:rds:[\w-]+:\d{12}:cluster:([\w-]+)$/;
+const secretArn = /^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:\S+$/;
+
+/** The clusters outside the templates, as functions are told of them: an ARN, and a secret's beside it. */
+function importedClusters(
+  functions: readonly FunctionDefinition[],
+  known: readonly ClusterDefinition[],
+): readonly ClusterDefinition[] {
+  const found = new Map<string, ClusterDefinition>();
+  for (const { environment } of functions) {
+    const values = Object.values(environment);
+    const secrets = values.filter((value) => secretArn.test(value));
+    const free = secrets.find((arn) => known.every((cluster) => cluster.secretArn !== arn));
+    for (const arn of values) {
+      const [, identifier] = clusterArn.exec(arn) ?? [];
+      if (identifier === undefined || known.some((cluster) => cluster.arn === arn)) continue;
+      const secret = free ?? secrets[0];
+      if (secret === undefined || found.has(arn)) continue;
+      found.set(arn, {
+        logicalId: identifier,
+        arn,
+        secretArn: secret,
+        database: undefined,
+        hasDataApi: true,
+      });
+    }
+  }
+  return [...found.values()];
 }
 
-/** The custom resources that a rehearsal calls, or that have nothing to do in it. */
-const customResources = ['Custom::Trigger', 'Custom::VpcRestrictDefaultSG', 'Custom::LogRetention'];
+const rdsHost = /^[\w-]+(?:\.[\w-]+)*\.rds\.amazonaws\.com(?:\.cn)?$/;
 
-class StackReader {
-  readonly #intrinsics: Intrinsics;
+/** Hosts of RDS outside the templates, as functions are told of them. Each has a database of its own. */
+function importedHosts(
+  functions: readonly FunctionDefinition[],
+  known: readonly DatabaseHost[],
+): readonly DatabaseHost[] {
+  return toldOf(functions, rdsHost)
+    .filter((host) => known.every((one) => one.host !== host))
+    .map((host) => ({ host, database: host }));
+}
 
-  constructor(
-    private readonly folder: string,
-    private readonly resources: Resources,
-    private readonly assets: AssetManifest,
-  ) {
-    this.#intrinsics = new Intrinsics(resources);
-  }
+/** Secrets outside the templates, as functions are told of them: taken for a database's login. */
+function importedSecrets(
+  functions: readonly FunctionDefinition[],
+  known: readonly Secret[],
+  password: string,
+): readonly Secret[] {
+  return toldOf(functions, secretArn)
+    .filter((arn) => known.every((one) => one.arn !== arn))
+    .map((arn) => ({ arn, text: JSON.stringify({ username: 'postgres', password }) }));
+}
 
-  read(): CloudAssembly {
-    const providers = this.#readProviders();
-    const triggers = this.#triggersInOrder().map(([id, resource]) => {
-      assertUnconditional(id, resource);
-      const handler = this.#intrinsics.text(resource.Properties?.HandlerArn, `${id}.HandlerArn`);
-      // A trigger names a version, whose number is of no meaning here.
-      return handler.replace(/:\d+$/, '');
-    });
-    return {
-      // Those that serve custom resources are never called: of these, triggers alone are rehearsed.
-      functions: this.#ofType('AWS::Lambda::Function')
-        .filter(([id]) => !providers.includes(id))
-        .map(([id, resource]) => this.#readFunction(id, resource)),
-      stateMachines: this.#ofType('AWS::StepFunctions::StateMachine').map(([id, resource]) =>
-        this.#readStateMachine(id, resource),
-      ),
-      clusters: this.#ofType('AWS::RDS::DBCluster').map(([id, resource]) =>
-        this.#readCluster(id, resource),
-      ),
-      triggered: triggers,
-    };
-  }
+function toldOf(functions: readonly FunctionDefinition[], what: RegExp): readonly string[] {
+  const values = functions.flatMap(({ environment }) => Object.values(environment));
+  return [...new Set(values)].filter((value) => what.test(value));
+}
 
-  /**
-   * The functions behind the template's custom resources.
-   * @throws UnsupportedError for a custom resource whose work would be left out in silence
-   */
-  #readProviders(): readonly string[] {
-    return Object.entries(this.resources).flatMap(([id, { Type, Properties = {} }]) => {
-      if (!Type.startsWith('Custom::') && Type !== 'AWS::CloudFormation::CustomResource') return [];
-      if (!customResources.includes(Type)) {
-        throw new UnsupportedError(`${id} is a custom resource, ${Type}, which is not rehearsed`);
-      }
-      const { 'Fn::GetAtt': attribute } = Properties.ServiceToken as { 'Fn::GetAtt'?: string[] };
-      return attribute?.slice(0, 1) ?? [];
-    });
-  }
-
-  /** Each after those that it depends on, directly or by way of other resources. */
-  #triggersInOrder(): [string, Resource][] {
-    const ordered = new Map<string, Resource>();
-    const seen = new Set<string>();
-    const visit = (id: string): void => {
-      if (seen.has(id)) return;
-      seen.add(id);
-      const resource = this.resources[id];
-      if (resource === undefined) return;
-      for (const other of [resource.DependsOn ?? []].flat()) visit(other);
-      if (resource.Type === 'Custom::Trigger') ordered.set(id, resource);
-    };
-    for (const id of Object.keys(this.resources)) visit(id);
-    return [...ordered];
-  }
-
-  #ofType(type: string): [string, Resource][] {
-    return Object.entries(this.resources).filter(([, { Type }]) => Type === type);
-  }
-
-  #readFunction(logicalId: string, resource: Resource): FunctionDefinition {
-    assertUnconditional(logicalId, resource);
-    const { Code, Handler, Runtime, Timeout, MemorySize, Environment } = resource.Properties as {
-      readonly Code?: { readonly S3Key?: string };
-      readonly Handler?: string;
-      readonly Runtime?: string;
-      readonly Timeout?: number;
-      readonly MemorySize?: number;
-      readonly Environment?: { readonly Variables?: Readonly<Record<string, unknown>> };
-    };
-    if (Runtime?.startsWith('nodejs') !== true || Handler === undefined) {
-      throw new UnsupportedError(`${logicalId} runs on ${Runtime}: only Node.js is rehearsed`);
-    }
-    const hash = Code?.S3Key?.replace(/\.zip$/, '');
-    const path = this.assets.files?.[hash ?? '']?.source.path;
-    if (path === undefined) {
-      throw new UnsupportedError(`${logicalId} has code that is not a folder of the assembly`);
-    }
-    const variables = Object.entries(Environment?.Variables ?? {}).map(([name, value]) => [
-      name,
-      this.#intrinsics.text(value, `${logicalId}.Environment.${name}`),
-    ]);
-    return {
-      logicalId,
-      arn: arnOf(logicalId, resource) ?? '',
-      code: join(this.folder, path),
-      handler: Handler,
-      timeoutMs: (Timeout ?? 3) * 1000,
-      memoryMegabytes: MemorySize ?? 128,
-      environment: Object.fromEntries(variables) as Record<string, string>,
-    };
-  }
-
-  #readStateMachine(logicalId: string, resource: Resource): StateMachineResource {
-    assertUnconditional(logicalId, resource);
-    const { DefinitionString, DefinitionSubstitutions, StateMachineType, RoleArn } =
-      resource.Properties ?? {};
-    if (StateMachineType === 'EXPRESS') {
-      throw new UnsupportedError(`${logicalId} is an Express state machine`);
-    }
-    const text = this.#intrinsics.text(DefinitionString, `${logicalId}.DefinitionString`);
-    const substitutions = Object.entries(DefinitionSubstitutions ?? {});
-    return {
-      logicalId,
-      arn: arnOf(logicalId, resource) ?? '',
-      roleArn: this.#intrinsics.text(RoleArn, `${logicalId}.RoleArn`),
-      definition: JSON.parse(
-        substitutions.reduce((replaced, [name, value]) => {
-          const by = this.#intrinsics.text(value, `${logicalId}.DefinitionSubstitutions.${name}`);
-          return replaced.replaceAll(`\${${name}}`, () => by);
-        }, text),
-      ) as unknown,
-    };
-  }
-
-  #readCluster(logicalId: string, resource: Resource): ClusterDefinition {
-    assertUnconditional(logicalId, resource);
-    const { DatabaseName, EnableHttpEndpoint } = resource.Properties ?? {};
-    if (EnableHttpEndpoint !== true) {
-      throw new UnsupportedError(
-        `${logicalId} has no Data API, the one way to it that is rehearsed`,
-      );
-    }
-    const attachment = this.#ofType('AWS::SecretsManager::SecretTargetAttachment').find(
-      ([id, { Properties = {} }]) =>
-        this.#intrinsics.resolve(Properties.TargetId, `${id}.TargetId`) === logicalId,
-    );
-    if (attachment === undefined) {
-      throw new UnsupportedError(`${logicalId} has no secret attached to it`);
-    }
-    assertUnconditional(...attachment);
-    return {
-      logicalId,
-      arn: arnOf(logicalId, resource) ?? '',
-      secretArn: this.#intrinsics.text(
-        attachment[1].Properties?.SecretId,
-        `${attachment[0]}.SecretId`,
-      ),
-      database: typeof DatabaseName === 'string' ? DatabaseName : undefined,
-    };
+/** Clients of a rehearsal call functions and state machines by their names alone. */
+function assertDistinct(
+  kind: string,
+  resources: readonly { readonly name: string; readonly logicalId: string }[],
+): void {
+  for (const field of ['name', 'logicalId'] as const) {
+    const names = resources.map((resource) => resource[field]);
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice === undefined) continue;
+    throw new UnsupportedError(`two ${kind} are called ${twice}: rehearse their stacks apart`);
   }
 }

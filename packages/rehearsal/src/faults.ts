@@ -32,6 +32,8 @@ const statementFaults: readonly StatementFault[] = [
   'droppedAnswer',
 ];
 
+const endFaults = statementFaults.filter((fault) => fault !== 'resuming');
+
 /** Faults as a seed has them: call n of a kind meets the same one in every rehearsal. */
 export class Faults {
   readonly #counts = new Map<string, number>();
@@ -59,8 +61,9 @@ export class Faults {
     return fault;
   }
 
-  nextStatement(): StatementFault | undefined {
-    const fault = this.#next('statement', this.#rate, statementFaults);
+  nextStatement(endsTransaction: boolean): StatementFault | undefined {
+    const faults = endsTransaction ? endFaults : statementFaults;
+    const fault = this.#next('statement', this.#rate, faults);
     if (fault !== undefined) this.#count(fault);
     return fault;
   }

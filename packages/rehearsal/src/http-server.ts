@@ -58,16 +58,17 @@ function serviceErrorOf(error: FastifyError | ServiceError): ServiceError {
   if (error instanceof ServiceError) return error;
   const { statusCode = 500, message } = error;
   if (statusCode >= 500) return new ServiceError('InternalFailure', message, 500);
-  const name = statusCode === 413 ? 'RequestEntityTooLargeException' : 'BadRequestException';
-  return new ServiceError(name, message, statusCode);
+  return statusCode === 413
+    ? new ServiceError('RequestEntityTooLargeException', message, 413)
+    : new ServiceError('MalformedHttpRequestException', message);
 }
 
-const badRequestBody = '{"__type":"BadRequestException","message":"This is no HTTP"}';
+const badRequestBody = '{"__type":"MalformedHttpRequestException","message":"This is no HTTP"}';
 /** For what is not even a request, and so has no reply. */
 const badRequest = [
   'HTTP/1.1 400 Bad Request',
   'content-type: application/json',
-  'x-amzn-errortype: BadRequestException',
+  'x-amzn-errortype: MalformedHttpRequestException',
   `content-length: ${badRequestBody.length}`,
   'connection: close',
   '',

@@ -25,12 +25,35 @@ function readObject(text = ''): object {
   if (text === '') return {};
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     throw serializationError('the body is no JSON');
   }
   if (isOf('structure', value)) return value as object;
   throw serializationError('the body is no JSON object');
+}
+
+/** Strings, to step over, and integers that may be beyond what a number holds. */
+const token = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
+
+/** JSON whose integers beyond 2^53 are bigints, where JSON.parse rounds them. */
+function parseJson(text: string): unknown {
+  const marked = text.replace(token, (found) =>
+    found.startsWith('"') || Number.isSafeInteger(Number(found)) ? found : `{"":"${found}"}`,
+  );
+  return JSON.parse(marked, (_, value: unknown) => {
+    const { '': digits } = (value ?? {}) as { ''?: unknown };
+    return typeof digits === 'string' && /^-?\d+$/.test(digits) ? BigInt(digits) : value;
+  });
+}
+
+/** JSON, with an integer for each bigint. */
+export function jsonOf(value: unknown): string {
+  if (typeof value === 'bigint') return String(value);
+  if (Array.isArray(value)) return `[${value.map(jsonOf).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).filter(([, content]) => content !== undefined);
+  return `{${members.map(([name, content]) => `${JSON.stringify(name)}:${jsonOf(content)}`).join(',')}}`;
 }
 
 function isOf(kind: Kind, value: unknown): boolean {

@@ -10,47 +10,91 @@ export interface Resource {
   readonly Condition?: string;
 }
 
+/** The part of a template that is read. */
+export interface Template {
+  readonly Resources?: Resources;
+  readonly Parameters?: Readonly<
+    Record<string, { readonly Type?: string; readonly Default?: unknown }>
+  >;
+  readonly Outputs?: Readonly<
+    Record<string, { readonly Value?: unknown; readonly Export?: { readonly Name?: unknown } }>
+  >;
+}
+
+/** Where a stack is deployed. */
+export interface StackEnvironment {
+  readonly stackName: string;
+  readonly account: string;
+  readonly region: string;
+}
+
+/** Of a stack that may be deployed anywhere. */
+export const anywhere = { account: '123456789012', region: 'us-east-1' };
+
 /** @throws UnsupportedError for a resource that is deployed under a condition, which is not evaluated */
 export function assertUnconditional(logicalId: string, { Condition }: Resource): void {
   if (Condition === undefined) return;
   throw new UnsupportedError(`${logicalId} has the Condition ${Condition}, which is not rehearsed`);
 }
 
-const account = '123456789012';
-export const region = 'us-east-1';
+export function partitionOf(region: string): string {
+  if (region.startsWith('cn-')) return 'aws-cn';
+  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
+}
 
-/** The pseudo parameters of a deployment at home. */
-const pseudo: Readonly<Record<string, string>> = {
-  'AWS::AccountId': account,
-  'AWS::Partition': 'aws',
-  'AWS::Region': region,
-  'AWS::URLSuffix': 'amazonaws.com',
-  'AWS::StackName': 'rehearsal',
+/** The resources that have ARNs here: their service, what comes before the name, and where the name is given. */
+const arns: Readonly<Record<string, readonly [service: string, prefix: string, name: string]>> = {
+  'AWS::Lambda::Function': ['lambda', 'function:', 'FunctionName'],
+  'AWS::Lambda::LayerVersion': ['lambda', 'layer:', 'LayerName'],
+  'AWS::StepFunctions::StateMachine': ['states', 'stateMachine:', 'StateMachineName'],
+  'AWS::RDS::DBCluster': ['rds', 'cluster:', 'DBClusterIdentifier'],
+  'AWS::RDS::DBInstance': ['rds', 'db:', 'DBInstanceIdentifier'],
+  'AWS::RDS::DBProxy': ['rds', 'db-proxy:', 'DBProxyName'],
+  'AWS::SecretsManager::Secret': ['secretsmanager', 'secret:', 'Name'],
+  'AWS::IAM::Role': ['iam', 'role/', 'RoleName'],
+  'AWS::Logs::LogGroup': ['logs', 'log-group:', 'LogGroupName'],
 };
 
-/** The answers of `Ref` and `Fn::GetAtt` for the resources that functions and state machines refer to. */
-export function arnOf(logicalId: string, { Type, Properties = {} }: Resource): string | undefined {
-  switch (Type) {
-    case 'AWS::Lambda::Function':
-      return `arn:aws:lambda:${region}:${account}:function:${logicalId}`;
-    case 'AWS::StepFunctions::StateMachine':
-      return `arn:aws:states:${region}:${account}:stateMachine:${logicalId}`;
-    case 'AWS::RDS::DBCluster':
-      return `arn:aws:rds:${region}:${account}:cluster:${logicalId}`;
-    case 'AWS::SecretsManager::Secret':
-      return `arn:aws:secretsmanager:${region}:${account}:secret:${logicalId}`;
-    case 'AWS::IAM::Role':
-      return `arn:aws:iam::${account}:role/${logicalId}`;
-    case 'AWS::Logs::LogGroup':
-      return `arn:aws:logs:${region}:${account}:log-group:${logicalId}:*`;
-    default:
-      return typeof Properties.Arn === 'string' ? Properties.Arn : undefined;
-  }
-}
+const arnAttributes = ['Arn', 'DBClusterArn', 'DBInstanceArn', 'DBProxyArn'];
+
+/** The attributes that are host names, and what AWS puts behind the resource's name in them. */
+const endpoints: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'AWS::RDS::DBCluster': {
+    'Endpoint.Address': 'cluster-rehearsal',
+    'ReadEndpoint.Address': 'cluster-ro-rehearsal',
+  },
+  'AWS::RDS::DBInstance': { 'Endpoint.Address': 'rehearsal' },
+  'AWS::RDS::DBProxy': { Endpoint: 'proxy-rehearsal' },
+};
+
+/** Those that `Ref` answers with the ARN of; with the name of all others. */
+const referredByArn = [
+  'AWS::StepFunctions::StateMachine',
+  'AWS::SecretsManager::Secret',
+  'AWS::Lambda::LayerVersion',
+];
 
 /** Evaluates a template's intrinsic functions; what it can't evaluate it refuses. */
 export class Intrinsics {
-  constructor(private readonly resources: Resources) {}
+  readonly #resources: Resources;
+  readonly #pseudo: Readonly<Record<string, string>>;
+
+  constructor(
+    private readonly template: Template,
+    private readonly environment: StackEnvironment,
+    /** The value of another stack's export. */
+    private readonly imported: (name: string) => string | undefined,
+  ) {
+    this.#resources = template.Resources ?? {};
+    const { account, region, stackName } = environment;
+    this.#pseudo = {
+      'AWS::AccountId': account,
+      'AWS::Partition': partitionOf(region),
+      'AWS::Region': region,
+      'AWS::URLSuffix': region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com',
+      'AWS::StackName': stackName,
+    };
+  }
 
   /** @param place what the value belongs to, for the error */
   resolve(value: unknown, place: string): unknown {
@@ -70,6 +114,44 @@ export class Intrinsics {
     const resolved = this.resolve(value, place);
     if (typeof resolved === 'string') return resolved;
     throw new UnsupportedError(`${place} must come to a text`);
+  }
+
+  /** The name that a resource has once it is deployed: its own, or else its logical id. */
+  nameOf(logicalId: string, { Type, Properties = {} }: Resource): string {
+    const [, , property = ''] = arns[Type] ?? [];
+    const given = Properties[property];
+    if (given === undefined) return logicalId;
+    const name = this.text(given, `${logicalId}.${property}`);
+    // RDS keeps its identifiers in small letters.
+    return Type.startsWith('AWS::RDS::') ? name.toLowerCase() : name;
+  }
+
+  /** @returns undefined for a resource of a type whose ARN nothing here needs */
+  arnOf(logicalId: string, resource: Resource): string | undefined {
+    const [service, prefix] = arns[resource.Type] ?? [];
+    if (service === undefined) {
+      const arn = resource.Properties?.Arn;
+      return typeof arn === 'string' ? arn : undefined;
+    }
+    const { account, region } = this.environment;
+    const end = resource.Type === 'AWS::Logs::LogGroup' ? ':*' : '';
+    const place = service === 'iam' ? '' : region;
+    const name = `${prefix}${this.nameOf(logicalId, resource)}${end}`;
+    return `arn:${partitionOf(region)}:${service}:${place}:${account}:${name}`;
+  }
+
+  /** The host names of a database's or a proxy's endpoints; none for other resources. */
+  hostsOf(logicalId: string, resource: Resource): readonly string[] {
+    return Object.keys(endpoints[resource.Type] ?? {}).map((attribute) =>
+      this.#hostOf(logicalId, resource, attribute),
+    );
+  }
+
+  #hostOf(logicalId: string, resource: Resource, attribute: string): string {
+    const { region } = this.environment;
+    const end = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+    const name = this.nameOf(logicalId, resource).toLowerCase();
+    return `${name}.${endpoints[resource.Type]?.[attribute]}.${region}.rds.${end}`;
   }
 
   #evaluate(intrinsic: string, argument: unknown, place: string): unknown {
@@ -92,45 +174,72 @@ export class Intrinsics {
       }
       case 'Fn::Sub':
         return this.#sub(argument, place);
+      case 'Fn::ImportValue': {
+        const name = this.text(argument, place);
+        const value = this.imported(name);
+        if (value !== undefined) return value;
+        throw new UnsupportedError(`${place} imports ${name}, which no stack exports`);
+      }
       default:
         throw new UnsupportedError(`${place} uses ${intrinsic}, which is not rehearsed`);
     }
   }
 
-  #ref(name: string, place: string): string {
-    const known = pseudo[name];
+  #ref(name: string, place: string): unknown {
+    const known = this.#pseudo[name];
     if (known !== undefined) return known;
+    const parameter = this.template.Parameters?.[name];
+    if (parameter !== undefined) {
+      const { Type = 'String', Default } = parameter;
+      if (Default !== undefined && !Type.startsWith('AWS::')) return Default;
+      throw new UnsupportedError(`${place} needs the parameter ${name}, whose value is not known`);
+    }
     const resource = this.#find(name, place);
+    if (referredByArn.includes(resource.Type)) return this.arnOf(name, resource) ?? name;
     switch (resource.Type) {
-      // These are referred to by their ARNs, the others by their names.
-      case 'AWS::StepFunctions::StateMachine':
-      case 'AWS::SecretsManager::Secret':
-        return arnOf(name, resource) ?? name;
       case 'AWS::SecretsManager::SecretTargetAttachment':
         return this.text(resource.Properties?.SecretId, place);
       case 'AWS::Lambda::Version':
+        return `${this.functionOf(name, resource)}:1`;
       case 'AWS::Lambda::Alias':
-        return `${this.#ref(this.#functionOf(resource, place), place)}:1`;
-      case 'AWS::Lambda::Function':
-        return arnOf(name, resource) ?? name;
+        return `${this.functionOf(name, resource)}:${this.text(resource.Properties?.Name, place)}`;
       default:
-        return name;
+        return this.nameOf(name, resource);
     }
   }
 
-  #functionOf({ Properties = {} }: Resource, place: string): string {
-    const { Ref: name } = Properties.FunctionName as { Ref?: string };
-    if (name !== undefined) return name;
-    throw new UnsupportedError(`${place} refers to a version of a function outside the template`);
+  /** The ARN of the function that a version or an alias is of. */
+  functionOf(logicalId: string, { Properties = {} }: Resource): string {
+    const { Ref: name } = (Properties.FunctionName ?? {}) as { Ref?: string };
+    const resource = name === undefined ? undefined : this.#resources[name];
+    const arn = resource && this.arnOf(name ?? '', resource);
+    if (arn !== undefined) return arn;
+    throw new UnsupportedError(`${logicalId} is a version of a function outside the template`);
   }
 
   #attribute(argument: unknown, place: string): string {
-    const [name, attribute] =
+    const [name = '', ...path] =
       typeof argument === 'string' ? argument.split('.') : (argument as string[]);
-    const resource = this.#find(name ?? '', place);
-    const arn = arnOf(name ?? '', resource);
-    if (arn !== undefined && (attribute === 'Arn' || attribute === 'DBClusterArn')) return arn;
+    const attribute = path.join('.');
+    const resource = this.#find(name, place);
+    const arn = this.arnOf(name, resource);
+    if (arn !== undefined && arnAttributes.includes(attribute)) return arn;
+    if (Object.hasOwn(endpoints[resource.Type] ?? {}, attribute)) {
+      return this.#hostOf(name, resource, attribute);
+    }
+    if (attribute === 'Endpoint.Port') {
+      return String(this.resolve(resource.Properties?.Port ?? 5432, place));
+    }
+    if (attribute === 'MasterUserSecret.SecretArn') return this.masterSecretOf(name, resource);
     throw new UnsupportedError(`${place} needs ${name}.${attribute}, which is not rehearsed`);
+  }
+
+  /** The ARN of the secret that RDS keeps itself for a database. */
+  masterSecretOf(logicalId: string, resource: Resource): string {
+    const { account, region } = this.environment;
+    const kind = resource.Type === 'AWS::RDS::DBCluster' ? 'cluster' : 'db';
+    const name = `rds!${kind}-${this.nameOf(logicalId, resource)}`;
+    return `arn:${partitionOf(region)}:secretsmanager:${region}:${account}:secret:${name}`;
   }
 
   #sub(argument: unknown, place: string): string {
@@ -140,12 +249,12 @@ export class Intrinsics {
     return template.replace(/\$\{(!?)([^}]+)\}/g, (_, literal: string, name: string) => {
       if (literal !== '') return `\${${name}}`;
       if (name in variables) return this.text(variables[name], place);
-      return name.includes('.') ? this.#attribute(name, place) : this.#ref(name, place);
+      return name.includes('.') ? this.#attribute(name, place) : String(this.#ref(name, place));
     });
   }
 
   #find(name: string, place: string): Resource {
-    const resource = this.resources[name];
+    const resource = this.#resources[name];
     if (resource !== undefined) {
       assertUnconditional(name, resource);
       return resource;

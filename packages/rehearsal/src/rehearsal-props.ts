@@ -4,11 +4,17 @@ export interface RehearsalProps {
   /** The folder of a cloud assembly, with its `manifest.json`. */
   readonly assembly: string;
   /**
-   * The database behind the Data API: `memory`, a folder, or a PostgreSQL URL. The folder is PGlite's
-   * own; of several clusters, each has one within it.
+   * The database behind the Data API and the deployment's hosts: `memory`, a folder, or a PostgreSQL
+   * URL. The folder is PGlite's own; of several databases, each has one within it.
    * @default memory
    */
   readonly database?: string | undefined;
+  /**
+   * Hosts of PostgreSQL servers that functions connect to, each a database of its own. Those of RDS, in
+   * the templates or told to functions by variables, are known without.
+   * @default none
+   */
+  readonly databaseHosts?: readonly string[] | undefined;
   /** How much faster states wait and retry than on AWS. Default: 1, no faster. */
   readonly timeScale?: number | undefined;
   /**
@@ -35,6 +41,7 @@ type FieldNames<T> = Readonly<Record<keyof T, true>>;
 const fields: FieldNames<RehearsalProps> = {
   assembly: true,
   database: true,
+  databaseHosts: true,
   timeScale: true,
   scaledVariables: true,
   faults: true,

@@ -1,16 +1,19 @@
-import type { ClusterDefinition } from './cloud-assembly.js';
+import type { ClusterDefinition } from './assembly.js';
 import type { Costs } from './costs.js';
-import { Deployment } from './deployment.js';
+import { Deployment, type DatabaseServer } from './deployment.js';
 import type { RehearsalProps } from './rehearsal-props.js';
 
 /** AWS on the desk: Step Functions, Lambda and the RDS Data API on one loopback port. */
 export class Rehearsal {
   /** The state machines, by logical id. */
   readonly stateMachines: Readonly<Record<string, string>>;
-  /** The names of the functions, which are their logical ids. */
+  /** The names of the functions: their logical ids, unless the template names them. */
   readonly functionNames: readonly string[];
-  /** The clusters behind the Data API. */
+  /** The clusters of the templates, and those that functions are told the ARNs of. */
   readonly clusters: readonly ClusterDefinition[];
+
+  /** Ways to the databases that functions connect to, for a driver of one's own. */
+  readonly databaseServers: readonly DatabaseServer[];
 
   private constructor(
     readonly endpoint: string,
@@ -20,12 +23,14 @@ export class Rehearsal {
     this.stateMachines = Object.fromEntries(
       assembly.stateMachines.map(({ logicalId, arn }) => [logicalId, arn]),
     );
-    this.functionNames = assembly.functions.map(({ logicalId }) => logicalId);
+    this.functionNames = assembly.functions.map(({ name }) => name);
     this.clusters = assembly.clusters;
+    this.databaseServers = deployment.servers;
   }
 
   /**
    * Deploys the assembly: checks that all of it can be rehearsed, and calls what a deployment calls.
+   * @throws InvalidAssemblyError when the folder is no assembly, or a file of it is gone
    * @throws UnsupportedError naming what can't be
    * @throws RangeError when a property is out of range, or there is no such property
    * @example

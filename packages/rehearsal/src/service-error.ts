@@ -11,6 +11,11 @@ export class ServiceError extends Error {
   }
 }
 
+/** A refusal of a folder that is no cloud assembly, or one that lacks a file of its own. */
+export class InvalidAssemblyError extends Error {
+  override readonly name = 'InvalidAssemblyError';
+}
+
 /** A refusal of something that can't be rehearsed faithfully. */
 export class UnsupportedError extends Error {
   override readonly name = 'UnsupportedError';

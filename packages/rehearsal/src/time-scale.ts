@@ -1,5 +1,9 @@
-import type { FunctionDefinition } from './cloud-assembly.js';
+import type { FunctionDefinition } from './assembly.js';
+import type { ScaledWaits } from './lambda/scaled-timers.js';
 import { UnsupportedError } from './service-error.js';
+
+/** Lets no other timer have the length of a scaled wait by chance: 10 ms are 10.000000000009095. */
+const mark = 1 + 2 ** -40;
 
 /** How much faster a rehearsal goes, and the variables in which functions are told how long to wait. */
 export class TimeScale {
@@ -25,22 +29,17 @@ export class TimeScale {
             `${definition.logicalId} has ${name} ${JSON.stringify(value)}, which can't be scaled: it is no number`,
           );
         }
-        return [name, String(Number(value) / this.factor)];
+        return [name, String((Number(value) / this.factor) * mark)];
       }),
     );
     return { ...definition, environment: { ...definition.environment, ...scaled } };
   }
 
-  /**
-   * The time that the scale has taken off an invocation's own waiting, in milliseconds.
-   * @param definition as it was scaled
-   */
-  removedFrom(definition: FunctionDefinition, durationMs: number): number {
-    const scaledMs = this.#variablesOf(definition).reduce(
-      (sum, [, value]) => sum + Number(value),
-      0,
-    );
-    return durationMs < scaledMs ? 0 : scaledMs * (this.factor - 1);
+  /** @param definition as it was scaled */
+  waitsOf(definition: FunctionDefinition): ScaledWaits {
+    const values = this.#variablesOf(definition).map(([, value]) => Number(value));
+    const waitsMs = this.factor === 1 ? [] : values.filter((value) => value > 0);
+    return { factor: this.factor, waitsMs };
   }
 
   #variablesOf({ environment }: FunctionDefinition): [string, string][] {

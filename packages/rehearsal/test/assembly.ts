@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import './service-models.js';
 
 interface FunctionSource {
   /** The bundle's content. */
@@ -13,6 +14,8 @@ interface FunctionSource {
   readonly timeoutSeconds?: number;
   readonly memoryMegabytes?: number;
   readonly environment?: Readonly<Record<string, unknown>>;
+  /** Further properties of the template's resource. */
+  readonly properties?: object;
 }
 
 export interface AssemblySource {
@@ -86,6 +89,7 @@ function functionResource(name: string, source: FunctionSource): object {
       Timeout: timeoutSeconds,
       ...(memoryMegabytes !== undefined && { MemorySize: memoryMegabytes }),
       ...(environment && { Environment: { Variables: environment } }),
+      ...source.properties,
     },
   };
 }

@@ -1,3 +1,4 @@
+import validate from 'asl-validator';
 import { UnsupportedError } from '../src/index.js';
 import { parseDefinition } from '../src/step-functions/definition.js';
 
@@ -76,6 +77,7 @@ describe('a definition', () => {
     ],
     ['a Fail of its input', { Type: 'Fail', ErrorPath: '$.error', CausePath: '$.cause' }],
     ['a Fail without a word', { Type: 'Fail' }],
+    ['JSONPath by name', { ...task, QueryLanguage: 'JSONPath' }],
     [
       'a Choice',
       {
@@ -85,11 +87,16 @@ describe('a definition', () => {
           { And: [{ Variable: '$.a', IsPresent: true }], Next: 'Only' },
           { Not: { Variable: '$.a', BooleanEquals: true }, Next: 'Only' },
         ],
-        Default: 'Only',
+        Default: 'End',
       },
+      { End: { Type: 'Succeed' } },
     ],
-  ])('may have %s', (_, state) => {
-    expect(parseDefinition(machine(state))).toEqual(machine(state));
+    ['an inline Map', within({ ProcessorConfig: { Mode: 'INLINE' } })],
+  ])('may have %s', (_, state, others: object = {}) => {
+    const definition = { StartAt: 'Only', States: { Only: state, ...others } };
+    expect(parseDefinition(definition)).toEqual(definition);
+    // It writes into what it is given.
+    expect(validate(structuredClone(definition), {}).errorsText()).toBe('');
   });
 
   it.each([
@@ -314,6 +321,21 @@ describe('a definition', () => {
     ],
     ['a state that leads nowhere', machine({ Type: 'Pass', Next: 'Nowhere' }), /Next "Nowhere"/],
     ['no end', machine({ Type: 'Pass' }), /state Only has Next undefined/],
+    [
+      'a state that nothing leads to',
+      { StartAt: 'Only', States: { Only: task, Other: task } },
+      /state Other is not reached from Only/,
+    ],
+    [
+      'children of no type',
+      machine(within({ ProcessorConfig: { Mode: 'DISTRIBUTED' } })),
+      /Only has undefined children/,
+    ],
+    [
+      'inline children of a type',
+      machine(within({ ProcessorConfig: { Mode: 'INLINE', ExecutionType: 'STANDARD' } })),
+      /Only has "STANDARD" children/,
+    ],
     ['no such start', { StartAt: 'None', States: {} }, /StartAt "None"/],
     ['no states', { StartAt: 'None' }, /States must be an object/],
     [

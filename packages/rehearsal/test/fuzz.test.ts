@@ -372,7 +372,7 @@ describe('the services', () => {
     for (const bytes of ['\u0000\r\n\r\n', `POST / HTTP/1.1\r\n${header}\r\n\r\n`]) {
       const answer = await sendBytes(rehearsal.endpoint, bytes);
       expect(answer).toMatch(/^HTTP\/1\.1 400 /);
-      expect(answer).toContain('x-amzn-errortype: BadRequestException');
+      expect(answer).toContain('x-amzn-errortype: MalformedHttpRequestException');
     }
     await rehearsal.close();
     rehearsed.remove();

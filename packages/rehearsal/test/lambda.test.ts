@@ -82,6 +82,13 @@ describe('Lambda', () => {
         Hungry: { ...code('Hungry'), memoryMegabytes: 128 },
         Logs: code('Logs'),
       },
+      resources: {
+        Version: { Type: 'AWS::Lambda::Version', Properties: { FunctionName: { Ref: 'Echo' } } },
+        Alias: {
+          Type: 'AWS::Lambda::Alias',
+          Properties: { FunctionName: { Ref: 'Echo' }, Name: 'live' },
+        },
+      },
     });
     rehearsal = await Rehearsal.start({
       assembly: assembly.folder,
@@ -113,7 +120,9 @@ describe('Lambda', () => {
     ['ARN', 'arn:aws:lambda:us-east-1:123456789012:function:Echo'],
     ['name and version', 'Echo:$LATEST'],
     ['longest ARN', `arn:aws:lambda:us-east-1:123456789012:function:${longestName}:$LATEST`],
+    ['part of an ARN', '123456789012:function:Echo'],
     ['version’s ARN', 'arn:aws:lambda:us-east-1:123456789012:function:Echo:1'],
+    ['alias', 'Echo:live'],
   ])('finds a function by its %s', async (_, name) => {
     const answer = await invoke(name, { a: [1, 'ü'] });
     expect(answer.StatusCode).toBe(200);
@@ -121,10 +130,34 @@ describe('Lambda', () => {
     expect(JSON.parse(answer.Payload?.transformToString() ?? '')).toEqual({ a: [1, 'ü'] });
   });
 
-  it('says so when there is no such function', async () => {
-    await expect(invoke('Nobody')).rejects.toThrow(
+  it.each([
+    ['Nobody'],
+    ['arn:aws:lambda:eu-central-1:123456789012:function:Echo'],
+    ['210987654321:function:Echo'],
+    ['Echo:2'],
+    ['Callback:1'],
+  ])('says so when there is no such function: %s', async (name) => {
+    await expect(invoke(name)).rejects.toThrow(
       expect.objectContaining({ name: 'ResourceNotFoundException' }) as Error,
     );
+  });
+
+  it('takes a qualifier for a version or an alias, and no other', async () => {
+    const qualified = (FunctionName: string, Qualifier: string) =>
+      client.send(new InvokeCommand({ FunctionName, Qualifier }));
+    for (const qualifier of ['$LATEST', '1', 'live']) {
+      expect((await qualified('Echo', qualifier)).StatusCode).toBe(200);
+    }
+    expect((await qualified('Echo:1', '1')).StatusCode).toBe(200);
+    for (const [name, qualifier] of [
+      ['Echo', '2'],
+      ['Echo', 'dead'],
+      ['Echo:1', 'live'],
+    ] as const) {
+      await expect(qualified(name, qualifier)).rejects.toMatchObject({
+        name: 'ResourceNotFoundException',
+      });
+    }
   });
 
   it('runs a handler of an ES module', async () => {

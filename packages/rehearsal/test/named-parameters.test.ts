@@ -20,6 +20,19 @@ describe('named parameters', () => {
     expect(scanStatement(sql).names).toEqual(names);
   });
 
+  it.each([
+    ['SELECT :1, :2, :1', ['1', '2'], ['1', '2']],
+    ['SELECT * FROM t WHERE a=:1 LIMIT :2', ['1', '2'], ['1', '2']],
+    ['INSERT INTO t VALUES (:1::jsonb,:2)', ['1', '2'], ['1', '2']],
+    ['SELECT :10, :1a', ['1', '10', '1a'], ['10', '1a']],
+    ['SELECT (ARRAY[1,2,3])[1:2], a[i:2], a[f(1):2], a[b[1]:2]', ['2'], []],
+    ['SELECT a[:2]', [], []],
+    ['SELECT :1', [], []],
+    ["SELECT ':1', $$:1$$, 1::int2, :1", ['1'], ['1']],
+  ])('may be numbers, as drivers number them: %s with %j', (sql, sent, names) => {
+    expect(scanStatement(sql, sent).names).toEqual(names);
+  });
+
   it('are no words of the statement, as little as what is quoted or a comment', () => {
     const { words } = scanStatement(`COPY "stdin" /* stdin */ FROM 'stdin' WHERE :a -- stdin`);
     expect(words.split(/\s+/)).toEqual(['COPY', 'FROM', 'WHERE', '']);

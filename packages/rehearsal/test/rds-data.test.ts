@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net';
 import {
   BatchExecuteStatementCommand,
   BeginTransactionCommand,
@@ -10,11 +11,17 @@ import {
   type SqlParameter,
 } from '@aws-sdk/client-rds-data';
 import type { FastifyInstance } from 'fastify';
-import { createDatabase, describeOnPostgres } from '../../../testing/postgres/databases.js';
+import {
+  createDatabase,
+  describeOnPostgres,
+  type TestDatabase,
+} from '../../../testing/postgres/databases.js';
+import { Faults } from '../src/faults.js';
 import { createServer } from '../src/http-server.js';
-import { openEngine, type Engine } from '../src/rds-data/engine.js';
+import { openEngine, type Engine } from '../src/postgres/engine.js';
 import { Transactions } from '../src/rds-data/transactions.js';
 import { RdsDataService, type StatementFault } from '../src/rds-data/rds-data-service.js';
+import './service-models.js';
 
 const resourceArn = 'arn:aws:rds:us-east-1:123456789012:cluster:c';
 const secretArn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:s';
@@ -24,13 +31,16 @@ let service: RdsDataService;
 let engine: Engine;
 let client: RDSDataClient;
 let fault: StatementFault | undefined;
+/** Of each call, whether it was to end a transaction. */
+const faultsAsked: boolean[] = [];
 
-async function start(location: string): Promise<void> {
-  engine = await openEngine(location);
+async function start(location: string, statementTimeoutMs?: number): Promise<void> {
+  engine = await openEngine(location, statementTimeoutMs);
   service = new RdsDataService({
     clusters: [{ resourceArn, secretArn, database: 'd', engine }],
-    idleTransactionMs: 200,
-    nextFault: () => {
+    statementTimeoutMs,
+    nextFault: (endsTransaction) => {
+      faultsAsked.push(endsTransaction);
       const next = fault;
       fault = undefined;
       return next;
@@ -65,6 +75,14 @@ function execute(
       ...more,
     }),
   );
+}
+
+/** The body of an answer, as it is on the wire. */
+async function post(path: string, body: string): Promise<string> {
+  const { port } = server.server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}${path}`;
+  const headers = { authorization: 'any' };
+  return (await fetch(url, { method: 'POST', body, headers })).text();
 }
 
 async function single(sql: string, parameters: SqlParameter[] = []): Promise<unknown> {
@@ -103,6 +121,85 @@ function behaviour(): void {
     }
   });
 
+  it('answers with arrays, enumerations and addresses', async () => {
+    await execute("CREATE TYPE mood AS ENUM ('calm', 'a \"wild\", one')");
+    const rows: [string, string, unknown][] = [
+      ["'calm'::mood", 'mood', { stringValue: 'calm' }],
+      ["'10.1.2.3/8'::inet", 'inet', { stringValue: '10.1.2.3/8' }],
+      ["'10.0.0.0/8'::cidr", 'cidr', { stringValue: '10.0.0.0/8' }],
+      ['ARRAY[1, 2]', '_int4', { arrayValue: { longValues: [1, 2] } }],
+      ["'{}'::bigint[]", '_int8', { arrayValue: { longValues: [] } }],
+      ['ARRAY[0.5::float8]', '_float8', { arrayValue: { doubleValues: [0.5] } }],
+      ['ARRAY[true, false]', '_bool', { arrayValue: { booleanValues: [true, false] } }],
+      [
+        `ARRAY['a,b', 'c"d', '{e}', 'NULL', '']`,
+        '_text',
+        { arrayValue: { stringValues: ['a,b', 'c"d', '{e}', 'NULL', ''] } },
+      ],
+      ['ARRAY[1.50]', '_numeric', { arrayValue: { stringValues: ['1.50'] } }],
+      ["ARRAY['2026-11-24'::date]", '_date', { arrayValue: { stringValues: ['2026-11-24'] } }],
+      ["ARRAY['10.1.2.3'::inet]", '_inet', { arrayValue: { stringValues: ['10.1.2.3'] } }],
+      [
+        `'{"calm","a \\"wild\\", one"}'::mood[]`,
+        '_mood',
+        { arrayValue: { stringValues: ['calm', 'a "wild", one'] } },
+      ],
+    ];
+    for (const [expression, typeName, field] of rows) {
+      const { records, columnMetadata } = await execute(`SELECT ${expression}`, [], {
+        includeResultMetadata: true,
+      });
+      expect([expression, records?.[0]?.[0]]).toEqual([expression, field]);
+      expect(columnMetadata).toMatchObject([{ typeName }]);
+    }
+    await execute('DROP TYPE mood');
+  });
+
+  it('carries integers beyond 2^53 to the last digit, both ways', async () => {
+    const sent = (value: string, more: object = {}) =>
+      JSON.stringify({
+        resourceArn,
+        secretArn,
+        sql: 'SELECT :1, ARRAY[:1]',
+        parameters: [{ name: '1', value: { longValue: '@' } }],
+        ...more,
+      }).replace('"@"', value);
+    for (const value of ['9223372036854775807', '-9223372036854775808', '9007199254740993']) {
+      const [fields, formatted] = await Promise.all([
+        post('/Execute', sent(value)),
+        post('/Execute', sent(value, { formatRecordsAs: 'JSON' })),
+      ]);
+      expect(fields).toContain(
+        `"records":[[{"longValue":${value}},{"arrayValue":{"longValues":[${value}]}}]]`,
+      );
+      expect(formatted).toContain(`[{\\"int8\\":${value},\\"array\\":[${value}]}]`);
+    }
+    expect(await post('/Execute', sent('9223372036854775808'))).toContain('is no longValue');
+    const text = { resultSetOptions: { longReturnType: 'STRING' as const } };
+    const { records } = await execute('SELECT 9007199254740993', [], text);
+    expect(records).toEqual([[{ stringValue: '9007199254740993' }]]);
+  });
+
+  it('keeps the columns of one name apart in formatted records', async () => {
+    const { formattedRecords, records } = await execute(
+      "SELECT 1 AS a, 'x' AS a, NULL AS b, ARRAY['y'] AS c, true AS d",
+      [],
+      { formatRecordsAs: 'JSON' },
+    );
+    expect(formattedRecords).toBe('[{"a":1,"a":"x","b":null,"c":["y"],"d":true}]');
+    expect(records).toBeUndefined();
+    const nothing = await execute('SELECT 1 AS a WHERE false', [], { formatRecordsAs: 'JSON' });
+    expect(nothing.formattedRecords).toBe('[]');
+  });
+
+  it('makes longs and doubles of decimals where that is asked for', async () => {
+    const resultSetOptions = { decimalReturnType: 'DOUBLE_OR_LONG' as const };
+    const { records } = await execute('SELECT 12::numeric, 12.0, 1e19::numeric', [], {
+      resultSetOptions,
+    });
+    expect(records).toEqual([[{ longValue: 12 }, { doubleValue: 12 }, { doubleValue: 1e19 }]]);
+  });
+
   it('carries every double to the bit, both ways', async () => {
     for (const value of [0.1, -1 / 3, Math.PI, 5e-324, Number.MAX_VALUE, 1e21, -1e-7]) {
       expect(await single('SELECT :v', [named('v', { doubleValue: value })])).toEqual({
@@ -130,7 +227,7 @@ function behaviour(): void {
     await execute('INSERT INTO typed (u) VALUES (:v)', [named('v', { stringValue: uuid }, 'UUID')]);
     await expect(
       execute('SELECT :v', [named('v', { stringValue: 'no uuid' }, 'UUID')]),
-    ).rejects.toMatchObject({ name: 'BadRequestException' });
+    ).rejects.toMatchObject({ name: 'ValidationException' });
     await execute('INSERT INTO typed (i) VALUES (:v)', [named('v', { isNull: true })]);
     await execute('DROP TABLE typed');
   });
@@ -151,13 +248,14 @@ function behaviour(): void {
   it.each(['COPY t FROM STDIN', '/* all */ copy (SELECT 1)\nto /* me */ stdout'])(
     'refuses to wait for what nobody sends: %s',
     async (sql) => {
-      await expect(execute(sql)).rejects.toMatchObject({ name: 'BadRequestException' });
+      await expect(execute(sql)).rejects.toMatchObject({ name: 'DatabaseErrorException' });
     },
   );
 
   it('runs one statement a call', async () => {
     await expect(execute('SELECT 1; SELECT 2')).rejects.toMatchObject({
-      name: 'BadRequestException',
+      name: 'ValidationException',
+      message: "Multistatements aren't supported",
     });
     expect(await single('SELECT 1;')).toEqual({ longValue: 1 });
   });
@@ -167,20 +265,36 @@ function behaviour(): void {
       'an array',
       'SELECT :v',
       [named('v', { arrayValue: { longValues: [1] } })],
-      'BadRequestException',
+      'ValidationException',
     ],
-    ['a missing parameter', 'SELECT :v', [], 'BadRequestException'],
+    ['a missing parameter', 'SELECT :v', [], 'ValidationException'],
+    [
+      'a long that is none',
+      'SELECT :v',
+      [named('v', { longValue: 2 ** 63 })],
+      'ValidationException',
+    ],
     ['regclass', "SELECT 'pg_class'::regclass", [], 'UnsupportedResultException'],
     ['void', 'SELECT pg_advisory_xact_lock(1)', [], 'UnsupportedResultException'],
     ['interval', "SELECT '1 day'::interval", [], 'UnsupportedResultException'],
+    ['a point', "SELECT '(1,2)'::point", [], 'UnsupportedResultException'],
+    [
+      'an array of what has no answer',
+      "SELECT '{1 day}'::interval[]",
+      [],
+      'UnsupportedResultException',
+    ],
+    ['an array of blobs', "SELECT ARRAY['\\x01'::bytea]", [], 'UnsupportedResultException'],
+    ['an array of arrays', 'SELECT ARRAY[[1], [2]]', [], 'UnsupportedResultException'],
+    ['an array with a null', 'SELECT ARRAY[1, NULL]', [], 'UnsupportedResultException'],
     ['a fault in the SQL', 'SELEKT 1', [], 'DatabaseErrorException'],
     [
       'a large result',
       "SELECT repeat('x', 60000) FROM generate_series(1, 20)",
       [],
-      'BadRequestException',
+      'UnsupportedResultException',
     ],
-    ['a large row', "SELECT repeat('x', 70000)", [], 'BadRequestException'],
+    ['a large row', "SELECT repeat('x', 70000)", [], 'UnsupportedResultException'],
   ])('refuses %s', async (_, sql, parameters, name) => {
     await expect(execute(sql, parameters)).rejects.toMatchObject({ name });
     expect(await single('SELECT 1')).toEqual({ longValue: 1 });
@@ -189,15 +303,16 @@ function behaviour(): void {
   it('refuses a request over 4 MiB', async () => {
     const value = named('v', { stringValue: 'x'.repeat(4 * 1_048_576) });
     await expect(execute('SELECT length(:v)', [value])).rejects.toMatchObject({
-      name: 'BadRequestException',
+      name: 'RequestEntityTooLargeException',
     });
   });
 
   it.each([
-    [{ resourceArn: `${resourceArn}x` }, 'BadRequestException'],
+    [{ resourceArn: `${resourceArn}x` }, 'HttpEndpointNotEnabledException'],
     [{ secretArn: `${secretArn}x` }, 'SecretsErrorException'],
-    [{ database: 'other' }, 'DatabaseNotFoundException'],
-    [{ schema: 'public' }, 'BadRequestException'],
+    [{ database: 'other' }, 'DatabaseErrorException'],
+    [{ schema: 'public' }, 'ValidationException'],
+    [{ formatRecordsAs: 'XML' as never }, 'ValidationException'],
     [{ transactionId: 'unknown' }, 'TransactionNotFoundException'],
   ])('refuses %j', async (wrong, name) => {
     await expect(execute('SELECT 1', [], wrong)).rejects.toMatchObject({ name });
@@ -226,6 +341,19 @@ function behaviour(): void {
       ).rejects.toMatchObject({ name: 'TransactionNotFoundException' });
     });
 
+    it('is not said to meet a cluster that resumes at its end', async () => {
+      faultsAsked.length = 0;
+      const transactionId = await begin();
+      await execute('SELECT 1', [], { transactionId });
+      await client.send(new RollbackTransactionCommand({ ...names, transactionId }));
+      expect(faultsAsked).toEqual([false, false, true]);
+      const faults = new Faults({ rate: 1 });
+      const drawn = Array.from({ length: 100 }, () => faults.nextStatement(true));
+      expect(new Set(drawn)).toEqual(
+        new Set(['timeoutAfterCommit', 'droppedConnection', 'droppedAnswer']),
+      );
+    });
+
     it('is over for its statements once one of them has failed', async () => {
       const transactionId = await begin();
       await expect(execute('SELECT 1 / 0', [], { transactionId })).rejects.toMatchObject({
@@ -237,26 +365,68 @@ function behaviour(): void {
       await client.send(new RollbackTransactionCommand({ ...names, transactionId }));
     });
 
+    it('is rolled back by a commit after an error, which says so', async () => {
+      const transactionId = await begin();
+      await execute('INSERT INTO kept VALUES (4)', [], { transactionId });
+      await expect(execute('SELECT 1 / 0', [], { transactionId })).rejects.toThrow();
+      await expect(
+        client.send(new CommitTransactionCommand({ ...names, transactionId })),
+      ).rejects.toMatchObject({
+        name: 'DatabaseErrorException',
+        message: expect.stringMatching(/returned ROLLBACK.*SQLState: 25P02/) as string,
+      });
+      expect(await single('SELECT count(*) FROM kept WHERE i = 4')).toEqual({ longValue: 0 });
+      await expect(execute('SELECT 1', [], { transactionId })).rejects.toMatchObject({
+        name: 'TransactionNotFoundException',
+      });
+    });
+
+    it('is committed once an error was undone to a savepoint', async () => {
+      const transactionId = await begin();
+      await execute('SAVEPOINT before', [], { transactionId });
+      await expect(execute('SELECT 1 / 0', [], { transactionId })).rejects.toThrow();
+      await execute('ROLLBACK TO SAVEPOINT before', [], { transactionId });
+      const committed = await client.send(
+        new CommitTransactionCommand({ ...names, transactionId }),
+      );
+      expect(committed.transactionStatus).toBe('Transaction Committed');
+    });
+
     it('takes one call at a time', async () => {
       const transactions = new Transactions(engine);
       const id = await transactions.begin();
       let finish!: () => void;
       const first = transactions.use(id, () => new Promise<void>((resolve) => (finish = resolve)));
       await expect(transactions.use(id, () => Promise.resolve())).rejects.toMatchObject({
-        name: 'BadRequestException',
+        name: 'DatabaseErrorException',
+        message: 'Transaction is still running a query',
       });
       finish();
       await first;
       await transactions.end(id, 'ROLLBACK');
     });
 
+    it('that is at work when all ends keeps nobody', async () => {
+      const transactions = new Transactions(engine);
+      const id = await transactions.begin();
+      let finish!: () => void;
+      const work = transactions.use(id, () => new Promise<void>((resolve) => (finish = resolve)));
+      await transactions.close();
+      expect(transactions.count).toBe(0);
+      expect(await single('SELECT 1')).toEqual({ longValue: 1 });
+      finish();
+      await work;
+    });
+
     it('expires when nobody uses it, and frees what it held', async () => {
-      const transactionId = await begin();
-      await execute('INSERT INTO kept VALUES (3)', [], { transactionId });
+      const transactions = new Transactions(engine, 1);
+      // Nothing comes between: its idle time begins after the insert.
+      const id = await transactions.begin();
+      await transactions.use(id, (session) => session.query('INSERT INTO kept VALUES (3)', []));
       // On the embedded engine this waits for the one session, which the transaction has.
+      while (transactions.count > 0) await single('SELECT 1');
       expect(await single('SELECT count(*) FROM kept WHERE i = 3')).toEqual({ longValue: 0 });
-      while (service.openTransactions > 0) await single('SELECT 1');
-      await expect(execute('SELECT 1', [], { transactionId })).rejects.toMatchObject({
+      await expect(transactions.use(id, () => Promise.resolve())).rejects.toMatchObject({
         name: 'TransactionNotFoundException',
       });
     });
@@ -281,11 +451,17 @@ function behaviour(): void {
           parameterSets: values.map((value) => [named('i', { longValue: value })]),
         }),
       );
-    expect((await batch([1, 2])).updateResults).toHaveLength(2);
+    expect((await batch([1, 2])).updateResults).toEqual([
+      { generatedFields: [] },
+      { generatedFields: [] },
+    ]);
     await expect(batch([3, 1])).rejects.toMatchObject({
       message: expect.stringContaining('SQLState: 23505') as string,
     });
     expect(await single('SELECT count(*) FROM batched')).toEqual({ longValue: 2 });
+    const many = Array.from({ length: 1_500 }, (_, index) => index + 3);
+    expect((await batch(many)).updateResults).toHaveLength(1_500);
+    expect((await batch([])).updateResults).toEqual([]);
     await execute('DROP TABLE batched');
   });
 
@@ -318,15 +494,36 @@ describe('the Data API over an embedded engine', () => {
 });
 
 describeOnPostgres('the Data API over a server', () => {
-  let drop: () => Promise<void>;
+  let database: TestDatabase;
   beforeAll(async () => {
-    const database = await createDatabase();
-    drop = database.drop;
+    database = await createDatabase();
     await start(database.url);
   });
   afterAll(async () => {
     await stop();
-    await drop();
+    await database.drop();
   });
   behaviour();
+
+  describe('a statement that runs too long', () => {
+    beforeAll(async () => {
+      await stop();
+      await start(database.url, 500);
+    });
+    const slowly = 'INSERT INTO slow SELECT i FROM (SELECT :i::int AS i, pg_sleep(1)) AS slept';
+    const tried = (i: number, continueAfterTimeout: boolean) =>
+      execute(slowly, [named('i', { longValue: i })], { continueAfterTimeout });
+    const count = (i: number) => single(`SELECT count(*) FROM slow WHERE i = ${i}`);
+
+    it('is stopped, unless it is to continue', async () => {
+      await execute('CREATE TABLE slow (i integer)');
+      const timedOut = { name: 'StatementTimeoutException' };
+      await expect(tried(1, true)).rejects.toMatchObject(timedOut);
+      await expect(tried(2, false)).rejects.toMatchObject(timedOut);
+      while (JSON.stringify(await count(1)) !== '{"longValue":1}');
+      expect(await count(2)).toEqual({ longValue: 0 });
+      // The time-out of later calls is as it was.
+      await expect(execute('SELECT pg_sleep(1)::text')).rejects.toMatchObject(timedOut);
+    });
+  });
 });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   CreateStateMachineCommand,
+  DescribeStateMachineCommand,
   SFNClient,
   type DescribeExecutionCommandOutput,
 } from '@aws-sdk/client-sfn';
@@ -333,6 +334,209 @@ describe('the states language', () => {
         { a: 1, went: 'skipped' },
         { a: 2, key: 'chosen', attempt: 1 },
       ]);
+    });
+  });
+
+  describe('a state machine that is created', () => {
+    const roleArn = 'arn:aws:iam::123456789012:role/any';
+    const create = (name: string, definition: object, more: object = {}) =>
+      client.send(
+        new CreateStateMachineCommand({
+          name,
+          roleArn,
+          definition: JSON.stringify(definition),
+          ...more,
+        }),
+      );
+    const end = { Type: 'Succeed' };
+
+    it('again is the same one, and keeps its role', async () => {
+      const first = await create('again', one(end));
+      const again = await create('again', one(end), { roleArn: `${roleArn}other` });
+      expect(again).toMatchObject({
+        stateMachineArn: first.stateMachineArn,
+        creationDate: first.creationDate,
+      });
+      const { stateMachineArn } = first;
+      const described = await client.send(new DescribeStateMachineCommand({ stateMachineArn }));
+      expect(described.roleArn).toBe(roleArn);
+    });
+
+    it('under a name that another has is refused, and the other stays', async () => {
+      const { stateMachineArn = '' } = await create('taken', one(end));
+      await expect(create('taken', one({ Type: 'Fail' }))).rejects.toMatchObject({
+        name: 'StateMachineAlreadyExists',
+      });
+      expect((await execute(client, stateMachineArn)).status).toBe('SUCCEEDED');
+    });
+
+    it('is refused with what is not rehearsed', async () => {
+      await expect(create('published', one(end), { publish: true })).rejects.toMatchObject({
+        name: 'ValidationException',
+      });
+    });
+  });
+
+  describe('a task’s events', () => {
+    /** The details of the events of the one task that is run, and how it ended. */
+    const told = async (task: object, input: unknown) => {
+      const { executionArn } = await run(one({ ...task, TimeoutSeconds: 600, End: true }), input);
+      const events = await history(client, executionArn);
+      return events.slice(2, 5).map(({ id, timestamp, previousEventId, ...own }) => own);
+    };
+    const direct = { Type: 'Task', Resource: '${Work.Arn}' };
+    const arn = 'arn:aws:lambda:us-east-1:123456789012:function:Work';
+    const names = { resourceType: 'lambda', resource: 'invoke' };
+    const whole = { truncated: false };
+
+    it('name service, action and region for lambda:invoke', async () => {
+      const [scheduled, started, succeeded] = await told(invoke('Work'), { key: 'told' });
+      expect(scheduled).toEqual({
+        type: 'TaskScheduled',
+        taskScheduledEventDetails: {
+          ...names,
+          region: 'us-east-1',
+          parameters: JSON.stringify({ FunctionName: arn, Payload: { key: 'told' } }),
+          timeoutInSeconds: 600,
+        },
+      });
+      expect(started).toEqual({ type: 'TaskStarted', taskStartedEventDetails: names });
+      expect(succeeded).toEqual({
+        type: 'TaskSucceeded',
+        taskSucceededEventDetails: {
+          ...names,
+          output: expect.stringContaining('"Payload":{"key":"told","attempt":1}') as string,
+          outputDetails: whole,
+        },
+      });
+    });
+
+    it('name the function and its input for a function’s ARN', async () => {
+      const [scheduled, started, succeeded] = await told(direct, { key: 'direct' });
+      expect(scheduled).toEqual({
+        type: 'LambdaFunctionScheduled',
+        lambdaFunctionScheduledEventDetails: {
+          resource: arn,
+          input: '{"key":"direct"}',
+          inputDetails: whole,
+          timeoutInSeconds: 600,
+        },
+      });
+      expect(started).toEqual({ type: 'LambdaFunctionStarted' });
+      expect(succeeded).toEqual({
+        type: 'LambdaFunctionSucceeded',
+        lambdaFunctionSucceededEventDetails: {
+          output: '{"key":"direct","attempt":1}',
+          outputDetails: whole,
+        },
+      });
+    });
+
+    it('tell the error and the cause of what failed', async () => {
+      const cause = expect.stringContaining('"errorMessage":"will not"') as string;
+      const [, , failed] = await told(invoke('Work'), { fail: 'Own' });
+      expect(failed).toEqual({
+        type: 'TaskFailed',
+        taskFailedEventDetails: { ...names, error: 'Own', cause },
+      });
+      const [, , failedDirect] = await told(direct, { fail: 'Own' });
+      expect(failedDirect).toEqual({
+        type: 'LambdaFunctionFailed',
+        lambdaFunctionFailedEventDetails: { error: 'Own', cause },
+      });
+    });
+  });
+
+  /**
+   * Executions on AWS fail with `States.Runtime`: so do its workshop and reports of 2020 to 2025, though
+   * its guide also lists `States.ParameterPathFailure`. No `States.ALL` matches it, by the guide's Error
+   * handling.
+   */
+  describe('a path that leads nowhere', () => {
+    const handled = {
+      Retry: [{ ErrorEquals: ['States.ALL'], MaxAttempts: 2 }],
+      Catch: [{ ErrorEquals: ['States.ALL'], Next: 'Caught' }],
+    };
+    const targets = { Caught: pass('caught'), Next: pass('next') };
+    const end = { End: true };
+    const map = (fields: object): object => ({
+      Type: 'Map',
+      ItemsPath: '$.items',
+      ItemProcessor: one({ Type: 'Pass', End: true }),
+      ...handled,
+      ...end,
+      ...fields,
+    });
+    const distributed = {
+      ItemProcessor: {
+        ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
+        ...one({ Type: 'Pass', End: true }),
+      },
+    };
+
+    it.each<[string, object]>([
+      ['InputPath', invoke('Work', { InputPath: '$.none', ...handled, ...end })],
+      ['OutputPath', invoke('Work', { OutputPath: '$.Payload.none', ...handled, ...end })],
+      ['InputPath', { Type: 'Pass', InputPath: '$.none', ...end }],
+      ['OutputPath', { Type: 'Pass', OutputPath: '$.none', ...end }],
+      ['OutputPath', { Type: 'Succeed', OutputPath: '$.none' }],
+      ['InputPath', { Type: 'Wait', Seconds: 0, InputPath: '$.none', ...end }],
+      ['Parameters', { Type: 'Pass', Parameters: { 'a.$': '$.none' }, ...end }],
+      ['Parameters', { Type: 'Pass', Parameters: { a: { 'b.$': '$.items[7]' } }, ...end }],
+      [
+        'Parameters',
+        invoke('Work', {
+          Parameters: { FunctionName: '${Work.Arn}', Payload: { 'a.$': '$.none.deeper' } },
+          ...handled,
+          ...end,
+        }),
+      ],
+      [
+        'ResultSelector',
+        invoke('Work', { ResultSelector: { 'a.$': '$.none' }, ...handled, ...end }),
+      ],
+      [
+        'an intrinsic function',
+        { Type: 'Pass', Parameters: { 'a.$': "States.Format('{}', $.none)" }, ...end },
+      ],
+      ['the context', { Type: 'Pass', Parameters: { 'a.$': '$$.Execution.Input.none' }, ...end }],
+      ['ItemsPath', map({ ItemsPath: '$.none' })],
+      ['ItemsPath to no array', map({ ItemsPath: '$.key' })],
+      ['ItemSelector', map({ ItemSelector: { 'a.$': '$.none' } })],
+      ['ItemSelector', map({ ItemSelector: { 'a.$': '$$.Map.Item.Value.none' } })],
+      [
+        'ItemSelector of a Distributed Map',
+        map({ ItemSelector: { 'a.$': '$.none' }, ...distributed }),
+      ],
+      ['ResultSelector of a Map', map({ ResultSelector: { 'a.$': '$.none' } })],
+      [
+        'a path in an item',
+        map({ ItemProcessor: one({ Type: 'Pass', InputPath: '$.none', ...end }) }),
+      ],
+      [
+        'Variable',
+        { Type: 'Choice', Choices: [{ Variable: '$.none', IsNull: true, Next: 'Next' }] },
+      ],
+      [
+        'Variable',
+        { Type: 'Choice', Choices: [{ Variable: '$.none', StringEquals: 'x', Next: 'Next' }] },
+      ],
+      ['ErrorPath', { Type: 'Fail', ErrorPath: '$.none' }],
+      ['CausePath', { Type: 'Fail', CausePath: '$.none' }],
+    ])('ends the execution, whatever its states retry and catch: %s of %j', async (_, state) => {
+      const input = { key: 'path', items: [1] };
+      const others = Object.entries(targets).filter(([name]) =>
+        JSON.stringify(state).includes(`"Next":"${name}"`),
+      );
+      const { status, error, cause } = await run(one(state, Object.fromEntries(others)), input);
+      expect({ status, error }).toEqual({ status: 'FAILED', error: 'States.Runtime' });
+      expect(cause).toEqual(expect.any(String));
+    });
+
+    it('is no fault of ResultPath, which has an error of its own that can be caught', async () => {
+      const state = invoke('Work', { InputPath: '$', ResultPath: '$.a', ...handled, ...end });
+      const { result } = await run(one(state, { Caught: targets.Caught }), 'a text');
+      expect(result).toMatchObject({ Error: 'States.ResultPathMatchFailure', went: 'caught' });
     });
   });
 });

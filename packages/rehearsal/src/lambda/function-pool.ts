@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import pLimit from 'p-limit';
-import type { FunctionDefinition } from '../cloud-assembly.js';
+import type { FunctionDefinition } from '../assembly.js';
 import { after } from '../timer.js';
-import { Instance } from './instance.js';
+import { Instance, type InstanceProps } from './instance.js';
 
 /** How one invocation went. */
 export interface Invocation {
@@ -11,8 +11,11 @@ export interface Invocation {
   readonly payload: string;
   /** Undefined for an answer; `Unhandled` for an error. */
   readonly functionError: 'Unhandled' | undefined;
+  /** As it would be on AWS: with what the time scale takes off the function's waits. */
   readonly durationMs: number;
   readonly initMs: number;
+  /** The part of the duration that the time scale has taken off. */
+  readonly removedMs: number;
   /** True when the process was killed at work, as it was asked for. */
   readonly hasCrashed: boolean;
 }
@@ -23,6 +26,7 @@ export interface FunctionPoolProps {
   readonly environment: () => Readonly<Record<string, string>>;
   /** The most processes at a time; further events wait for one. */
   readonly mostInstances: number;
+  readonly instance: InstanceProps;
   readonly onLine: (line: string) => void;
 }
 
@@ -72,18 +76,20 @@ export class FunctionPool {
       timers.push(after(crashAt * this.#latestMs, () => kill('crash')));
     }
     const deadline = Date.now() + timeoutMs;
-    const answer = await instance.invoke({ requestId, arn, deadline, payload });
+    const answer = await instance.invoke({ requestId, arn, deadline, timeoutMs, payload });
     for (const callOff of timers) callOff();
-    const durationMs = performance.now() - start;
-    this.#latestMs = durationMs;
+    const realMs = performance.now() - start;
+    this.#latestMs = realMs;
+    if ('isOver' in answer) killedFor ??= 'time';
     if ('payload' in answer) {
       if (killedFor === undefined && !answer.isBroken) this.#idle.push(instance);
       else this.#drop(instance);
       return {
         payload: answer.payload,
         functionError: answer.failed ? 'Unhandled' : undefined,
-        durationMs: Math.max(0, durationMs - answer.initMs),
+        durationMs: Math.max(0, realMs - answer.initMs) + answer.removedMs,
         initMs: answer.initMs,
+        removedMs: answer.removedMs,
         hasCrashed: false,
       };
     }
@@ -96,13 +102,14 @@ export class FunctionPool {
           }
         : {
             errorType: 'Runtime.ExitError',
-            reason: `Runtime exited with error: ${answer.exit}`,
+            reason: `Runtime exited with error: ${'exit' in answer ? answer.exit : ''}`,
           };
     const errorMessage = `RequestId: ${requestId} Error: ${reason}`;
     return {
       payload: JSON.stringify({ errorType, errorMessage }),
       functionError: 'Unhandled',
-      durationMs,
+      durationMs: killedFor === 'time' ? timeoutMs : realMs,
+      removedMs: killedFor === 'time' ? Math.max(0, timeoutMs - realMs) : 0,
       initMs: 0,
       hasCrashed: killedFor === 'crash',
     };
@@ -124,7 +131,7 @@ export class FunctionPool {
 
   #start(): Instance {
     const { definition, environment, onLine } = this.props;
-    const instance = new Instance(definition, environment(), onLine);
+    const instance = new Instance(definition, environment(), this.props.instance, onLine);
     this.#all.add(instance);
     return instance;
   }

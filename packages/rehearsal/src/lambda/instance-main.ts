@@ -6,7 +6,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
-import type { InstanceAnswer, InstanceRequest } from './instance.js';
+import type { InstanceMessage, InstanceProps, InstanceRequest } from './instance.js';
+import { redirectHosts } from './redirected-hosts.js';
+import { ScaledTimers } from './scaled-timers.js';
 
 /** The error is what the function gives as one, of whatever type it really is. */
 type Callback = (error: Error | null | undefined, answer?: unknown) => void;
@@ -16,6 +18,11 @@ type Handler = (event: unknown, context: object, callback: Callback) => unknown;
 const mostAnswerBytes = 6 * 1_048_576;
 
 let handler: Handler | undefined;
+
+/** The surroundings of the function, which are made before its bundle is loaded. */
+const { waits, hosts } = JSON.parse(process.argv[2] ?? '') as InstanceProps;
+const timers = new ScaledTimers(waits);
+redirectHosts(hosts);
 
 /** An error that is Lambda's own, not the function's. */
 function runtimeError(name: string, message: string): Error {
@@ -50,7 +57,7 @@ function contextOf({ requestId, arn, deadline }: InstanceRequest): object {
     memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
     logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
     logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
-    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now() - timers.removedMs),
   };
 }
 
@@ -86,7 +93,8 @@ function textOf(answer: unknown): string {
   );
 }
 
-async function serve(request: InstanceRequest): Promise<InstanceAnswer> {
+async function serve(request: InstanceRequest): Promise<InstanceMessage> {
+  timers.begin(request.timeoutMs, () => process.send?.({ isOver: true } satisfies InstanceMessage));
   let initMs = 0;
   if (handler === undefined) {
     const start = performance.now();
@@ -95,15 +103,23 @@ async function serve(request: InstanceRequest): Promise<InstanceAnswer> {
     } catch (error) {
       // Lambda starts another process for the next event.
       const init = performance.now() - start;
-      return { payload: described(error), failed: true, initMs: init, isBroken: true };
+      return {
+        payload: described(error),
+        failed: true,
+        initMs: init,
+        removedMs: 0,
+        isBroken: true,
+      };
     }
     initMs = performance.now() - start;
   }
   try {
     const payload = textOf(await call(handler, request));
-    return { payload, failed: false, initMs, isBroken: false };
+    const { removedMs } = timers;
+    return { payload, failed: false, initMs, removedMs, isBroken: false };
   } catch (error) {
-    return { payload: described(error), failed: true, initMs, isBroken: false };
+    const { removedMs } = timers;
+    return { payload: described(error), failed: true, initMs, removedMs, isBroken: false };
   }
 }
 

@@ -3,6 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { ServiceError } from '../service-error.js';
 import type { FunctionPool, Invocation } from './function-pool.js';
 
+/** The version that is called where none is named. */
+const latest = '$LATEST';
 const largestPayload = 6 * 1_048_576;
 
 /** Lambda's Invoke, over functions that run in processes of their own. */
@@ -13,10 +15,24 @@ export class LambdaService {
     private readonly invoke: (pool: FunctionPool, payload: string) => Promise<Invocation>,
   ) {}
 
-  /** @param name a function's name or ARN, of whichever version */
-  find(name: string): FunctionPool | undefined {
-    const logicalId = /(?:^|:function:)([^:]+)(?::[^:]+)?$/.exec(name)?.[1] ?? name;
-    return this.pools.find(({ definition }) => definition.logicalId === logicalId);
+  /**
+   * @param called a function's name, ARN or part of one, with a qualifier or not
+   * @param qualifier given beside it
+   * @returns undefined when there is no such function, or it has no such version or alias
+   */
+  find(called: string, qualifier?: string): FunctionPool | undefined {
+    const [, arn, name, own] =
+      /^(?:(arn:[^:]*:lambda:[^:]*:[^:]*|\d{12}):function:)?([^:]+)(?::([^:]+))?$/.exec(called) ??
+      [];
+    const version = own ?? qualifier ?? latest;
+    // Whoever says it twice says the same.
+    if (version !== (qualifier ?? version)) return undefined;
+    return this.pools.find(
+      ({ definition }) =>
+        definition.name === name &&
+        (arn === undefined || definition.arn.includes(`${arn}:function:`)) &&
+        (version === latest || definition.qualifiers.includes(version)),
+    );
   }
 
   async close(): Promise<void> {
@@ -25,15 +41,21 @@ export class LambdaService {
 
   /** Adds the service's one route to a server. */
   register(server: FastifyInstance): void {
-    server.post<{ Params: { name: string }; Body: string | undefined }>(
+    server.post<{
+      Params: { name: string };
+      Querystring: { Qualifier?: string };
+      Body: string | undefined;
+    }>(
       '/2015-03-31/functions/:name/invocations',
       { bodyLimit: 2 * largestPayload },
       async (request, reply) => {
         try {
           refuseOption(request.headers, 'x-amz-invocation-type', 'RequestResponse');
           refuseOption(request.headers, 'x-amz-log-type', 'None');
+          refuseOption(request.headers, 'x-amz-client-context');
+          refuseOption(request.headers, 'x-amz-tenant-id');
           const { name } = request.params;
-          const pool = this.find(name);
+          const pool = this.find(name, request.query.Qualifier);
           if (pool === undefined) {
             throw new ServiceError('ResourceNotFoundException', `Function not found: ${name}`, 404);
           }
@@ -44,7 +66,9 @@ export class LambdaService {
         } catch (error) {
           if (!(error instanceof ServiceError)) throw error;
           reply.code(error.status).header('x-amzn-errortype', error.name);
-          return { Type: 'User', Message: error.message };
+          // By the model, this one's message begins with a capital.
+          const member = error.name === 'ResourceNotFoundException' ? 'Message' : 'message';
+          return { Type: 'User', [member]: error.message };
         }
       },
     );
@@ -52,12 +76,12 @@ export class LambdaService {
 }
 
 /** @throws ServiceError when an option has a value that is not rehearsed */
-function refuseOption(headers: IncomingHttpHeaders, name: string, known: string): void {
+function refuseOption(headers: IncomingHttpHeaders, name: string, known?: string): void {
   const value = headers[name] ?? known;
   if (value === known) return;
   throw new ServiceError(
     'InvalidParameterValueException',
-    `${name} ${String(value)} is not rehearsed; ${known} is`,
+    `${name} ${String(value)} is not rehearsed; ${known ?? 'none'} is`,
   );
 }
 

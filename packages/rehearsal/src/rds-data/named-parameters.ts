@@ -22,13 +22,19 @@ const token = new RegExp(
     String.raw`/\*`,
     '::',
     ':=',
+    // After one of these, digits are the upper bound of an array's slice.
+    String.raw`(?<![\w$)\]]):(\d\w*)`,
     String.raw`:([A-Za-z_]\w*)`,
   ].join('|'),
   'g',
 );
 
-/** Finds `:name` wherever PostgreSQL would not read it as something else. */
-export function scanStatement(sql: string): ScannedStatement {
+/**
+ * Finds `:name` wherever PostgreSQL would not read it as something else.
+ * @param sent the names that the call has values for: one that begins with a digit, as drivers number
+ *   their parameters, is only a name if it is among them, and otherwise an array's bound
+ */
+export function scanStatement(sql: string, sent: readonly string[] = []): ScannedStatement {
   const pieces: { readonly text: string; readonly name?: string }[] = [];
   let plainFrom = 0;
   let words = '';
@@ -38,7 +44,7 @@ export function scanStatement(sql: string): ScannedStatement {
     if (match[0] === '/*') token.lastIndex = endOfComment(sql, match.index);
     words += `${sql.slice(wordsFrom, match.index)} `;
     wordsFrom = token.lastIndex;
-    const name = match[2];
+    const name = match[3] ?? sent.find((one) => one === match[2]);
     if (name === undefined) continue;
     pieces.push({ text: sql.slice(plainFrom, match.index) }, { text: match[0], name });
     plainFrom = token.lastIndex;

@@ -1,16 +1,25 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { readInput, type Kind } from '../input.js';
+import { jsonOf, readInput, type Kind } from '../input.js';
 import { ServiceError } from '../service-error.js';
-import type { Engine, EngineSession, StatementResult } from './engine.js';
+import { after } from '../timer.js';
+import {
+  statementTimeoutMs,
+  type Engine,
+  type EngineSession,
+  type StatementResult,
+} from '../postgres/engine.js';
 import { scanStatement } from './named-parameters.js';
 import { Transactions } from './transactions.js';
 import {
-  badRequest,
+  catalogueQuery,
+  columnTypeOf,
+  invalid,
   parameterOf,
   parameterSetOf,
-  toField,
   toTypedText,
-  typeNameOf,
+  unknownTypes,
+  type ColumnType,
+  type Field,
   type Parameter,
 } from './values.js';
 
@@ -20,15 +29,6 @@ import {
  */
 export type StatementFault =
   'resuming' | 'timeoutAfterCommit' | 'droppedConnection' | 'droppedAnswer';
-
-/** One call as it was answered. */
-interface DataApiCall {
-  readonly operation: string;
-  readonly requestBytes: number;
-  readonly responseBytes: number;
-  /** The error's name, if it was one. */
-  readonly error: string | undefined;
-}
 
 /** A cluster that the Data API is asked for, and what is behind it. */
 export interface DataApiCluster {
@@ -40,18 +40,22 @@ export interface DataApiCluster {
 
 export interface RdsDataServiceProps {
   readonly clusters: readonly DataApiCluster[];
-  /** The fault of the next call. Default: none. */
-  readonly nextFault?: ((operation: string) => StatementFault | undefined) | undefined;
-  readonly onCall?: ((call: DataApiCall) => void) | undefined;
-  /** How long a transaction may lie idle, in milliseconds. Default: AWS's three minutes. */
-  readonly idleTransactionMs?: number | undefined;
+  /**
+   * The fault of the next call. A cluster with an open transaction does not pause, so that the end of one
+   * never meets it resuming; nor has it such an error, by the model.
+   * @default none
+   */
+  readonly nextFault?: ((endsTransaction: boolean) => StatementFault | undefined) | undefined;
+  /** Told of each call, with the error's name if it was one. */
+  readonly onCall?: ((error: string | undefined) => void) | undefined;
+  /** How long a call may take that continues after it. Default: AWS's 45 seconds. */
+  readonly statementTimeoutMs?: number | undefined;
 }
 
 const mebibyte = 1_048_576;
 const mostRequestBytes = 4 * mebibyte;
 const mostResponseBytes = mebibyte;
 const mostRowBytes = 65_536;
-const mostParameterSets = 1_000;
 
 interface Body {
   readonly resourceArn?: string;
@@ -62,6 +66,7 @@ interface Body {
   readonly parameters?: readonly unknown[];
   readonly parameterSets?: readonly unknown[];
   readonly transactionId?: string;
+  readonly continueAfterTimeout?: boolean;
   readonly includeResultMetadata?: boolean;
   readonly formatRecordsAs?: string;
   readonly resultSetOptions?: {
@@ -79,6 +84,7 @@ const kinds: Readonly<Record<keyof Body, Kind>> = {
   parameters: 'list',
   parameterSets: 'list',
   transactionId: 'string',
+  continueAfterTimeout: 'boolean',
   includeResultMetadata: 'boolean',
   formatRecordsAs: 'string',
   resultSetOptions: 'structure',
@@ -99,7 +105,7 @@ export class RdsDataService {
         cluster,
         {
           engine: cluster.engine,
-          transactions: new Transactions(cluster.engine, props.idleTransactionMs),
+          transactions: new Transactions(cluster.engine),
         },
       ]),
     );
@@ -141,36 +147,35 @@ export class RdsDataService {
     work: (body: Body) => Promise<object>,
   ): Promise<FastifyReply> {
     const requestBytes = Buffer.byteLength(text ?? '');
-    const record = (responseBytes: number, error?: string): void =>
-      this.props.onCall?.({ operation, requestBytes, responseBytes, error });
     const drop = (): FastifyReply => {
-      record(0, 'dropped');
+      this.props.onCall?.('dropped');
       reply.hijack().raw.destroy();
       return reply;
     };
-    const fault = this.props.nextFault?.(operation);
+    const fault = this.props.nextFault?.(/^(?:Commit|Rollback)/.test(operation));
     if (fault === 'droppedConnection') return drop();
     try {
       if (fault === 'resuming') {
         throw new ServiceError('DatabaseResumingException', 'The Aurora DB instance is resuming.');
       }
       if (requestBytes > mostRequestBytes) {
-        throw badRequest('Request size is larger than the allowed 4 MiB');
+        const message = 'Request size is larger than the allowed 4 MiB';
+        throw new ServiceError('RequestEntityTooLargeException', message, 413);
       }
-      const answer = JSON.stringify(await work(readInput(text, kinds)));
+      const answer = jsonOf(await work(readInput(text, kinds)));
       if (fault === 'droppedAnswer') return await drop();
       if (fault === 'timeoutAfterCommit') {
-        throw new ServiceError('StatementTimeoutException', 'Request timed out');
+        throw timedOut();
       }
       if (Buffer.byteLength(answer) > mostResponseBytes) {
-        throw badRequest('Database returned more than the allowed response size limit');
+        throw tooLarge('Database returned more than the allowed response size limit');
       }
-      record(Buffer.byteLength(answer));
+      this.props.onCall?.(undefined);
       return await reply.type('application/json').send(answer);
     } catch (error) {
       const { name, message, status, members } = serviceErrorOf(error);
       const answer = JSON.stringify({ message, ...members });
-      record(Buffer.byteLength(answer), name);
+      this.props.onCall?.(name);
       return reply
         .code(status)
         .header('x-amzn-errortype', name)
@@ -182,10 +187,13 @@ export class RdsDataService {
   #targetOf({ resourceArn, secretArn, database, schema }: Body): Target {
     required(resourceArn, 'resourceArn');
     required(secretArn, 'secretArn');
-    if (schema !== undefined) throw badRequest('The schema parameter is not supported');
+    if (schema !== undefined) throw invalid("The schema parameter isn't supported");
     const cluster = this.props.clusters.find((known) => known.resourceArn === resourceArn);
     if (cluster === undefined) {
-      throw badRequest(`HttpEndpoint is not enabled for resource ${resourceArn}`);
+      throw new ServiceError(
+        'HttpEndpointNotEnabledException',
+        `HttpEndpoint is not enabled for resource ${resourceArn}`,
+      );
     }
     if (cluster.secretArn !== secretArn) {
       throw new ServiceError(
@@ -194,7 +202,11 @@ export class RdsDataService {
       );
     }
     if (database !== undefined && cluster.database !== undefined && database !== cluster.database) {
-      throw new ServiceError('DatabaseNotFoundException', `Database ${database} is not found`, 404);
+      // PostgreSQL's words: by the model, `DatabaseNotFoundException` is for a cluster without an instance.
+      throw new ServiceError(
+        'DatabaseErrorException',
+        `FATAL: database "${database}" does not exist; SQLState: 3D000`,
+      );
     }
     return this.#targets.get(cluster)!;
   }
@@ -206,19 +218,25 @@ export class RdsDataService {
   }
 
   async #execute(body: Body): Promise<object> {
-    const { sql, parameters = [] } = body;
-    const result = await this.#on(body, (session) =>
-      run(session, required(sql, 'sql'), parameters.map(parameterOf)),
-    );
-    return answerOf(result, body);
+    const sql = required(body.sql, 'sql');
+    const parameters = (body.parameters ?? []).map(parameterOf);
+    const { formatRecordsAs = 'NONE', continueAfterTimeout = false } = body;
+    if (!['NONE', 'JSON'].includes(formatRecordsAs)) {
+      throw invalid(`formatRecordsAs must be NONE or JSON; got ${formatRecordsAs}`);
+    }
+    const work = this.#on(body, async (session) => {
+      if (continueAfterTimeout) await session.query('SET statement_timeout = 0', []);
+      const result = await run(session, sql, parameters);
+      if (continueAfterTimeout) await session.query('SET statement_timeout TO DEFAULT', []);
+      return answerOf(result, await columnTypesOf(session, result), body);
+    });
+    const ms = this.props.statementTimeoutMs ?? statementTimeoutMs;
+    return continueAfterTimeout ? within(ms, work) : work;
   }
 
   async #batchExecute(body: Body): Promise<object> {
     const sql = required(body.sql, 'sql');
     const sets = (body.parameterSets ?? [[]]).map(parameterSetOf);
-    if (sets.length > mostParameterSets) {
-      throw badRequest(`At most ${mostParameterSets} parameter sets are allowed`);
-    }
     const inOneTransaction = body.transactionId === undefined;
     await this.#on(body, async (session) => {
       if (inOneTransaction) await session.query('BEGIN', []);
@@ -269,15 +287,16 @@ async function run(
   sql: string,
   parameters: readonly Parameter[],
 ): Promise<StatementResult> {
-  const { names, rewrite, words } = scanStatement(sql);
+  const known = new Map(parameters.map((parameter) => [parameter.name, toTypedText(parameter)]));
+  const sent = parameters.map(({ name = '' }) => name);
+  const { names, rewrite, words } = scanStatement(sql, sent);
   // There is nobody to copy from or to: the engine would wait for ever.
   if (/^\s*copy\b.*\b(?:stdin|stdout)\b/is.test(words)) {
-    throw badRequest('COPY from or to the client is not supported');
+    throw new ServiceError('DatabaseErrorException', 'COPY from or to the client is not supported');
   }
-  const known = new Map(parameters.map((parameter) => [parameter.name, toTypedText(parameter)]));
   const values = names.map((name) => {
     const value = known.get(name);
-    if (value === undefined) throw badRequest(`Cannot find parameter: ${name}`);
+    if (value === undefined) throw invalid(`Cannot find parameter: ${name}`);
     return value;
   });
   // The cast gives the parameter the type that it was sent with, whatever its place would like.
@@ -292,47 +311,88 @@ async function run(
   );
 }
 
-function answerOf({ columns, rows, changed }: StatementResult, body: Body): object {
+/** @throws ServiceError for a type that the Data API does not answer with */
+async function columnTypesOf(
+  session: EngineSession,
+  { columns }: StatementResult,
+): Promise<readonly ColumnType[]> {
+  const unknown = unknownTypes(columns.map(({ typeOid }) => typeOid));
+  const { rows } =
+    unknown.length === 0 ? { rows: [] } : await session.query(catalogueQuery, [unknown.join(',')]);
+  const catalogue = rows.map(([oid, name, isEnumeration, items]) => ({
+    oid: Number(oid),
+    name: name ?? '',
+    isEnumeration: isEnumeration?.startsWith('t') === true,
+    items: items === null || items === undefined ? undefined : Number(items),
+  }));
+  return columns.map(({ typeOid }) => columnTypeOf(typeOid, catalogue));
+}
+
+function answerOf(
+  { columns, rows, changed }: StatementResult,
+  types: readonly ColumnType[],
+  body: Body,
+): object {
   const { decimalReturnType, longReturnType } = body.resultSetOptions ?? {};
+  const fieldOf = (text: string | null, type: ColumnType): Field => {
+    if (text === null) return { isNull: true };
+    const field = type.read(text);
+    if ('longValue' in field && longReturnType === 'STRING') return { stringValue: text };
+    if (type.name !== 'numeric' || decimalReturnType !== 'DOUBLE_OR_LONG') return field;
+    const isLong = /^-?\d+$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
+    return isLong ? { longValue: BigInt(text) } : { doubleValue: Number(text) };
+  };
   const records = rows.map((row) => {
-    const fields = row.map((text, index) => {
-      const oid = columns[index]?.typeOid ?? 0;
-      const field = toField(text, oid);
-      if ('longValue' in field && longReturnType === 'STRING') return { stringValue: text ?? '' };
-      if (oid === 1700 && text !== null && decimalReturnType === 'DOUBLE_OR_LONG') {
-        return Number.isSafeInteger(Number(text))
-          ? { longValue: Number(text) }
-          : { doubleValue: Number(text) };
-      }
-      return field;
-    });
     if (row.reduce((sum, text) => sum + Buffer.byteLength(text ?? ''), 0) > mostRowBytes) {
-      throw badRequest('The result contains a row of more than 64 KB');
+      throw tooLarge('The result contains a row of more than 64 KB');
     }
-    return fields;
+    return row.map((text, index) => fieldOf(text, types[index]!));
   });
-  const columnMetadata = columns.map(({ name, typeOid }) => ({
+  const columnMetadata = columns.map(({ name }, index) => ({
     name,
     label: name,
-    typeName: typeNameOf(typeOid),
+    typeName: types[index]?.name,
   }));
+  if (columns.length === 0) return { numberOfRecordsUpdated: changed, generatedFields: [] };
   if (body.formatRecordsAs === 'JSON') {
-    const objects = records.map((fields) =>
-      Object.fromEntries(
-        fields.map((field, index) => [
-          columns[index]?.name ?? '',
-          'isNull' in field ? null : Object.values(field)[0],
-        ]),
-      ),
-    );
-    return { numberOfRecordsUpdated: changed, formattedRecords: JSON.stringify(objects) };
+    const names = columns.map(({ name }) => name);
+    return { numberOfRecordsUpdated: changed, formattedRecords: formatted(names, records) };
   }
   return {
     numberOfRecordsUpdated: changed,
     generatedFields: [],
-    ...(columns.length > 0 && { records }),
-    ...(columns.length > 0 && body.includeResultMetadata === true && { columnMetadata }),
+    records,
+    ...(body.includeResultMetadata === true && { columnMetadata }),
   };
+}
+
+/** The records as one JSON text. Columns of one name all have their member. */
+function formatted(names: readonly string[], records: readonly (readonly Field[])[]): string {
+  const valueOf = (field: Field): unknown => {
+    const [value] = Object.values(field) as unknown[];
+    if ('isNull' in field) return null;
+    return 'arrayValue' in field ? Object.values(field.arrayValue)[0] : value;
+  };
+  const objects = records.map((fields) => {
+    const members = fields.map(
+      (field, index) => `${JSON.stringify(names[index])}:${jsonOf(valueOf(field))}`,
+    );
+    return `{${members.join(',')}}`;
+  });
+  return `[${objects.join(',')}]`;
+}
+
+/** @throws ServiceError when the work takes longer; it goes on all the same */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let callOff: () => void = () => undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    callOff = after(ms, () => reject(timedOut()));
+  });
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    callOff();
+  }
 }
 
 function required(value: string | undefined, name: string): string {
@@ -350,9 +410,9 @@ function serviceErrorOf(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const { message, detail, code } = error as { message?: string; detail?: string; code?: string };
   const state = sqlStateOf(error);
-  if (state === '57014') return new ServiceError('StatementTimeoutException', 'Request timed out');
+  if (state === '57014') return timedOut();
   if (state === '42601' && message?.includes('multiple commands') === true) {
-    return badRequest('Multistatements aren’t supported');
+    return invalid("Multistatements aren't supported");
   }
   if (state !== undefined) {
     const hint = detail === undefined ? '' : `\n  Detail: ${detail}`;
@@ -364,4 +424,13 @@ function serviceErrorOf(error: unknown): ServiceError {
   // Not in its own words, which may name the database and who it was opened as.
   const reason = `The database could not be asked (${code ?? 'no code'})`;
   return new ServiceError('InternalServerErrorException', reason, 500);
+}
+
+function timedOut(): ServiceError {
+  return new ServiceError('StatementTimeoutException', 'Request timed out');
+}
+
+/** By the model, a result's size is one of the things that may be unsupported. */
+function tooLarge(message: string): ServiceError {
+  return new ServiceError('UnsupportedResultException', message);
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ServiceError } from '../service-error.js';
-import type { Engine, EngineSession } from './engine.js';
+import type { Engine, EngineSession } from '../postgres/engine.js';
 
 interface Transaction {
   readonly session: EngineSession;
@@ -55,10 +55,7 @@ export class Transactions {
   async use<T>(id: string, work: (session: EngineSession) => Promise<T>): Promise<T> {
     const transaction = this.#find(id);
     if (transaction.busy) {
-      throw new ServiceError(
-        'BadRequestException',
-        `Transaction ${id} is busy: calls on one transaction come one after another`,
-      );
+      throw new ServiceError('DatabaseErrorException', 'Transaction is still running a query');
     }
     transaction.busy = true;
     clearTimeout(transaction.idle);
@@ -73,18 +70,28 @@ export class Transactions {
   async end(id: string, statement: 'COMMIT' | 'ROLLBACK'): Promise<void> {
     await this.use(id, async (session) => {
       this.#open.delete(id);
+      let done: string | undefined;
       try {
-        await session.query(statement, []);
+        done = (await session.query(statement, [])).command;
         session.release();
       } catch (error) {
         session.release(true);
         throw error;
       }
+      if (done !== statement) throw notCommitted();
     });
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#open.keys()].map((id) => this.end(id, 'ROLLBACK')));
+    const open = [...this.#open];
+    await Promise.all(
+      open.map(async ([id, { busy, session }]) => {
+        // What still runs in it is of no more interest: the engine ends with its sessions.
+        if (busy) session.release(true);
+        else await this.end(id, 'ROLLBACK');
+      }),
+    );
+    this.#open.clear();
   }
 
   #find(id: string): Transaction {
@@ -100,4 +107,15 @@ export class Transactions {
       void this.end(id, 'ROLLBACK').catch(() => undefined);
     }, this.idleMs).unref();
   }
+}
+
+/**
+ * For a commit after an error, which PostgreSQL answers by rolling back. The words are those of its JDBC
+ * driver since 42.2.11; that the Data API passes them on is not documented.
+ */
+function notCommitted(): ServiceError {
+  return new ServiceError(
+    'DatabaseErrorException',
+    'ERROR: The database returned ROLLBACK, so the transaction cannot be committed; SQLState: 25P02',
+  );
 }

@@ -1,13 +1,17 @@
+import { parse } from 'postgres-array';
 import { ServiceError } from '../service-error.js';
 
-/** A field as it travels in the Data API's JSON. */
-export type Field =
-  | { readonly isNull: true }
-  | { readonly longValue: number }
+/** The members of a field that has a value. */
+type Scalar =
+  | { readonly longValue: bigint }
   | { readonly doubleValue: number | string }
   | { readonly stringValue: string }
   | { readonly booleanValue: boolean }
   | { readonly blobValue: string };
+
+/** A field as it travels in the Data API's JSON. */
+export type Field =
+  Scalar | { readonly isNull: true } | { readonly arrayValue: Readonly<Record<string, unknown[]>> };
 
 export interface Parameter {
   readonly name: string | undefined;
@@ -35,7 +39,7 @@ const hints: Readonly<Record<string, readonly [type: string, shape: RegExp]>> = 
 export function parameterOf(given: unknown): Parameter {
   const { name, value, typeHint } = withoutNulls(given, 'parameter');
   for (const text of [name, typeHint]) {
-    if (text !== undefined && typeof text !== 'string') throw malformed('parameter', given);
+    if (text !== undefined && typeof text !== 'string') throw malformed('parameter');
   }
   return {
     name: name as string | undefined,
@@ -46,36 +50,41 @@ export function parameterOf(given: unknown): Parameter {
 
 /** @throws ServiceError for what is no list of parameters */
 export function parameterSetOf(given: unknown): readonly Parameter[] {
-  if (!Array.isArray(given)) throw malformed('parameter set', given);
+  if (!Array.isArray(given)) throw malformed('parameter set');
   return given.map(parameterOf);
 }
 
 function withoutNulls(given: unknown, what: string): Readonly<Record<string, unknown>> {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw malformed(what, given);
-  }
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw malformed(what);
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
 }
 
-function malformed(what: string, given: unknown): ServiceError {
-  return new ServiceError('SerializationException', `${JSON.stringify(given)} is no ${what}`);
+function malformed(what: string): ServiceError {
+  return new ServiceError('SerializationException', `the body has a ${what} that is none`);
 }
+
+const mostLong = 2n ** 63n;
 
 /** @throws ServiceError when AWS takes no such parameter */
 export function toTypedText({ name = '', value, typeHint }: Parameter): TypedText {
   const [kind, ...others] = Object.keys(value);
   if (kind === undefined || others.length > 0) {
-    throw badRequest(`Parameter "${name}" needs one value`);
+    throw invalid(`Parameter "${name}" needs one value`);
   }
   const given = value[kind];
   switch (kind) {
     case 'isNull':
       return { text: null, type: undefined };
     case 'longValue':
-      if (typeof given !== 'number' || !Number.isInteger(given)) break;
+      if (!Number.isInteger(given) && typeof given !== 'bigint') break;
+      if (BigInt(given as number) >= mostLong || BigInt(given as number) < -mostLong) break;
       return { text: String(given), type: 'bigint' };
     case 'doubleValue':
-      if (typeof given !== 'number' && !['NaN', 'Infinity', '-Infinity'].includes(String(given))) {
+      if (
+        typeof given !== 'number' &&
+        typeof given !== 'bigint' &&
+        !['NaN', 'Infinity', '-Infinity'].includes(String(given))
+      ) {
         break;
       }
       return { text: String(given), type: 'double precision' };
@@ -89,26 +98,33 @@ export function toTypedText({ name = '', value, typeHint }: Parameter): TypedTex
       if (typeof given !== 'string') break;
       return { text: given, type: hintedType(name, given, typeHint) };
     case 'arrayValue':
-      throw badRequest('Array parameters are not supported.');
+      throw invalid('Array parameters are not supported.');
   }
-  throw badRequest(`Parameter "${name}" is no ${kind}`);
+  throw invalid(`Parameter "${name}" is no ${kind}`);
 }
 
 function hintedType(name: string, text: string, typeHint: string | undefined): string {
   if (typeHint === undefined) return 'text';
   const hint = Object.hasOwn(hints, typeHint) ? hints[typeHint] : undefined;
-  if (hint === undefined) throw badRequest(`Unknown type hint ${typeHint}`);
+  if (hint === undefined) throw invalid(`Unknown type hint ${typeHint}`);
   const [type, shape] = hint;
   if (!shape.test(text)) {
-    throw badRequest(`Parameter "${name}" has the wrong format for its type hint ${typeHint}`);
+    throw invalid(`Parameter "${name}" has the wrong format for its type hint ${typeHint}`);
   }
   return type;
 }
 
-type Reading = (text: string) => Field;
+/** What the Data API makes of a type's text: a field, or as an item of an array, its one value. */
+type Reading = (text: string) => Scalar;
+
+/** A type of a result's column. */
+export interface ColumnType {
+  readonly name: string;
+  readonly read: (text: string) => Field;
+}
 
 const asString: Reading = (text) => ({ stringValue: text });
-const asLong: Reading = (text) => ({ longValue: Number(text) });
+const asLong: Reading = (text) => ({ longValue: BigInt(text) });
 /** JSON has no NaN; the service writes it as text. */
 const asDouble: Reading = (text) => ({
   doubleValue: Number.isFinite(Number(text)) ? Number(text) : text,
@@ -116,7 +132,10 @@ const asDouble: Reading = (text) => ({
 /** Without the offset, which is always that of UTC here. */
 const asUtc: Reading = (text) => ({ stringValue: text.replace(/[+-]00(:00)?$/, '') });
 
-/** The types that the Data API answers with, by their object ids, and how. */
+/**
+ * The types that the Data API answers with, by their object ids, and how; beside them enumerations and
+ * one-dimensional arrays of these. Data API operations reference, Aurora User Guide, November 2026.
+ */
 const types: Readonly<Record<number, readonly [name: string, reading: Reading]>> = {
   16: ['bool', (text) => ({ booleanValue: text === 't' || text === 'true' })],
   17: ['bytea', (text) => ({ blobValue: Buffer.from(text.slice(2), 'hex').toString('base64') })],
@@ -126,8 +145,10 @@ const types: Readonly<Record<number, readonly [name: string, reading: Reading]>>
   23: ['int4', asLong],
   25: ['text', asString],
   114: ['json', asString],
+  650: ['cidr', asString],
   700: ['float4', asDouble],
   701: ['float8', asDouble],
+  869: ['inet', asString],
   1042: ['bpchar', asString],
   1043: ['varchar', asString],
   1082: ['date', asString],
@@ -139,26 +160,62 @@ const types: Readonly<Record<number, readonly [name: string, reading: Reading]>>
   3802: ['jsonb', asString],
 };
 
-export function typeNameOf(oid: number): string {
-  return typeOf(oid)[0];
+/** A type as PostgreSQL's catalogue has it. */
+export interface CatalogueType {
+  readonly oid: number;
+  readonly name: string;
+  readonly isEnumeration: boolean;
+  /** The type of an array's items; undefined for what is no array. */
+  readonly items: number | undefined;
 }
 
-export function toField(text: string | null, oid: number): Field {
-  return text === null ? { isNull: true } : typeOf(oid)[1](text);
+/** The types of these object ids that the catalogue has to be asked for, and those of their items. */
+export const catalogueQuery = `
+  WITH RECURSIVE asked AS (
+    SELECT unnest(string_to_array($1, ','))::oid AS oid
+    UNION SELECT typelem FROM pg_type JOIN asked USING (oid) WHERE typcategory = 'A'
+  )
+  SELECT oid, typname, typtype = 'e', CASE WHEN typcategory = 'A' THEN typelem END
+  FROM pg_type JOIN asked USING (oid)`;
+
+/** @returns those that need a look into the catalogue */
+export function unknownTypes(oids: readonly number[]): readonly number[] {
+  return [...new Set(oids)].filter((oid) => !Object.hasOwn(types, oid));
 }
 
 /** @throws ServiceError for a type that Serverless v2 does not answer with, such as regclass or void */
-function typeOf(oid: number): readonly [string, Reading] {
-  const type = types[oid];
-  if (type === undefined) {
-    throw new ServiceError(
-      'UnsupportedResultException',
-      `The result contains the unsupported data type with object id ${oid}`,
-    );
+export function columnTypeOf(oid: number, catalogue: readonly CatalogueType[]): ColumnType {
+  const known = types[oid];
+  if (known !== undefined) return { name: known[0], read: known[1] };
+  const found = catalogue.find((type) => type.oid === oid);
+  if (found?.isEnumeration === true) return { name: found.name, read: asString };
+  if (found?.items !== undefined) {
+    const { name, read } = columnTypeOf(found.items, catalogue);
+    // An array value has no member for blobs.
+    if (name !== 'bytea') return { name: found.name, read: arrayReading(read as Reading, found) };
   }
-  return type;
+  throw new ServiceError(
+    'UnsupportedResultException',
+    `The result contains the unsupported data type ${(found?.name ?? String(oid)).toUpperCase()}.`,
+  );
 }
 
-export function badRequest(message: string): ServiceError {
-  return new ServiceError('BadRequestException', message);
+function arrayReading(read: Reading, { name }: CatalogueType): (text: string) => Field {
+  // The member that an empty array has, too: a zero is a number, and a text of each other type.
+  const [member = ''] = Object.keys(read('0'));
+  return (text) => {
+    const items = parse(text, (item: string) => Object.values(read(item))[0] as unknown);
+    if (items.some((item) => item === null || Array.isArray(item))) {
+      throw new ServiceError(
+        'UnsupportedResultException',
+        `The result contains an array of the type ${name} with a dimension more, or a NULL.`,
+      );
+    }
+    return { arrayValue: { [`${member}s`]: items } };
+  };
+}
+
+/** For input that Serverless v2 refuses, whose `BadRequestException` is v1's alone. */
+export function invalid(message: string): ServiceError {
+  return new ServiceError('ValidationException', message);
 }

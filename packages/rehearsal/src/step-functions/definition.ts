@@ -94,7 +94,9 @@ const catcherFields = ['ErrorEquals', 'ResultPath', 'Next', 'Comment'];
 const invokeFields = ['FunctionName', 'FunctionName.$', 'Payload', 'Payload.$'];
 
 /**
- * Checks that a definition can be run as AWS would run it.
+ * Checks that a definition can be run as AWS would run it. asl-validator 4.0.0 is no help in it: it lets
+ * every retrier, catcher and fraction of a second pass, fails on a state that is null, writes into the
+ * definition, and names no value. Tests hold what is accepted here against it.
  * @throws UnsupportedError naming the state and the field
  */
 export function parseDefinition(definition: unknown): Definition {
@@ -120,6 +122,25 @@ function checkMachine(machine: Fields, known: readonly string[], place: Place): 
     const here = { ...place, name: `state ${name}` };
     checkState(here, asFields(state, here.name) as State, states);
   }
+  const reached = reachedFrom(String(machine.StartAt), states);
+  const unreached = Object.keys(states).find((name) => !reached.has(name));
+  if (unreached !== undefined) {
+    throw new UnsupportedError(`state ${unreached} is not reached from ${String(machine.StartAt)}`);
+  }
+}
+
+/** The states that lead from one to another, which have been checked. */
+function reachedFrom(start: string, states: Fields): ReadonlySet<string> {
+  const reached = new Set([start]);
+  // A set also goes through what is added meanwhile.
+  for (const name of reached) {
+    const { Next, Default, Catch = [], Choices = [] } = states[name] as Fields;
+    const targets = [...(Catch as Fields[]), ...(Choices as Fields[])].map((one) => one.Next);
+    for (const target of [Next, Default, ...targets]) {
+      if (typeof target === 'string') reached.add(target);
+    }
+  }
+  return reached;
 }
 
 function checkState(place: Place, state: State, states: Fields): void {
@@ -130,7 +151,7 @@ function checkState(place: Place, state: State, states: Fields): void {
     );
   }
   refuseJsonata(state, place.name);
-  refuseOthers(state, place.name, known);
+  refuseOthers(state, place.name, [...known, 'QueryLanguage']);
   assertType(state.Comment, 'string', `${place.name}’s Comment`);
   if (known.includes('Next')) checkFlow(place.name, state, states);
   for (const field of ['InputPath', 'OutputPath', 'ItemsPath']) {
@@ -224,9 +245,11 @@ function checkFail(place: Place, state: State): void {
 
 function checkTask(place: string, { Resource, Parameters, TimeoutSeconds }: State): void {
   assertInteger(TimeoutSeconds, 1, `${place}’s TimeoutSeconds`);
-  const isOptimised = Resource === 'arn:aws:states:::lambda:invoke';
+  const isOptimised =
+    typeof Resource === 'string' && /^arn:aws[\w-]*:states:::lambda:invoke$/.test(Resource);
   const isFunction =
-    typeof Resource === 'string' && /^arn:aws:lambda:[^:]*:\d*:function:[^.]+$/.test(Resource);
+    typeof Resource === 'string' &&
+    /^arn:aws[\w-]*:lambda:[^:]*:\d*:function:[^.]+$/.test(Resource);
   if (!isOptimised && !isFunction) {
     throw new UnsupportedError(
       `${place} has Resource ${JSON.stringify(Resource)}; only Lambda functions are rehearsed`,
@@ -253,16 +276,16 @@ function checkMap(place: Place, state: MapState): void {
   const processor = asFields(state.ItemProcessor, `${name}’s ItemProcessor`);
   const {
     Mode = 'INLINE',
-    ExecutionType = 'STANDARD',
+    ExecutionType,
     ...others
   } = asFields(processor.ProcessorConfig ?? {}, `${name}’s ProcessorConfig`);
   refuseOthers(others, `${name}’s ProcessorConfig`, []);
   if (Mode !== 'INLINE' && Mode !== 'DISTRIBUTED') {
     throw new UnsupportedError(`${name} has the unknown mode ${JSON.stringify(Mode)}`);
   }
-  if (ExecutionType !== 'STANDARD') {
+  if (ExecutionType !== (Mode === 'INLINE' ? undefined : 'STANDARD')) {
     throw new UnsupportedError(
-      `${name} has ${JSON.stringify(ExecutionType)} children, which are not rehearsed`,
+      `${name} has ${JSON.stringify(ExecutionType)} children: those of a Distributed Map are STANDARD here, and an inline one has none`,
     );
   }
   checkMachine(processor, processorFields, {

@@ -1,3 +1,4 @@
+import type { Ahead } from './ahead.js';
 import type { Definition, MapState, State } from './definition.js';
 import type { HistoryWriter } from './history.js';
 import { runInline, type Iteration } from './inline-map.js';
@@ -7,12 +8,15 @@ import { causeOf, loadInterpreter, type InterpreterEvent } from './load-interpre
 import type { MapRunEnd } from './map-run.js';
 import type { MapProgress, Progress } from './progress.js';
 import { assertPayload, StateError, type Task } from './state-error.js';
-import { isTask, StatesLog, taskEventsOf } from './states-log.js';
+import { isTask, StatesLog } from './states-log.js';
+import { TaskEvents, type Told } from './task-events.js';
 
 /** The part of its execution that a run of states needs to know. */
 export interface Surroundings {
   readonly history: HistoryWriter;
   readonly timeScale: number;
+  readonly region: string;
+  readonly ahead: Ahead;
   readonly signal: AbortSignal;
   /** The context object, `$$`. */
   readonly context: Readonly<Record<string, unknown>>;
@@ -47,7 +51,9 @@ export class States implements Iteration {
     previousEvent: number,
     private readonly progress: Progress,
   ) {
-    this.#log = new StatesLog(definition, surroundings.history, progress, previousEvent);
+    const { history, region, timeScale, ahead } = surroundings;
+    const onWaited = (ms: number): void => ahead.add(ms - ms / timeScale);
+    this.#log = new StatesLog(definition, history, progress, region, onWaited, previousEvent);
     this.#keptMap = progress.current?.map;
     this.#signal = AbortSignal.any([surroundings.signal, this.#stop.signal]);
   }
@@ -119,26 +125,26 @@ export class States implements Iteration {
     given: unknown,
     counts: () => boolean,
   ): Promise<unknown> {
-    const { history, invoke } = this.surroundings;
-    const resource = String(state.Resource);
-    const { scheduled, details } = taskEventsOf(state);
-    const parameters = history.payload(given);
-    assertPayload(parameters, name);
-    this.#log.add(`${scheduled}Scheduled`, {
-      [`${details}ScheduledEventDetails`]: { resource, parameters },
-    });
-    this.#log.add(`${scheduled}Started`);
-    const tell = (what: 'Succeeded' | 'Failed', told: object): void => {
-      if (!counts() || this.#signal.aborted) return;
-      this.#log.add(`${scheduled}${what}`, { [`${details}${what}EventDetails`]: told });
+    const { history, invoke, region } = this.surroundings;
+    const events = new TaskEvents(state, region);
+    const payload = history.payload(given);
+    assertPayload(payload, name);
+    this.#log.add(...events.scheduled(payload));
+    this.#log.add(...events.started());
+    const tell = (told: Told): void => {
+      if (counts() && !this.#signal.aborted) this.#log.add(...told);
     };
     try {
-      const result = await invoke(resource, given);
-      tell('Succeeded', { resource, output: history.payload(result) });
+      const result = await invoke(String(state.Resource), given, {
+        timeoutMs: Number(state.TimeoutSeconds ?? Infinity) * 1000,
+        onRemoved: (ms) => this.surroundings.ahead.add(ms),
+      });
+      tell(events.succeeded(history.payload(result)));
       return result;
     } catch (thrown) {
       const { name: error, message: cause } = thrown as Error;
-      tell('Failed', { resource, error, cause });
+      // Of a time-out, the interpreter tells itself.
+      if (error !== 'States.Timeout') tell(events.failed(error, cause));
       throw thrown;
     }
   }
@@ -174,9 +180,10 @@ export class States implements Iteration {
         ...map,
         maxConcurrency,
         history: surroundings.history,
-        newIteration: (index, previousEvent, progress, signal) => {
+        ahead: surroundings.ahead,
+        newIteration: (index, previousEvent, progress, signal, ahead) => {
           const context = contextOfItem(surroundings.context, index, items[index]);
-          const own = { ...surroundings, signal, context };
+          const own = { ...surroundings, signal, context, ahead };
           return new States(ItemProcessor, own, previousEvent, progress);
         },
       },

@@ -1,5 +1,5 @@
 import type { MapState } from './definition.js';
-import { loadInterpreter } from './load-interpreter.js';
+import { causeOf, loadInterpreter } from './load-interpreter.js';
 
 /** The context object with one of a Map's items in it. */
 export function contextOfItem(
@@ -10,7 +10,10 @@ export function contextOfItem(
   return { ...context, Map: { Item: { Index: index, Value: value } } };
 }
 
-/** Each item's input; where the state selects it, by the interpreter's own reading of the template. */
+/**
+ * Each item's input; where the state selects it, by the interpreter's own reading of the template.
+ * @throws an error whose name is the Error: `States.Runtime` for a path that leads nowhere
+ */
 export async function inputsOf(
   state: MapState,
   items: readonly unknown[],
@@ -29,7 +32,11 @@ export async function inputsOf(
   const selected: unknown[] = [];
   for (const [index, item] of items.entries()) {
     const options = { context: contextOfItem(context, index, item) };
-    selected.push(await selector.run(input as never, options).result);
+    selected.push(
+      await selector.run(input as never, options).result.catch((error: unknown) => {
+        throw causeOf(error);
+      }),
+    );
   }
   return selected;
 }

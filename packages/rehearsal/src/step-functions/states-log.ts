@@ -3,6 +3,7 @@ import type { HistoryWriter } from './history.js';
 import type { InterpreterEvent, InterpreterState } from './load-interpreter.js';
 import type { Progress } from './progress.js';
 import { assertPayload } from './state-error.js';
+import { TaskEvents } from './task-events.js';
 
 /** A run of states as it writes to the history, and how far it has come. */
 export class StatesLog {
@@ -17,6 +18,9 @@ export class StatesLog {
     private readonly definition: Definition,
     private readonly history: HistoryWriter,
     private readonly progress: Progress,
+    private readonly region: string,
+    /** Told of each wait that is over, as long as it is on AWS, in milliseconds. */
+    private readonly onWaited: (ms: number) => void,
     previousEvent: number,
   ) {
     this.last = previousEvent;
@@ -84,6 +88,8 @@ export class StatesLog {
   }
 
   #leave({ name, output }: InterpreterState): void {
+    const state = this.definition.States[name];
+    if (state?.Type === 'Wait') this.onWaited(Number(state.Seconds) * 1000);
     const text = this.history.payload(output);
     assertPayload(text, name);
     this.add(`${this.#typeOf(name)}StateExited`, {
@@ -94,10 +100,7 @@ export class StatesLog {
   #timeOut(state: State): void {
     if (state.Type !== 'Task') return;
     this.#attempt += 1;
-    const { scheduled, details } = taskEventsOf(state);
-    this.add(`${scheduled}TimedOut`, {
-      [`${details}TimedOutEventDetails`]: { error: 'States.Timeout' },
-    });
+    this.add(...new TaskEvents(state, this.region).timedOut());
   }
 
   #typeOf(name: string): string | undefined {
@@ -108,16 +111,6 @@ export class StatesLog {
 /** True when a state is run around the interpreter, as the handler of a task. */
 export function isTask({ Type }: State): boolean {
   return Type === 'Task' || Type === 'Map';
-}
-
-/** How AWS calls the events of a task, which depends on how it names its function. */
-export function taskEventsOf({ Resource }: State): {
-  readonly scheduled: string;
-  readonly details: string;
-} {
-  return String(Resource).startsWith('arn:aws:lambda:')
-    ? { scheduled: 'LambdaFunction', details: 'lambdaFunction' }
-    : { scheduled: 'Task', details: 'task' };
 }
 
 interface Gate {

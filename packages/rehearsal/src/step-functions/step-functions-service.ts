@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { readInput, type Kind } from '../input.js';
+import { partitionOf } from '../intrinsics.js';
 import { ServiceError, UnsupportedError } from '../service-error.js';
 import { parseDefinition } from './definition.js';
 import { Execution, type Machine } from './execution.js';
@@ -8,6 +10,9 @@ import { mostPayloadBytes, type Task } from './state-error.js';
 
 export interface StepFunctionsServiceProps {
   readonly timeScale: number;
+  /** Of the state machines that are created by a call. */
+  readonly account: string;
+  readonly region: string;
   /** The work of a task's `Resource`. */
   readonly invoke: Task;
 }
@@ -39,6 +44,8 @@ interface Input {
   readonly nextToken?: string;
   readonly reverseOrder?: boolean;
   readonly includeExecutionData?: boolean;
+  readonly publish?: boolean;
+  readonly includedData?: string;
 }
 
 const kinds: Readonly<Record<keyof Input, Kind>> = {
@@ -59,6 +66,8 @@ const kinds: Readonly<Record<keyof Input, Kind>> = {
   nextToken: 'string',
   reverseOrder: 'boolean',
   includeExecutionData: 'boolean',
+  publish: 'boolean',
+  includedData: 'string',
 };
 
 const prefix = 'AWSStepFunctions.';
@@ -124,6 +133,7 @@ export class StepFunctionsService {
   }
 
   #answer(target: string, input: Input): object {
+    assertOneOf(['ALL_DATA'], input.includedData, 'includedData');
     switch (target.startsWith(prefix) ? target.slice(prefix.length) : undefined) {
       case 'CreateStateMachine':
         return this.#createStateMachine(input);
@@ -146,13 +156,19 @@ export class StepFunctionsService {
       case 'DescribeStateMachine':
         return this.#describeStateMachine(input);
       default:
-        throw new ServiceError('UnknownOperationException', `${target} is not rehearsed`);
+        throw new ServiceError('UnknownOperationException', `${target} is not rehearsed`, 404);
     }
   }
 
-  #createStateMachine({ name = '', definition = '', roleArn = '', type }: Input): object {
+  #createStateMachine({ name = '', definition = '', roleArn = '', type, publish }: Input): object {
     assertName(name);
     assertOneOf(['STANDARD', 'EXPRESS'], type, 'type');
+    if (publish === true) {
+      throw new ServiceError(
+        'ValidationException',
+        'publish is not rehearsed: there are no versions',
+      );
+    }
     if (type === 'EXPRESS') {
       throw new ServiceError('StateMachineTypeNotSupported', 'Express is not rehearsed');
     }
@@ -162,8 +178,15 @@ export class StepFunctionsService {
     } catch {
       throw new ServiceError('InvalidDefinition', 'the definition is no JSON');
     }
-    const arn = `arn:aws:states:us-east-1:123456789012:stateMachine:${name}`;
-    this.create({ arn, name, roleArn, definition: parsed });
+    const { account, region } = this.props;
+    const arn = `arn:${partitionOf(region)}:states:${region}:${account}:stateMachine:${name}`;
+    const known = this.#machines.get(arn);
+    // Asked for again, it is the same one; AWS looks at no other role then. So says CreateStateMachine's
+    // reference.
+    if (known === undefined) this.create({ arn, name, roleArn, definition: parsed });
+    else if (!isDeepStrictEqual(known.definition, parsed)) {
+      throw new ServiceError('StateMachineAlreadyExists', `State Machine Already Exists: '${arn}'`);
+    }
     return { stateMachineArn: arn, creationDate: this.#findMachine(arn).creationDate };
   }
 
@@ -216,7 +239,9 @@ export class StepFunctionsService {
       startDate,
       stopDate,
       input,
+      inputDetails: isIncluded,
       output,
+      outputDetails: output === undefined ? undefined : isIncluded,
       error,
       cause,
       mapRunArn: mapRun?.arn,
@@ -236,7 +261,7 @@ export class StepFunctionsService {
     const { events } = this.#findExecution(executionArn).history;
     const ordered = reverseOrder ? events.toReversed() : events;
     const { items, nextToken } = pageOf(ordered, page);
-    return { events: includeExecutionData ? items : items.map(withoutData), nextToken };
+    return { events: items.map((event) => toldOf(event, includeExecutionData)), nextToken };
   }
 
   #stopExecution({ executionArn, error, cause }: Input): object {
@@ -321,7 +346,7 @@ export class StepFunctionsService {
     assertArn(arn, 'mapRun');
     const mapRun = this.#mapRuns.get(arn);
     if (mapRun !== undefined) return mapRun;
-    throw new ServiceError('ResourceNotFound', `Resource not found: '${arn}'`);
+    throw new ServiceError('ResourceNotFound', `Resource not found: '${arn}'`, 404);
   }
 }
 
@@ -387,19 +412,26 @@ function describeMapRun(mapRun: MapRun): object {
   };
 }
 
-const data = ['input', 'output', 'parameters'];
+/** Parameters are not among them: by the model, a scheduled task has them always. */
+const data = ['input', 'output'];
 
-function withoutData(event: object): object {
+/** The event without its data, or with the word that these are whole, as they always are here. */
+function toldOf(event: object, includeExecutionData: boolean): object {
   return Object.fromEntries(
     Object.entries(event).map(([key, value]: [string, unknown]) => {
       if (typeof value !== 'object' || value === null) return [key, value];
-      return [
-        key,
-        Object.fromEntries(Object.entries(value).filter(([name]) => !data.includes(name))),
-      ];
+      const details = Object.entries(value);
+      if (!includeExecutionData) {
+        return [key, Object.fromEntries(details.filter(([name]) => !data.includes(name)))];
+      }
+      const whole = data.filter((name) => name in value).map((name) => [`${name}Details`, isWhole]);
+      return [key, Object.fromEntries([...details, ...whole])];
     }),
   );
 }
+
+const isIncluded = { included: true };
+const isWhole = { truncated: false };
 
 function pageOf<T>(
   all: readonly T[],
