@@ -70,7 +70,7 @@ it('the next version and the way back keep the data, and the runs go on', async 
   const next = makeNextVersion();
   const lasting = await createLastingDatabase();
   const migrations = async ({ dataSource }: Deployment): Promise<number> =>
-    ((await dataSource.query('SELECT name FROM stepcompute_migration')) as unknown[]).length;
+    (await dataSource.query<unknown[]>('SELECT name FROM stepcompute_migration')).length;
   const average = expectedAverage(42, 9);
   try {
     let id = RunId.parse(1);

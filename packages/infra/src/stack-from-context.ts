@@ -9,8 +9,8 @@ import { StepComputeStack } from './stack.js';
  * `breakingSchema` (true or false), `stackName`.
  * @throws RangeError for a name or a value that is wrong
  */
-export function stackFromContext({ node }: App): StepComputeStack {
-  const context = new Context(node);
+export function stackFromContext(app: App): StepComputeStack {
+  const context = new Context(app.node);
   const generator = context.text('generator');
   const delaySeconds = context.wholeNumber('delaySeconds', 0);
   const props = {
@@ -26,7 +26,7 @@ export function stackFromContext({ node }: App): StepComputeStack {
   };
   context.refuseOthers();
   const { stackName, ...rest } = props;
-  return new StepComputeStack(node.root, stackName, {
+  return new StepComputeStack(app, stackName, {
     description: 'Runs a simulation N times in parallel, keeps every value, averages them.',
     ...rest,
   });

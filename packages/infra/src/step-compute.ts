@@ -1,4 +1,4 @@
-import { awsFacts, variables, type HandlerName } from '@stepcompute/aws-adapter/wire';
+import { variables, type HandlerName } from '@stepcompute/aws-adapter/wire';
 import { Duration } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Architecture, ILayerVersion, Runtime } from 'aws-cdk-lib/aws-lambda';
@@ -7,6 +7,7 @@ import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { IStepComputeDatabase } from './database-access.js';
 import { StepComputeDatabase } from './database.js';
+import { facts } from './facts.js';
 import type { SimulationSource } from './function-code.js';
 import { refuseWrongFunctionProps } from './function-props.js';
 import { migrateOnDeployment } from './migration.js';
@@ -86,7 +87,7 @@ export interface StepComputeProps extends NetworkProps {
 }
 
 /** Lambda's own limit. */
-const longestInvocation = Duration.minutes(awsFacts.lambda.longestInvocation);
+const longestInvocation = Duration.seconds(facts.lambda.invocationSeconds);
 
 /**
  * The whole workflow: functions, state machine, database, migrations on each deployment, and an alarm.

@@ -39,7 +39,7 @@ interface Resource {
 
 /** The resources of a stack that has passed CDK's linter and cdk-nag, by logical id. */
 function resourcesOf(
-  make: (stack: Stack) => void,
+  make: (stack: Stack) => unknown,
   props?: StackProps,
 ): Readonly<Record<string, Resource>> {
   const context = { ...unbundled, '@aws-cdk/core:validateAgainstDefaultRules': true };
@@ -327,7 +327,7 @@ describe('a deployment in an account that exists', () => {
   });
 
   it('keeps no log for ever, and waits for no answer for an hour', () => {
-    const resources = resourcesOf((stack) => void new StepCompute(stack, 'Sims'));
+    const resources = resourcesOf((stack) => new StepCompute(stack, 'Sims'));
     const logs = ofType(resources, 'AWS::Logs::LogGroup');
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(30);
     const functions = ofType(resources, 'AWS::Lambda::Function');

@@ -8,7 +8,6 @@ export {
   type PostgresAddress,
   type Variables,
 } from './environment.js';
-export { awsFacts } from './facts.js';
 export { handlerModule, handlerNames, simulationModule, type HandlerName } from './handlers.js';
 export {
   assignmentsOf,
