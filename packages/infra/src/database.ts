@@ -24,17 +24,20 @@ import {
 import { facts } from './facts.js';
 import { refusal } from './refusal.js';
 
+type ClosedProps =
+  'defaultDatabaseName' | 'enableDataApi' | 'instanceProps' | 'instances' | 'vpcSubnets';
+
+type OpenProps = {
+  readonly [Name in Exclude<keyof DatabaseClusterProps, ClosedProps>]?:
+    DatabaseClusterProps[Name] | undefined;
+};
+
 /**
  * Every property of a cluster, over these defaults: Aurora PostgreSQL by its major version, one serverless
  * writer from 0 to 8 capacity units, so that it pauses when nothing runs, encrypted, a generated secret, IAM
  * authentication, a last snapshot when it is destroyed, in a new VPC without a way to the internet.
  */
-export interface StepComputeDatabaseProps extends Partial<
-  Omit<
-    DatabaseClusterProps,
-    'defaultDatabaseName' | 'enableDataApi' | 'instanceProps' | 'instances' | 'vpcSubnets'
-  >
-> {
+export interface StepComputeDatabaseProps extends OpenProps {
   /** Default: `stepcompute`. */
   readonly databaseName?: string | undefined;
   /** Default: isolated subnets, else private ones with a way out. */

@@ -70,7 +70,7 @@ export function functionNetwork(
 }
 
 /** Subnets without a way in: isolated ones are the last choice, since functions have a way to go. */
-export function privateSubnets(vpc: IVpc): SubnetSelection {
+function privateSubnets(vpc: IVpc): SubnetSelection {
   if (vpc.privateSubnets.length > 0) return { subnetType: SubnetType.PRIVATE_WITH_EGRESS };
   if (vpc.isolatedSubnets.length > 0) return { subnetType: SubnetType.PRIVATE_ISOLATED };
   throw refusal(
