@@ -285,6 +285,45 @@ describe('a deployment in an account that exists', () => {
     );
   });
 
+  it('is let in where the port is known at deployment alone, and by a secret’s name', () => {
+    const resources = resourcesOf((stack) => {
+      const vpc = defaultVpc(stack);
+      const instance = new DatabaseInstance(stack, 'Instance', {
+        engine: DatabaseInstanceEngine.postgres({ version: PostgresEngineVersion.of('16', '16') }),
+        vpc,
+        storageEncrypted: true,
+        multiAz: true,
+        deletionProtection: true,
+        port: 5433,
+      });
+      instance.addRotationSingleUser();
+      const database = StepComputeDatabase.fromPostgres({
+        host: instance.instanceEndpoint.hostname,
+        port: instance.instanceEndpoint.port,
+        secret: Secret.fromSecretNameV2(stack, 'Login', 'team/sims'),
+        databaseName: 'team',
+        vpc,
+        server: instance,
+      });
+      new StepCompute(stack, 'Sims', { database });
+    });
+    const port = { 'Fn::GetAtt': [expect.stringMatching(/^Instance/), 'Endpoint.Port'] };
+    expect(environmentOf(resources, 'WriteToDb')).toMatchObject({ STEPCOMPUTE_PORT: port });
+    const rules = ofType(resources, 'AWS::EC2::SecurityGroupIngress').filter(
+      ([, { Properties }]) => Properties.Description === 'Functions of StepCompute',
+    );
+    expect(rules).toEqual([
+      [
+        expect.anything(),
+        expect.objectContaining({
+          Properties: expect.objectContaining({ FromPort: port, ToPort: port }) as unknown,
+        }),
+      ],
+    ]);
+    // Secrets Manager ends a secret's ARN with six characters that its name does not tell.
+    expect(JSON.stringify(statementsOf(resources, 'WriteToDb'))).toContain('team/sims-??????');
+  });
+
   it('has all roles within a boundary, its tags everywhere, and lets everything be changed', () => {
     const policy = 'arn:aws:iam::123456789012:policy/boundary';
     let aliases = 0;
@@ -509,7 +548,7 @@ describe('a wrong property is refused in one line that says what would be right'
       (stack) => new StepCompute(stack, 'Sims', { vpc: subnetsOf(stack, SubnetType.PUBLIC) }),
     ],
     [
-      'vpc must be that of the databases, Team/Vpc; got Team/Own',
+      'vpc must be one for the functions and their databases; got Team/Own and Team/Vpc',
       (stack) => {
         const vpc = newVpc(stack, 'Own');
         new StepCompute(stack, 'Sims', { database: postgres(stack, {}), vpc });
