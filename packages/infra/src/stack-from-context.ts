@@ -4,12 +4,23 @@ import { refusal } from './refusal.js';
 import { StepComputeStack } from './stack.js';
 
 /**
- * The stack that an app's context tells of: `mode` (inline or distributed), `generator` (a file),
+ * Makes the stack that an app's context tells of: `mode` (inline or distributed), `generator` (a file),
  * `delaySeconds`, `delayIn` (function or state), `concurrency`, `blockSize`, `retryThrottles` and
  * `breakingSchema` (true or false), `stackName`.
- * @throws RangeError for a name or a value that is wrong
+ * Where a name or a value is wrong, the process ends with one line that says so.
  */
-export function stackFromContext(app: App): StepComputeStack {
+export function stackFromContext(app: App): void {
+  try {
+    makeStack(app);
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof ReferenceError) throw error;
+    console.error(String(error));
+    // Before CDK synthesizes what is there so far.
+    process.exit(1);
+  }
+}
+
+function makeStack(app: App): void {
   const context = new Context(app.node);
   const generator = context.text('generator');
   const delaySeconds = context.wholeNumber('delaySeconds', 0);
@@ -26,7 +37,7 @@ export function stackFromContext(app: App): StepComputeStack {
   };
   context.refuseOthers();
   const { stackName, ...rest } = props;
-  return new StepComputeStack(app, stackName, {
+  new StepComputeStack(app, stackName, {
     description: 'Runs a simulation N times in parallel, keeps every value, averages them.',
     ...rest,
   });
