@@ -106,7 +106,8 @@ function bundleBareAsOurs() {
   const asset = join(folder, 'like-ours');
   mkdirSync(asset);
   const program = new URL('./bundle-function.js', import.meta.resolve('@stepcompute/infra/app'));
-  execFileSync(process.execPath, [fileURLToPath(program), asset, bareFunction]);
+  const request = { handler: bareFunction, databases: ['data-api'], architecture: 'arm64' };
+  execFileSync(process.execPath, [fileURLToPath(program), asset, JSON.stringify(request)]);
   return join(asset, 'index.mjs');
 }
 

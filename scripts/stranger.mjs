@@ -37,6 +37,16 @@ const command = [
   'sql-store',
   'cli',
 ];
+/** The constructs, and all that is needed to rehearse what they deploy. */
+const deployment = [
+  'core',
+  'simulation-file',
+  'sql-store',
+  'aws-adapter',
+  'infra',
+  'inmemory-adapter',
+  'rehearsal',
+];
 const peers = { '@electric-sql/pglite': '0.5.16', 'reflect-metadata': '0.2.2' };
 const tools = { '@types/node': '20.19.8' };
 
@@ -320,6 +330,65 @@ void main();
 `,
 };
 
+/** A CDK app with a simulation of its own, and its rehearsal. */
+const cdk = {
+  'cdk/package.json': { type: 'commonjs' },
+  'cdk/tsconfig.json': {
+    compilerOptions: { ...compiler, module: 'nodenext', skipLibCheck: true },
+    exclude: ['draw.ts'],
+  },
+  'cdk/draw.ts': `
+import type { IterationContext } from '@stepcompute/core';
+export default ({ random }: IterationContext): number => random.integer(0, 1000);
+`,
+  'cdk/app.ts': `
+import { StepCompute, StepComputeDatabase } from '@stepcompute/infra';
+import { App, Duration, Stack } from 'aws-cdk-lib';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
+const app = new App({ outdir: 'cdk.out' });
+const stack = new Stack(app, 'Draws');
+const database = new StepComputeDatabase(stack, 'Database', {
+  vpc: new Vpc(stack, 'Vpc', { restrictDefaultSecurityGroup: false }),
+  backup: { retention: Duration.days(14) },
+});
+const { simulationFunctions, stateMachine } = new StepCompute(stack, 'Draws', {
+  generator: { entry: 'draw.ts' },
+  delay: Duration.millis(0),
+  database,
+});
+for (const each of simulationFunctions) stateMachine.grantRead(each);
+app.synth();
+`,
+  'cdk/rehearse.ts': `
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { openDataApi, StepFunctionsOrchestrator } from '@stepcompute/aws-adapter';
+import { Rehearsal } from '@stepcompute/rehearsal';
+import { typeOrmStores } from '@stepcompute/sql-store';
+import { join } from 'node:path';
+
+async function main(): Promise<void> {
+  const rehearsal = await Rehearsal.start({ assembly: join(__dirname, 'cdk.out') });
+  Object.assign(process.env, rehearsal.environment);
+  const [cluster] = rehearsal.clusters;
+  const [stateMachineArn] = Object.values(rehearsal.stateMachines);
+  const { arn: resourceArn, secretArn, database = '' } = cluster!;
+  const dataSource = await openDataApi({ resourceArn, secretArn, database });
+  const stores = typeOrmStores(dataSource);
+  const orchestrator = new StepFunctionsOrchestrator({
+    client: new SFNClient({}),
+    stateMachineArn: stateMachineArn!,
+    stores,
+    delayMs: 0,
+    pollMs: 50,
+  });
+  const { average } = await orchestrator.run({ repetitions: 100, seed: 42 });
+  await rehearsal.close();
+  ${print}
+}
+void main();
+`,
+};
+
 const terminal = {
   'terminal/package.json': { type: 'module' },
   'terminal/draw.ts': `
@@ -424,6 +493,28 @@ const installations = [
     },
   },
 ];
+
+for (const [age, versions] of Object.entries({
+  // The first with Validations.acknowledge(), by which findings of cdk-nag 3 are answered.
+  oldest: { 'aws-cdk-lib': '2.252.0', constructs: '10.5.0' },
+  newest: { 'aws-cdk-lib': '2.276.0', constructs: '10.8.1' },
+})) {
+  installations.push({
+    name: `CDK, the ${age}`,
+    packages: deployment,
+    dependencies: { ...tools, ...versions, typescript: '6.0.3' },
+    files: cdk,
+    projects: {
+      'a CDK app': () => {
+        compiled('cdk', './app.js');
+        if (existsSync(join(folder, 'node_modules/cdk-nag'))) {
+          throw new Error('cdk-nag must come with no package of ours');
+        }
+      },
+      'its rehearsal': () => node('cdk', './rehearse.js'),
+    },
+  });
+}
 
 const commandAlone = {
   name: 'The command alone',

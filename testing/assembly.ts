@@ -27,7 +27,10 @@ export interface SynthesisOptions {
  */
 export function synthesize(
   context: SynthesisContext,
-  { app = join(root, 'packages/infra/dist/app.js'), validated = false }: SynthesisOptions = {},
+  {
+    validated = false,
+    app = join(root, 'packages/infra', productOf(validated)),
+  }: SynthesisOptions = {},
 ): TestAssembly {
   const make = (made: string): void => {
     execFileSync(process.execPath, [app], {
@@ -45,6 +48,11 @@ export function synthesize(
   const folder = mkdtempSync(join(tmpdir(), 'stepcompute-assembly-'));
   cpSync(original, folder, { recursive: true });
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** The product's own app, which cdk-nag validates where it is asked to be. */
+function productOf(validated: boolean): string {
+  return validated ? 'checked-app.mjs' : 'dist/app.js';
 }
 
 /** The environment of a synthesis in which CDK does not validate the templates. */

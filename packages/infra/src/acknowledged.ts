@@ -1,4 +1,4 @@
-import { Stack, Validations, type CfnElement } from 'aws-cdk-lib';
+import { Stack, Token, Validations, type CfnElement } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { IConstruct } from 'constructs';
@@ -17,6 +17,16 @@ export function acknowledgeTracing(construct: IConstruct): void {
   );
 }
 
+/** A network interface has no name before Lambda makes it, and EC2 lists them for nobody alone. */
+export function acknowledgeNetwork(construct: IConstruct): void {
+  acknowledge(
+    construct,
+    'AwsSolutions-IAM5[Resource::*]',
+    'xray:PutTraceSegments and PutTelemetryRecords, and the EC2 actions by which Lambda makes network ' +
+      'interfaces, accept no other resource than *.',
+  );
+}
+
 /** CDK's task may invoke the function in each of its versions, whose ARNs are not known before they exist. */
 export function acknowledgeVersions(construct: IConstruct, invoked: IFunction): void {
   acknowledge(
@@ -29,7 +39,12 @@ export function acknowledgeVersions(construct: IConstruct, invoked: IFunction): 
 /** A Distributed Map starts executions of its own state machine, and has to see and stop them. */
 export function acknowledgeChildren(stateMachine: IStateMachine): void {
   const name = `{"Fn::Select":[6,{"Fn::Split":[":",{"Ref":"${logicalIdOf(stateMachine)}"}]}]}`;
-  const executions = `arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:${name}`;
+  const { region, account } = Stack.of(stateMachine);
+  // As cdk-nag writes what is known at deployment alone.
+  const known = (part: string, pseudo: string): string =>
+    Token.isUnresolved(part) ? `<AWS::${pseudo}>` : part;
+  const place = `${known(region, 'Region')}:${known(account, 'AccountId')}`;
+  const executions = `arn:<AWS::Partition>:states:${place}:execution:${name}`;
   for (const children of [`${executions}:*`, `${executions}/*:*`]) {
     acknowledge(
       stateMachine,

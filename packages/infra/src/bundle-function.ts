@@ -1,33 +1,50 @@
 /**
  * A program that bundles a function, `index.mjs` in a folder:
- * `node bundle-function.js <folder> <handler> [<simulation> [<file or folder> …]]`. Most of what a function
- * does when it starts is to load TypeORM, so that is made smaller.
+ * `node bundle-function.js <folder> <BundleRequest>`. Most of what a function does when it starts is to load
+ * TypeORM, so that is made smaller.
  */
 import { basename, dirname, join, resolve } from 'node:path';
 import { simulationModule } from '@stepcompute/aws-adapter/wire';
 import { build, type Plugin } from 'esbuild';
+import type { BundleRequest, DatabaseKind } from './bundle-request.js';
 import { bundleSimulation, Refusal, simulationFile } from './bundle-simulation.js';
 
-/** Where the functions' driver and those that it builds upon are. TypeORM imports all of them. */
-const driversInUse = ['aurora-postgres', 'postgres'];
+/** What each way to a database needs of TypeORM's drivers, all of which TypeORM imports, and of packages. */
+const needs: Readonly<
+  Record<
+    DatabaseKind,
+    { readonly drivers: readonly string[]; readonly packages: readonly string[] }
+  >
+> = {
+  'data-api': {
+    drivers: ['aurora-postgres', 'postgres'],
+    packages: ['@aws-sdk/client-rds-data'],
+  },
+  postgres: {
+    drivers: ['postgres'],
+    packages: ['pg', '@stepcompute/sql-store/postgres', '@aws-sdk/client-secrets-manager'],
+  },
+};
 const drivers =
   /[\\/]node_modules[\\/]typeorm[\\/]driver[\\/]([\w-]+)[\\/]\w+(?:Driver|QueryRunner)\.js$/;
 
 /** An error where it is used, so that a simulation which brings TypeORM for another database learns why. */
-const withoutOtherDrivers: Plugin = {
-  name: 'without-other-drivers',
-  setup(bundler) {
-    bundler.onLoad({ filter: drivers }, ({ path }) => {
-      const [, folder = ''] = drivers.exec(path) ?? [];
-      if (driversInUse.includes(folder)) return undefined;
-      const name = basename(path, '.js');
-      const reason = `${name} is not in this function: its TypeORM has PostgreSQL’s drivers alone`;
-      return {
-        contents: `exports.${name} = class { constructor() { throw new Error(${JSON.stringify(reason)}); } };`,
-      };
-    });
-  },
-};
+function withoutOtherDrivers(driversInUse: readonly string[]): Plugin {
+  return {
+    name: 'without-other-drivers',
+    setup(bundler) {
+      bundler.onLoad({ filter: drivers }, ({ path }) => {
+        const [, folder = ''] = drivers.exec(path) ?? [];
+        if (driversInUse.includes(folder)) return undefined;
+        const name = basename(path, '.js');
+        const reason = `${name} is not in this function: its TypeORM has PostgreSQL’s drivers alone`;
+        return {
+          contents: `exports.${name} = class { constructor() { throw new Error(${JSON.stringify(reason)}); } };`,
+        };
+      });
+    },
+  };
+}
 
 /** TypeORM loads these at once, and needs them to colour its log and to find entities by patterns. */
 const neededLater = /^(@sqltools\/formatter|ansis|debug|sql-highlight|tinyglobby)$/;
@@ -71,9 +88,11 @@ const require = __stepcomputeRequire(import.meta.url);`;
 const withSimulation = `process.setSourceMapsEnabled(true);
 const __stepcomputeSimulation = await import('./${simulationFile}');`;
 
-async function main([given = '', handler = '', entry, ...files]: readonly string[]): Promise<void> {
+async function main([given = '', request = '']: readonly string[]): Promise<void> {
   const folder = resolve(given);
-  const warnings = entry === undefined ? [] : await bundleSimulation(folder, resolve(entry), files);
+  const { handler, databases, architecture, simulation } = JSON.parse(request) as BundleRequest;
+  const warnings =
+    simulation === undefined ? [] : await bundleSimulation(folder, simulation, architecture);
   for (const line of warnings) console.error(line);
   await build({
     stdin: {
@@ -87,10 +106,18 @@ async function main([given = '', handler = '', entry, ...files]: readonly string
     format: 'esm',
     target: 'node24',
     logLevel: 'silent',
-    banner: { js: entry === undefined ? withRequire : `${withRequire}\n${withSimulation}` },
+    banner: { js: simulation === undefined ? withRequire : `${withRequire}\n${withSimulation}` },
     // The SDK's ES modules, of which esbuild leaves out what nothing uses.
     mainFields: ['module', 'main'],
-    plugins: [withoutOtherDrivers, later, ...(entry === undefined ? [] : [deployedSimulation])],
+    // The handlers load these where they open such a database.
+    external: Object.entries(needs).flatMap(([kind, { packages }]) =>
+      databases.includes(kind as DatabaseKind) ? [] : packages,
+    ),
+    plugins: [
+      withoutOtherDrivers(databases.flatMap((kind) => needs[kind].drivers)),
+      later,
+      ...(simulation === undefined ? [] : [deployedSimulation]),
+    ],
   });
 }
 

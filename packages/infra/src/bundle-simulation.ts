@@ -1,10 +1,11 @@
 import { fork } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, delimiter, dirname, join, relative, resolve, sep } from 'node:path';
 import { decode, encode, type SourceMapSegment } from '@jridgewell/sourcemap-codec';
 import { fingerprintOf } from '@stepcompute/simulation-file';
 import { build, type BuildFailure, type BuildOptions, type Message, type Plugin } from 'esbuild';
+import type { SimulationRequest } from './bundle-request.js';
 import {
   commonFolder,
   filesFolder,
@@ -18,12 +19,7 @@ import {
   withPlace,
   type Inputs,
 } from './bundle-files.js';
-import {
-  copyPackage,
-  isForFunctions,
-  nativePackageOf,
-  type NativePackage,
-} from './native-packages.js';
+import { copyPackage, isFor, nativePackageOf, type NativePackage } from './native-packages.js';
 
 /** A simulation that can't be deployed: the message has a line for each reason. */
 export class Refusal extends Error {}
@@ -43,21 +39,20 @@ const noSimulation =
 /**
  * Bundles a simulation as an ES module, `simulation.mjs`, with the files that it needs around it.
  * @param folder the asset's
- * @param simulation its module
- * @param files further files and folders, relative to the entry's folder
+ * @param architecture as Lambda names it
  * @returns a line for each thing that may be wrong
  * @throws Refusal when it can't be bundled, or is no simulation
  */
 export async function bundleSimulation(
   folder: string,
-  simulation: string,
-  files: readonly string[],
+  { entry: given, files = [], external = [] }: SimulationRequest,
+  architecture: string,
 ): Promise<string[]> {
-  if (!existsSync(simulation)) throw new Refusal(`${simulation}: there is no such file`);
+  if (!existsSync(given)) throw new Refusal(`${given}: there is no such file`);
   // esbuild names modules by their real paths.
-  const home = realpathSync(dirname(simulation));
-  const entry = join(home, basename(simulation));
-  const inputs = await check(entry);
+  const home = realpathSync(dirname(given));
+  const entry = join(home, basename(given));
+  const inputs = await check(entry, external);
   const located = modulesThatAskWhere(inputs);
   const copied = new Set([
     ...(await traceFiles(located, inputs)),
@@ -70,12 +65,15 @@ export async function bundleSimulation(
     );
   }
   const base = commonFolder([...located, ...copied]);
-  await write(folder, entry, inputs, (file) => placeOf(file, base));
+  await write(folder, entry, inputs, external, (file) => placeOf(file, base));
   for (const file of copied) {
     cpSync(file, join(folder, placeOf(file, base)), { recursive: true, dereference: true });
   }
   for (const { root, place } of inputs.packages) copyPackage(root, join(folder, place));
-  return [...foreignAddOns(home, inputs), ...(await checkLoaded(folder, entry, inputs.packages))];
+  return [
+    ...foreignAddOns(home, inputs, architecture),
+    ...(await checkLoaded(folder, entry, inputs.packages, external)),
+  ];
 }
 
 interface SimulationInputs extends Inputs {
@@ -83,7 +81,7 @@ interface SimulationInputs extends Inputs {
 }
 
 /** Bundles nothing yet, but refuses what can't be, in the source's own lines. */
-async function check(entry: string): Promise<SimulationInputs> {
+async function check(entry: string, external: readonly string[]): Promise<SimulationInputs> {
   const home = dirname(entry);
   const found = {
     modules: new Set<string>(),
@@ -108,7 +106,7 @@ async function check(entry: string): Promise<SimulationInputs> {
     stdin: { contents, resolveDir: home, sourcefile: entrySource },
     outfile: join(home, `${entrySource}.mjs`),
     logOverride: Object.fromEntries(computedImports.map((id) => [id, 'warning'])),
-    plugins: [asInNode(found), collect],
+    plugins: [fromLayer(external), asInNode(found), collect],
   });
   const computed = warnings.filter(
     ({ id, location }) =>
@@ -123,6 +121,7 @@ async function write(
   folder: string,
   entry: string,
   inputs: Inputs,
+  external: readonly string[],
   placeInAsset: (file: string) => string,
 ): Promise<void> {
   const home = dirname(entry);
@@ -165,7 +164,7 @@ async function write(
       `${entrySource}.mjs`,
     ),
     banner: { js: placesBanner(located.map(placeInAsset)) },
-    plugins: [place, asInNode()],
+    plugins: [fromLayer(external), place, asInNode()],
   });
   const [map, code] = ['.map', '.mjs'].map(
     (end) => outputFiles?.find(({ path }) => path.endsWith(end))?.text ?? '',
@@ -277,9 +276,40 @@ function asInNode(found?: {
   };
 }
 
+/**
+ * Leaves out the packages that a layer brings. They are required, since Node.js looks for what is imported in no
+ * layer: NODE_PATH, by which Lambda names them, counts for `require` alone.
+ * Source: "Modules: ECMAScript modules, No NODE_PATH", Node.js 24.
+ */
+function fromLayer(external: readonly string[]): Plugin {
+  const isExternal = (path: string): boolean =>
+    external.some((name) => path === name || path.startsWith(`${name}/`));
+  return {
+    name: 'from-layer',
+    setup(bundler) {
+      bundler.onResolve({ filter: /^[^./]/, namespace: 'file' }, ({ path }) =>
+        isExternal(path) ? { path, namespace: 'layer' } : undefined,
+      );
+      bundler.onLoad({ filter: /./, namespace: 'layer' }, ({ path }) => ({
+        contents: `module.exports = require(${JSON.stringify(path)});`,
+      }));
+      bundler.onResolve({ filter: /./, namespace: 'layer' }, ({ path }) => ({
+        path,
+        external: true,
+      }));
+    },
+  };
+}
+
 /** The add-ons that the functions can't load. A native package may have several: one is enough. */
-function foreignAddOns(home: string, { addOns, packages }: SimulationInputs): string[] {
-  const reason = 'is not built for linux, arm64, where the functions run';
+function foreignAddOns(
+  home: string,
+  { addOns, packages }: SimulationInputs,
+  architecture: string,
+): string[] {
+  const cpu = architecture === 'arm64' ? 'arm64' : 'x64';
+  const isForFunctions = (addOn: string): boolean => isFor(addOn, cpu);
+  const reason = `is not built for linux, ${cpu}, where the functions run`;
   const foreign = [...packages].filter((each) => !each.addOns.some(isForFunctions));
   return [
     ...[...addOns]
@@ -289,7 +319,7 @@ function foreignAddOns(home: string, { addOns, packages }: SimulationInputs): st
       .filter((each) => each.addOns.length > 0)
       .map(
         ({ name, addOns: [file = ''] }) =>
-          `warning: ${name}, ${relative(home, file)}, ${reason}: add what npm install --os=linux --cpu=arm64 brings`,
+          `warning: ${name}, ${relative(home, file)}, ${reason}: add what npm install --os=linux --cpu=${cpu} brings`,
       ),
   ];
 }
@@ -299,9 +329,12 @@ async function checkLoaded(
   folder: string,
   entry: string,
   packages: ReadonlySet<NativePackage>,
+  external: readonly string[],
 ): Promise<string[]> {
   const name = basename(entry);
-  const answer = await load(join(folder, simulationFile));
+  // In place of the layer, the packages that are installed here.
+  const path = external.length === 0 ? {} : { NODE_PATH: packageFolders(dirname(entry)) };
+  const answer = await load(join(folder, simulationFile), path);
   if (answer === 'simulation') return [];
   if (answer === 'none') throw new Refusal(`${name} ${noSimulation}`);
   const unbuilt = [...packages].find(({ addOns }) => addOns.length === 0);
@@ -316,10 +349,22 @@ async function checkLoaded(
 /** How long a module may take to load before it is left unchecked, in milliseconds. */
 const longestLoad = 60_000;
 
-function load(file: string): Promise<'simulation' | 'none' | { readonly error: string }> {
+function packageFolders(from: string): string {
+  const above = from.split(sep).map((_, index, parts) => parts.slice(0, index + 1).join(sep));
+  return above
+    .reverse()
+    .map((folder) => join(folder, 'node_modules'))
+    .join(delimiter);
+}
+
+function load(
+  file: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<'simulation' | 'none' | { readonly error: string }> {
   return new Promise((settle) => {
     const child = fork(join(__dirname, '../dist/load-simulation.js'), [file], {
       cwd: dirname(file),
+      env: { ...process.env, ...environment },
       stdio: 'ignore',
       timeout: longestLoad,
       killSignal: 'SIGKILL',

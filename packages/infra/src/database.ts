@@ -1,98 +1,140 @@
-import type { DatabaseNames } from '@stepcompute/aws-adapter/wire';
+import type { GivenAddress } from '@stepcompute/aws-adapter/wire';
 import { RemovalPolicy } from 'aws-cdk-lib';
-import { SubnetType, Vpc, type IVpc } from 'aws-cdk-lib/aws-ec2';
-import { PolicyStatement, type IRole } from 'aws-cdk-lib/aws-iam';
+import { SubnetType, Vpc, type IVpc, type SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import {
   AuroraPostgresEngineVersion,
   ClusterInstance,
   Credentials,
   DatabaseCluster,
   DatabaseClusterEngine,
+  type DatabaseClusterProps,
+  type IDatabaseCluster,
 } from 'aws-cdk-lib/aws-rds';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import { Construct } from 'constructs';
+import { Construct, type IDependable } from 'constructs';
 import { acknowledge } from './acknowledged.js';
+import {
+  dataApiAccess,
+  databaseNameOf,
+  postgresAccess,
+  type IStepComputeDatabase,
+  type PostgresDatabaseProps,
+} from './database-access.js';
+import { facts } from './facts.js';
+import { refusal } from './refusal.js';
 
-export interface StepComputeDatabaseProps {
-  /** Default: a new one without a way to the internet; the functions come by the Data API. */
-  readonly vpc?: IVpc | undefined;
+type ClosedProps =
+  'defaultDatabaseName' | 'enableDataApi' | 'instanceProps' | 'instances' | 'vpcSubnets';
+
+type OpenProps = {
+  readonly [Name in Exclude<keyof DatabaseClusterProps, ClosedProps>]?:
+    DatabaseClusterProps[Name] | undefined;
+};
+
+/**
+ * Every property of a cluster, over these defaults: Aurora PostgreSQL by its major version, one serverless
+ * writer from 0 to 8 capacity units, so that it pauses when nothing runs, encrypted, a generated secret, IAM
+ * authentication, a last snapshot when it is destroyed, in a new VPC without a way to the internet.
+ */
+export interface StepComputeDatabaseProps extends OpenProps {
   /** Default: `stepcompute`. */
   readonly databaseName?: string | undefined;
-  /** In Aurora capacity units. Default: 0, so that it pauses when nothing runs. */
-  readonly minCapacity?: number | undefined;
-  /** In Aurora capacity units. Default: 8. */
-  readonly maxCapacity?: number | undefined;
-  /** The fate of the data when the stack is destroyed. Default: a last snapshot is kept. */
-  readonly removalPolicy?: RemovalPolicy | undefined;
+  /** Default: isolated subnets, else private ones with a way out. */
+  readonly vpcSubnets?: SubnetSelection | undefined;
 }
 
-/** Aurora Serverless v2 PostgreSQL, encrypted, reached by the RDS Data API, its credentials in Secrets Manager. */
-export class StepComputeDatabase extends Construct {
+/**
+ * Aurora Serverless v2 PostgreSQL, reached by the RDS Data API, its credentials in Secrets Manager.
+ * @example
+ * new StepComputeDatabase(stack, 'Database', { vpc, storageEncryptionKey: key, deletionProtection: true });
+ */
+export class StepComputeDatabase extends Construct implements IStepComputeDatabase {
+  /**
+   * A database of a cluster that is there, with the Data API on: imported, or of the same app.
+   * @param secret JSON with a `username` and a `password`, as RDS makes it
+   */
+  static fromCluster(
+    cluster: IDatabaseCluster,
+    secret: ISecret,
+    databaseName: string,
+  ): IStepComputeDatabase {
+    return dataApiAccess(cluster, secret, databaseName);
+  }
+
+  /**
+   * A database of a PostgreSQL server that is there, or of an RDS Proxy before one. The functions run in its
+   * VPC, each instance with one connection, encrypted and with the server's certificate verified. They need a
+   * way to Secrets Manager: a NAT gateway, or an interface endpoint.
+   * @example
+   * StepComputeDatabase.fromPostgres({
+   *   host: proxy.endpoint, secret, databaseName: 'simulations', vpc, server: proxy,
+   * });
+   */
+  static fromPostgres(props: PostgresDatabaseProps): IStepComputeDatabase {
+    return postgresAccess(props);
+  }
+
   readonly cluster: DatabaseCluster;
   readonly secret: ISecret;
   readonly databaseName: string;
+  readonly #access: IStepComputeDatabase;
 
   constructor(scope: Construct, id: string, props: StepComputeDatabaseProps = {}) {
     super(scope, id);
-    this.databaseName = props.databaseName ?? 'stepcompute';
-    const vpc = props.vpc ?? this.#createVpc();
+    const { databaseName = 'stepcompute', vpc = this.#createVpc(), vpcSubnets, ...given } = props;
+    const { auroraPostgresVersion: version } = facts.rds;
+    this.databaseName = databaseNameOf(databaseName);
     this.cluster = new DatabaseCluster(this, 'Cluster', {
       engine: DatabaseClusterEngine.auroraPostgres({
-        version: AuroraPostgresEngineVersion.VER_16_6,
+        version: AuroraPostgresEngineVersion.of(version, version),
       }),
       writer: ClusterInstance.serverlessV2('Writer'),
-      serverlessV2MinCapacity: props.minCapacity ?? 0,
-      serverlessV2MaxCapacity: props.maxCapacity ?? 8,
+      serverlessV2MinCapacity: 0,
+      serverlessV2MaxCapacity: 8,
       credentials: Credentials.fromGeneratedSecret('stepcompute'),
-      defaultDatabaseName: this.databaseName,
-      enableDataApi: true,
       iamAuthentication: true,
       storageEncrypted: true,
-      removalPolicy: props.removalPolicy ?? RemovalPolicy.SNAPSHOT,
+      removalPolicy: RemovalPolicy.SNAPSHOT,
+      ...definedOf(given),
       vpc,
-      vpcSubnets: { subnetType: SubnetType.PRIVATE_ISOLATED },
+      ...(given.subnetGroup === undefined && { vpcSubnets: databaseSubnets(vpc, vpcSubnets) }),
+      defaultDatabaseName: this.databaseName,
+      enableDataApi: true,
     });
     const { secret } = this.cluster;
-    if (secret === undefined) throw new Error('a generated credential has a secret');
+    if (secret === undefined) {
+      throw refusal('credentials', 'kept in a secret', 'a password in the template');
+    }
     this.secret = secret;
-    acknowledge(
-      this.cluster,
-      'AwsSolutions-SMG4',
-      'Rotation needs a function inside the VPC with a way to Secrets Manager, which this VPC has not; ' +
-        'add addRotationSingleUser() to the cluster where a policy asks for it.',
-    );
-    acknowledge(
-      this.cluster,
-      'AwsSolutions-RDS10',
-      'The removal policy keeps a last snapshot; deletion protection would make `destroy` fail half-way.',
-    );
+    this.#access = dataApiAccess(this.cluster, secret, this.databaseName);
+    if (props.vpc === undefined) {
+      acknowledge(
+        this.cluster,
+        'AwsSolutions-SMG4',
+        'Rotation needs a function inside the VPC with a way to Secrets Manager, which this VPC has not: ' +
+          'give the database a VPC, and its cluster addRotationSingleUser(), where a policy asks for it.',
+      );
+    }
+    if (props.deletionProtection !== true) {
+      acknowledge(
+        this.cluster,
+        'AwsSolutions-RDS10',
+        'The removal policy keeps a last snapshot; deletion protection would make `destroy` fail half-way.',
+      );
+    }
   }
 
-  /** A function needs these to call it. */
-  get names(): DatabaseNames {
-    return {
-      resourceArn: this.cluster.clusterArn,
-      secretArn: this.secret.secretArn,
-      database: this.databaseName,
-    };
+  get address(): GivenAddress {
+    return this.#access.address;
   }
 
-  /** The right to run statements on this cluster, and to read this secret, which the Data API does on the caller's behalf. */
-  grantStatements(role: IRole, inTransactions: boolean): void {
-    const transactions = ['BeginTransaction', 'CommitTransaction', 'RollbackTransaction'];
-    const actions = ['ExecuteStatement', ...(inTransactions ? transactions : [])];
-    role.addToPrincipalPolicy(
-      new PolicyStatement({
-        actions: actions.map((action) => `rds-data:${action}`),
-        resources: [this.cluster.clusterArn],
-      }),
-    );
-    role.addToPrincipalPolicy(
-      new PolicyStatement({
-        actions: ['secretsmanager:GetSecretValue'],
-        resources: [this.secret.secretArn],
-      }),
-    );
+  get dependencies(): readonly IDependable[] {
+    return [this];
+  }
+
+  grantStatements(grantee: IGrantable, inTransactions: boolean): void {
+    this.#access.grantStatements(grantee, inTransactions);
   }
 
   #createVpc(): Vpc {
@@ -109,4 +151,30 @@ export class StepComputeDatabase extends Construct {
     );
     return vpc;
   }
+}
+
+/** A property that is given as undefined has its default. */
+function definedOf<T extends object>(given: T): Partial<T> {
+  const entries = Object.entries(given).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Partial<T>;
+}
+
+/** A database needs no way out: isolated subnets are the first choice. */
+function databaseSubnets(vpc: IVpc, given: SubnetSelection | undefined): SubnetSelection {
+  const isolated = vpc.isolatedSubnets.length > 0;
+  const selection = given ?? {
+    subnetType: isolated ? SubnetType.PRIVATE_ISOLATED : SubnetType.PRIVATE_WITH_EGRESS,
+  };
+  if (given === undefined && !isolated && vpc.privateSubnets.length === 0) {
+    throw refusal(
+      'vpc',
+      'one with isolated or private subnets, or come with vpcSubnets',
+      vpc.node.path,
+    );
+  }
+  const zones = new Set(vpc.selectSubnets(selection).availabilityZones);
+  if (zones.size < facts.rds.leastZones) {
+    throw refusal('vpcSubnets', 'subnets of two availability zones at least', [...zones].join());
+  }
+  return selection;
 }

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import type { GivenAddress } from '@stepcompute/aws-adapter/wire';
 import { createHash } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
+import { kindOf, type BundleRequest } from './bundle-request.js';
 
 /** The simulation to deploy. */
 export interface SimulationSource {
@@ -17,6 +19,11 @@ export interface SimulationSource {
    * @default those that the module names, as in `new URL('./data.csv', import.meta.url)`
    */
   readonly files?: readonly string[] | undefined;
+  /**
+   * Packages that are left out of the bundle, since a layer brings them in `nodejs/node_modules`.
+   * @default none
+   */
+  readonly external?: readonly string[] | undefined;
 }
 
 interface FunctionCode {
@@ -28,24 +35,40 @@ interface FunctionCode {
 // esbuild takes plugins in its asynchronous API alone, and constructs are synchronous.
 const program = join(__dirname, '../dist/bundle-function.js');
 
+interface Contents {
+  /** The databases that the function opens. */
+  readonly addresses: readonly GivenAddress[];
+  /** As Lambda names it. */
+  readonly architecture: string;
+  /** Takes the place of the built-in one. */
+  readonly simulation: SimulationSource | undefined;
+}
+
 /**
  * A handler as an ES module, `index.mjs`, with all that it imports.
  * @param handler the handler's module
- * @param simulation takes the place of the built-in one
  */
-export function functionCode(handler: string, simulation?: SimulationSource): FunctionCode {
-  const { entry, files = [] } = simulation ?? {};
-  const sources = [handler, ...(entry === undefined ? [] : [resolve(entry), ...files])];
+export function functionCode(
+  handler: string,
+  { addresses, architecture, simulation }: Contents,
+): FunctionCode {
+  const asked: BundleRequest = {
+    handler,
+    databases: [...new Set(addresses.map(kindOf))],
+    architecture,
+    simulation: simulation && { ...simulation, entry: resolve(simulation.entry) },
+  };
+  const request = JSON.stringify(asked);
   let refusal: Error | undefined;
   const code = Code.fromAsset(dirname(handler), {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       // CDK asks for an image, and tells bundles apart by the command; neither is used.
       image: DockerImage.fromRegistry('none'),
-      command: [createHash('sha256').update(JSON.stringify(sources)).digest('hex')],
+      command: [createHash('sha256').update(request).digest('hex')],
       local: {
         tryBundle: (folder) => {
-          refusal = bundle([folder, ...sources]);
+          refusal = bundle([folder, request]);
           if (refusal !== undefined) throw refusal;
           return true;
         },

@@ -1,5 +1,11 @@
+export type {
+  DatabaseNetwork,
+  IStepComputeDatabase,
+  PostgresDatabaseProps,
+} from './database-access.js';
 export { StepComputeDatabase, type StepComputeDatabaseProps } from './database.js';
 export type { SimulationSource } from './function-code.js';
+export type { FunctionNetwork, NetworkProps } from './network.js';
 export { StepComputeStack, type StepComputeStackProps } from './stack.js';
 export {
   StepComputeStateMachine,

@@ -101,8 +101,8 @@ export function copyPackage(
   }
 }
 
-/** True where Node.js loads an add-on in the functions: linux, arm64. */
-export function isForFunctions(addOn: string): boolean {
+/** True where Node.js on linux loads an add-on. */
+export function isFor(addOn: string, cpu: 'arm64' | 'x64'): boolean {
   const header = Buffer.alloc(20);
   const file = openSync(addOn, 'r');
   try {
@@ -110,8 +110,11 @@ export function isForFunctions(addOn: string): boolean {
   } finally {
     closeSync(file);
   }
-  // The ELF header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html; 183 is EM_AARCH64.
-  return header.subarray(0, 4).toString('latin1') === '\x7fELF' && header.readUInt16LE(18) === 183;
+  // The ELF header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html; EM_AARCH64, EM_X86_64.
+  const machine = { arm64: 183, x64: 62 }[cpu];
+  return (
+    header.subarray(0, 4).toString('latin1') === '\x7fELF' && header.readUInt16LE(18) === machine
+  );
 }
 
 function manifestOf(root: string): Manifest {

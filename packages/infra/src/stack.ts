@@ -1,3 +1,4 @@
+import type { GivenAddress } from '@stepcompute/aws-adapter/wire';
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { StepCompute, type StepComputeProps } from './step-compute.js';
@@ -18,8 +19,16 @@ export class StepComputeStack extends Stack {
     this.stepCompute = new StepCompute(this, 'Default', props);
     const { stateMachine, database } = this.stepCompute;
     new CfnOutput(this, 'StateMachineArn', { value: stateMachine.stateMachineArn });
-    new CfnOutput(this, 'ClusterArn', { value: database.cluster.clusterArn });
-    new CfnOutput(this, 'SecretArn', { value: database.secret.secretArn });
-    new CfnOutput(this, 'DatabaseName', { value: database.databaseName });
+    for (const [name, value] of Object.entries(outputsOf(database.address))) {
+      new CfnOutput(this, name, { value });
+    }
   }
+}
+
+/** All that a client needs to open the database. */
+function outputsOf(address: GivenAddress): Readonly<Record<string, string>> {
+  const { secretArn: SecretArn, database: DatabaseName } = address;
+  return 'host' in address
+    ? { Host: address.host, Port: String(address.port), SecretArn, DatabaseName }
+    : { ClusterArn: address.resourceArn, SecretArn, DatabaseName };
 }

@@ -1,12 +1,17 @@
 import { variables, type HandlerName } from '@stepcompute/aws-adapter/wire';
 import { Duration } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Architecture, ILayerVersion, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
-import { Trigger } from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
+import type { IStepComputeDatabase } from './database-access.js';
 import { StepComputeDatabase } from './database.js';
+import { facts } from './facts.js';
 import type { SimulationSource } from './function-code.js';
+import { refuseWrongFunctionProps } from './function-props.js';
+import { migrateOnDeployment } from './migration.js';
+import { functionNetwork, type NetworkProps } from './network.js';
 import { StepComputeStateMachine, type Mode } from './state-machine.js';
 import { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';
 
@@ -22,7 +27,8 @@ export interface IterationRetry {
   readonly errors?: readonly string[] | undefined;
 }
 
-export interface StepComputeProps {
+/** In `vpc` are the two functions that have the simulation, and all where a database is in one. */
+export interface StepComputeProps extends NetworkProps {
   /** How iterations get to their functions: see {@link Mode}. Default: `inline`. */
   readonly mode?: Mode | undefined;
   /**
@@ -52,8 +58,16 @@ export interface StepComputeProps {
   readonly retry?: IterationRetry | undefined;
   /** The longest that one call of an asynchronous generator may take. Default: as long as its function. */
   readonly iterationTimeout?: Duration | undefined;
-  /** Of the functions, in MiB. Default: 256. */
+  /** Of the two functions that have the simulation, in MiB; of the others 256. Default: 256. */
   readonly memorySize?: number | undefined;
+  /** Variables of the two functions that have the simulation. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Layers of the two functions that have the simulation. */
+  readonly layers?: readonly ILayerVersion[] | undefined;
+  /** Of all functions. Default: arm64. */
+  readonly architecture?: Architecture | undefined;
+  /** Of all functions. Default: Node.js 24. */
+  readonly runtime?: Runtime | undefined;
   /** The longest that one invocation of step 2 may take. Default: its delay and 3 minutes, or 5 minutes. */
   readonly writeTimeout?: Duration | undefined;
   /** The longest that an execution may take. Default: 7 days. */
@@ -61,9 +75,9 @@ export interface StepComputeProps {
   /** Default: one month. */
   readonly logRetention?: RetentionDays | undefined;
   /** Where runs, values and failures are kept. Default: a new one. */
-  readonly database?: StepComputeDatabase | undefined;
+  readonly database?: IStepComputeDatabase | undefined;
   /** Where averages are kept. Default: `database`. */
-  readonly averagesDatabase?: StepComputeDatabase | undefined;
+  readonly averagesDatabase?: IStepComputeDatabase | undefined;
   /**
    * True to let this deployment migrate the database's schema to where the code that was deployed before
    * can't follow, so that a rollback would end in refusals.
@@ -73,12 +87,24 @@ export interface StepComputeProps {
 }
 
 /** Lambda's own limit. */
-const longestInvocation = Duration.minutes(15);
+const longestInvocation = Duration.seconds(facts.lambda.invocationSeconds);
 
-/** The whole workflow: functions, state machine, database, migrations on each deployment, and an alarm. */
+/**
+ * The whole workflow: functions, state machine, database, migrations on each deployment, and an alarm.
+ * @example
+ * const stepCompute = new StepCompute(stack, 'Pricing', { generator: { entry: 'src/pricing.ts' } });
+ * for (const each of stepCompute.simulationFunctions) bucket.grantRead(each);
+ */
 export class StepCompute extends Construct {
   readonly stateMachine: StateMachine;
-  readonly database: StepComputeDatabase;
+  readonly database: IStepComputeDatabase;
+  /** Those that have the simulation: grant both what it needs. */
+  readonly simulationFunctions: readonly StepComputeFunction[];
+  readonly retrieveRunId: StepComputeFunction;
+  readonly writeToDb: StepComputeFunction;
+  readonly recordFailure: StepComputeFunction;
+  readonly aggregateAndStoreValue: StepComputeFunction;
+  readonly migrate: StepComputeFunction;
   /** Raised when an execution has failed or timed out. */
   readonly alarm: Alarm;
 
@@ -87,7 +113,12 @@ export class StepCompute extends Construct {
     const { mode = 'inline', delay = Duration.minutes(10) } = props;
     const { delayIn = mode === 'inline' ? 'function' : 'state' } = props;
     const { logRetention = RetentionDays.ONE_MONTH, averagesDatabase } = props;
-    const database = props.database ?? new StepComputeDatabase(this, 'Database');
+    refuseWrongFunctionProps(props);
+    const database: IStepComputeDatabase =
+      props.database ?? new StepComputeDatabase(this, 'Database');
+    const databases = [database, ...(averagesDatabase ? [averagesDatabase] : [])];
+    const network = functionNetwork(this, databases, props);
+    const allInVpc = databases.some((each) => each.network !== undefined);
     const inFunction = delayIn === 'function' ? delay : Duration.millis(0);
     const waitsDelay = delayIn === 'state' && delay.toMilliseconds() > 0;
     const timeout = props.timeout ?? Duration.days(7);
@@ -102,22 +133,32 @@ export class StepCompute extends Construct {
         database,
         averagesDatabase,
         logRetention,
-        memorySize: props.memorySize,
+        architecture: props.architecture,
+        runtime: props.runtime,
+        ...(allInVpc && { network }),
         ...own,
       });
+    const withSimulation = {
+      simulation: props.generator,
+      memorySize: props.memorySize,
+      layers: props.layers,
+      network,
+    };
     // Each may have to wait for a paused database to wake up.
     const brief = Duration.minutes(3);
     const retrieveRunId = create('RetrieveRunId', 'retrieve-run-id', {
       timeout: brief,
-      simulation: props.generator,
+      environment: props.environment,
+      ...withSimulation,
     });
     const writeToDb = create('WriteToDb', 'write-to-db', {
       timeout: props.writeTimeout ?? timeoutFor(inFunction),
       environment: {
+        ...props.environment,
         ...variables.delay.toEnvironment(inFunction.toMilliseconds()),
         ...settingsVariable(props),
       },
-      simulation: props.generator,
+      ...withSimulation,
     });
     const recordFailure = create('RecordFailure', 'record-failure', { timeout: brief });
     const aggregateAndStoreValue = create('AggregateAndStoreValue', 'aggregate-and-store-value', {
@@ -144,13 +185,23 @@ export class StepCompute extends Construct {
       timeout,
       logRetention,
     });
-    // Its code holds the migrations: whenever they change, it runs again before anything can be started.
-    new Trigger(this, 'MigrateTrigger', {
-      handler: migrate,
+    migrateOnDeployment(this, {
+      migrate,
+      // Security groups have the rules that let functions in.
+      after: [
+        ...databases.flatMap(({ dependencies }) => dependencies),
+        ...(network?.securityGroups ?? []),
+      ],
+      before: machine,
       timeout: brief,
-      executeAfter: [database, ...(averagesDatabase ? [averagesDatabase] : [])],
-      executeBefore: [machine],
+      logRetention,
     });
+    this.simulationFunctions = [retrieveRunId, writeToDb];
+    this.retrieveRunId = retrieveRunId;
+    this.writeToDb = writeToDb;
+    this.recordFailure = recordFailure;
+    this.aggregateAndStoreValue = aggregateAndStoreValue;
+    this.migrate = migrate;
     this.database = database;
     this.stateMachine = machine.stateMachine;
     this.alarm = new Alarm(this, 'FailedExecutions', {

@@ -138,15 +138,18 @@ interface Bundle {
 
 function run(
   entry: string,
-  further: readonly string[] = [],
-  from = project,
+  more: Readonly<Record<string, readonly string[]>> = {},
+  { from = project, architecture = 'arm64' } = {},
 ): { readonly asset: string; readonly status: number | null; readonly stderr: string } {
   const asset = mkdtempSync(join(folder, 'asset-'));
-  const parameters = [asset, join(from, 'handler.js'), join(from, entry), ...further];
-  return {
-    asset,
-    ...spawnSync(process.execPath, [program, ...parameters], { encoding: 'utf8' }),
+  const request = {
+    handler: join(from, 'handler.js'),
+    databases: ['data-api'],
+    architecture,
+    simulation: { entry: join(from, entry), ...more },
   };
+  const parameters = [program, asset, JSON.stringify(request)];
+  return { asset, ...spawnSync(process.execPath, parameters, { encoding: 'utf8' }) };
 }
 
 /** @throws Error with what the program says */
@@ -157,7 +160,7 @@ function bundle(...parameters: Parameters<typeof run>): Bundle {
 }
 
 /** The answer of an asset's handler for an iteration, or its error's name and stack. */
-function answerOf({ asset }: Bundle, iterationId = 0): unknown {
+function answerOf({ asset }: Bundle, iterationId = 0, environment = {}): unknown {
   const caller = join(folder, 'call.mjs');
   const call = `import { argv } from 'node:process';
     import { pathToFileURL } from 'node:url';
@@ -168,7 +171,11 @@ function answerOf({ asset }: Bundle, iterationId = 0): unknown {
   writeFileSync(caller, call);
   const parameters = [caller, join(asset, 'index.mjs'), String(iterationId)];
   return JSON.parse(
-    execFileSync(process.execPath, parameters, { cwd: asset, encoding: 'utf8' }),
+    execFileSync(process.execPath, parameters, {
+      cwd: asset,
+      encoding: 'utf8',
+      env: { ...process.env, ...environment },
+    }),
   ) as unknown;
 }
 
@@ -190,7 +197,7 @@ describe('a bundled simulation', () => {
   it('is the same from another checkout', () => {
     const other = join(folder, 'elsewhere/deep/checkout');
     cpSync(project, other, { recursive: true });
-    const [here, there] = [bundle('simulation.ts'), bundle('simulation.ts', [], other)];
+    const [here, there] = [bundle('simulation.ts'), bundle('simulation.ts', {}, { from: other })];
     const contents = ({ asset }: Bundle): unknown =>
       readdirSync(asset, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
@@ -209,10 +216,33 @@ describe('a bundled simulation', () => {
       'tables/a.txt': 'a',
       'src/b.txt': 'b',
     });
-    expect(answerOf(bundle('src/reads.ts', ['../tables', 'b.txt']))).toEqual(['a', 'b']);
-    expect(() => bundle('src/reads.ts', ['c.txt'])).toThrow(
+    expect(answerOf(bundle('src/reads.ts', { files: ['../tables', 'b.txt'] }))).toEqual(['a', 'b']);
+    expect(() => bundle('src/reads.ts', { files: ['c.txt'] })).toThrow(
       'reads.ts is to be deployed with c.txt: there is no such file\n',
     );
+  });
+
+  it('takes from a layer what is left out of the bundle', () => {
+    writeFiles(project, {
+      'node_modules/in-layer/package.json': '{ "name": "in-layer", "main": "index.js" }',
+      'node_modules/in-layer/index.js': `exports.where = 'at home'; exports.name = 'in-layer';`,
+      'node_modules/in-layer/part.js': `module.exports = 'a part at home';`,
+      'layered.ts': `import { where } from 'in-layer';
+        import part from 'in-layer/part.js';
+        export default () => [where, part];`,
+    });
+    const layer = join(folder, 'layer/nodejs/node_modules');
+    writeFiles(layer, {
+      'in-layer/package.json': '{ "name": "in-layer", "main": "index.js" }',
+      'in-layer/index.js': `exports.where = 'in the layer';`,
+      'in-layer/part.js': `module.exports = 'a part in the layer';`,
+    });
+    const made = bundle('layered.ts', { external: ['in-layer'] });
+    // The module is checked with what is installed here.
+    expect(made.warnings).toBe('');
+    const places = { NODE_PATH: layer };
+    expect(answerOf(made, 0, places)).toEqual(['in the layer', 'a part in the layer']);
+    expect(answerOf(bundle('layered.ts'), 0, places)).toEqual(['at home', 'a part at home']);
   });
 
   it('has worker threads', () => {
@@ -308,6 +338,9 @@ describe('a bundled simulation', () => {
     arm64.writeUInt16LE(183, 18);
     writeFileSync(join(project, 'foreign.node'), arm64);
     expect(bundle('foreign.cjs').warnings).toBe('');
+    expect(bundle('foreign.cjs', {}, { architecture: 'x86_64' }).warnings).toBe(
+      'warning: foreign.node is not built for linux, x64, where the functions run\n',
+    );
   });
 
   it('may need what AWS alone has, and is unchecked then', () => {

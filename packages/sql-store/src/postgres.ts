@@ -40,6 +40,11 @@ export interface OpenPostgresOptions {
   readonly create?: boolean | undefined;
   /** Brings older tables up to date instead of refusing them. Default: false. */
   readonly migrate?: boolean | undefined;
+  /**
+   * False to leave the tables alone, also where they are not there: who is about to migrate them looks himself.
+   * @default true
+   */
+  readonly check?: boolean | undefined;
   /** The most connections held at a time; a pool of your own says for itself. Default: 10. */
   readonly poolSize?: number | undefined;
   /**
@@ -57,6 +62,7 @@ const optionFields: FieldNames<OpenPostgresOptions> = {
   schema: true,
   create: true,
   migrate: true,
+  check: true,
   poolSize: true,
   statementTimeoutMs: true,
   connectTimeoutMs: true,
@@ -74,7 +80,7 @@ const optionFields: FieldNames<OpenPostgresOptions> = {
  */
 export async function openPostgres(options: OpenPostgresOptions): Promise<DataSource> {
   refuseUnknown(options, 'options', optionFields);
-  const { url, pool, create = true, migrate = false, poolSize = 10 } = options;
+  const { url, pool, create = true, migrate = false, check = true, poolSize = 10 } = options;
   const { statementTimeoutMs = 20_000, connectTimeoutMs } = options;
   if ((url === undefined) === (pool === undefined)) {
     throw new InvalidInputError('options', 'an object with a url or a pool, not both', options);
@@ -109,7 +115,7 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<DataSo
     try {
       dataSource = dataSourceOver(held, await schemaIn(held.pool, schema));
       await dataSource.initialize();
-      await seeToTables(dataSource, { create, migrate });
+      if (check) await seeToTables(dataSource, { create, migrate });
       return dataSource;
     } catch (error) {
       await close(dataSource, held);

@@ -17,9 +17,9 @@ import {
 } from '@stepcompute/core/adapters';
 import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
 import { Container } from 'inversify';
-import { openDataApi } from '../open-data-api.js';
 import type { DeployedSimulation } from '../simulation.js';
 import { variables } from '../wire/index.js';
+import { openDatabase } from './open-database.js';
 
 /** Key of the function's simulation, a {@link ParsedSimulation}. */
 export const Simulation = Symbol('simulation');
@@ -30,10 +30,10 @@ async function buildContainer(
   observer: Observer | undefined,
 ): Promise<Container> {
   const averages = variables.averagesDatabase.fromEnvironment(process.env);
-  const dataSource = await openDataApi(variables.database.fromEnvironment(process.env));
+  const dataSource = await openDatabase(variables.database.fromEnvironment(process.env));
   const container = new Container();
   container.loadSync(
-    sqlStoresModule(dataSource, averages && { averages: await openDataApi(averages) }),
+    sqlStoresModule(dataSource, averages && { averages: await openDatabase(averages) }),
   );
   container.bind(Clock).toConstantValue(new SystemClock());
   if (deployed !== undefined) {

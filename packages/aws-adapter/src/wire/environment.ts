@@ -1,4 +1,5 @@
 import { InvalidInputError, Milliseconds, WriteToDbSettings } from '@stepcompute/core';
+import { parseInteger } from '@stepcompute/core/adapters';
 
 /** A process's variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -11,12 +12,30 @@ export interface Variables<Value, Given = Value> {
   readonly fromEnvironment: (environment: Environment) => Value;
 }
 
-/** A database, as the Data API asks for it. */
-export interface DatabaseNames {
+/** A database of an Aurora cluster, reached by the RDS Data API. */
+export interface DataApiAddress {
+  /** The cluster's ARN. */
   readonly resourceArn: string;
   readonly secretArn: string;
   readonly database: string;
 }
+
+/** A database of a PostgreSQL server, or of a proxy before one, reached by a connection. */
+export interface PostgresAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly secretArn: string;
+  readonly database: string;
+  /** The schema that the tables are in. Default: the connection's own. */
+  readonly schema?: string | undefined;
+}
+
+/** Where a function finds a database. */
+export type DatabaseAddress = DataApiAddress | PostgresAddress;
+
+/** The same where it is deployed: there a port may be known by name alone. */
+export type GivenAddress =
+  DataApiAddress | (Omit<PostgresAddress, 'port'> & { readonly port: number | string });
 
 const database = databaseVariables('STEPCOMPUTE_');
 const averagesDatabase = databaseVariables('STEPCOMPUTE_AVERAGES_');
@@ -25,14 +44,15 @@ const averagesDatabase = databaseVariables('STEPCOMPUTE_AVERAGES_');
 export const variables = {
   /** Where runs, values and failures are. */
   database,
-  /** Where the averages are, if that is another database: all three variables or none. */
+  /** Where the averages are, if that is another database: all of its variables or none. */
   averagesDatabase: {
-    toEnvironment: (names) => (names === undefined ? {} : averagesDatabase.toEnvironment(names)),
+    toEnvironment: (address) =>
+      address === undefined ? {} : averagesDatabase.toEnvironment(address),
     fromEnvironment: (environment) =>
       averagesDatabase.names.every((name) => isEmpty(environment[name]))
         ? undefined
         : averagesDatabase.fromEnvironment(environment),
-  } satisfies Variables<DatabaseNames | undefined>,
+  } satisfies Variables<DatabaseAddress | undefined, GivenAddress | undefined>,
   /** How long step 2's function itself waits after each value, in milliseconds. Default: 0. */
   delay: variable<Milliseconds, number>('STEPCOMPUTE_DELAY_MS', {
     write: (delayMs) => String(Milliseconds.parse(delayMs, 'delay')),
@@ -58,24 +78,35 @@ export const variables = {
 
 function databaseVariables(
   prefix: string,
-): Variables<DatabaseNames> & { readonly names: readonly string[] } {
+): Variables<DatabaseAddress, GivenAddress> & { readonly names: readonly string[] } {
   const names = {
     resourceArn: `${prefix}CLUSTER_ARN`,
+    host: `${prefix}HOST`,
+    port: `${prefix}PORT`,
     secretArn: `${prefix}SECRET_ARN`,
     database: `${prefix}DATABASE`,
-  } satisfies DatabaseNames;
+    schema: `${prefix}SCHEMA`,
+  } satisfies Record<keyof DataApiAddress | keyof PostgresAddress, string>;
   return {
     names: Object.values(names),
-    toEnvironment: (values) => ({
-      [names.resourceArn]: values.resourceArn,
-      [names.secretArn]: values.secretArn,
-      [names.database]: values.database,
-    }),
-    fromEnvironment: (environment) => ({
-      resourceArn: required(environment, names.resourceArn),
-      secretArn: required(environment, names.secretArn),
-      database: required(environment, names.database),
-    }),
+    toEnvironment: (address) =>
+      Object.fromEntries(
+        Object.entries(address).flatMap(([field, value]: [string, string | number | undefined]) =>
+          value === undefined ? [] : [[names[field as keyof typeof names], String(value)]],
+        ),
+      ),
+    fromEnvironment: (environment) => {
+      const { [names.host]: host, [names.schema]: schema } = environment;
+      const where = isEmpty(host)
+        ? { resourceArn: required(environment, names.resourceArn) }
+        : { host, port: portOf(required(environment, names.port), names.port) };
+      return {
+        ...where,
+        secretArn: required(environment, names.secretArn),
+        database: required(environment, names.database),
+        ...(!isEmpty(host) && !isEmpty(schema) && { schema }),
+      };
+    },
   };
 }
 
@@ -114,6 +145,10 @@ function parseSettings(text: string, field: string): WriteToDbSettings {
   }
   WriteToDbSettings.check(settings);
   return settings;
+}
+
+function portOf(text: string, name: string): number {
+  return parseInteger(Number(text), fieldOf(name), 1, 65_535);
 }
 
 function required(environment: Environment, name: string): string {

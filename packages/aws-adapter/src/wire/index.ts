@@ -1,5 +1,13 @@
 // The functions, the constructs that deploy them and whoever calls them agree on these names and shapes.
-export { variables, type DatabaseNames, type Environment, type Variables } from './environment.js';
+export {
+  variables,
+  type DataApiAddress,
+  type DatabaseAddress,
+  type Environment,
+  type GivenAddress,
+  type PostgresAddress,
+  type Variables,
+} from './environment.js';
 export { handlerModule, handlerNames, simulationModule, type HandlerName } from './handlers.js';
 export {
   assignmentsOf,
