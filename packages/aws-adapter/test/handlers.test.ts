@@ -1,7 +1,11 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { DescribeExecutionCommand, RedriveExecutionCommand } from '@aws-sdk/client-sfn';
+import {
+  DescribeExecutionCommand,
+  GetExecutionHistoryCommand,
+  RedriveExecutionCommand,
+} from '@aws-sdk/client-sfn';
 import { averageOf, Clock, IterationId, Orchestrator, RunId, SystemClock } from '@stepcompute/core';
 import { parseRunRequest } from '@stepcompute/core/adapters';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
@@ -76,7 +80,11 @@ describe('retrieve run id', () => {
     [{ repetitions: 1.5 }],
     [{ repetitions: 1e10 }],
     [{ repetitions: '5' }],
-    [{ repetitions: 2855 }],
+    [{ repetitions: 4001 }],
+    [{ input: { repetitions: 2855 }, most: { pairs: 2854 } }],
+    [{ input: { repetitions: 31 }, blockSize: 5, most: { blocks: 3, iterationsInBlock: 10 } }],
+    [{ input: { repetitions: 1 }, most: { pairs: 0 } }],
+    [{ input: { repetitions: 1 }, most: { pear: 1 } }],
     [{ repetitions: 5, seed: -1 }],
     [{ repetitions: 5, extra: true }],
     [null],
@@ -433,6 +441,37 @@ describe('with the faults of AWS', () => {
         expect(rows[0]).toEqual({ n: 1 });
       } finally {
         await faulty.close();
+      }
+    },
+  );
+
+  it.each(modes)(
+    'a run outlasts throttling that outlasts the document’s retry, %s',
+    async (mode) => {
+      const throttled = await deploy({ mode, faults: { throttles: 0.8, seed: 4 } });
+      try {
+        const { rehearsal, orchestrator, sfn, stateMachineArn } = throttled;
+        const repetitions = mode === 'inline' ? 8 : 8 * blockSize;
+        const request = { repetitions, seed: 42, idempotencyKey: 'throttled' };
+        const { ledger, average } = await orchestrator.run(request);
+        expect(average).toEqual(expectedAverage(42, repetitions));
+        expect(ledger.failed).toBe(0);
+        expect(Object.keys(rehearsal.costs().faults)).toEqual(['Lambda.TooManyRequestsException']);
+        // The first function's invocation is throttled nine times, the document's retry ends with seven.
+        const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:throttled`;
+        const { events = [] } = await sfn.send(
+          new GetExecutionHistoryCommand({ executionArn, maxResults: 1000 }),
+        );
+        const names = events.map((event) => event.stateEnteredEventDetails?.name);
+        expect(names.filter(Boolean)).toEqual([
+          ...['RetrieveRunId', 'RetrieveRunIdWhenFree', 'Map'],
+          ...(mode === 'inline' ? names.filter((name) => name?.startsWith('WriteToDb')) : []),
+          ...['Pass', 'AggregateAndStoreValue'],
+          ...names.filter((name) => name === 'AggregateAndStoreValueWhenFree'),
+          'Success',
+        ]);
+      } finally {
+        await throttled.close();
       }
     },
   );

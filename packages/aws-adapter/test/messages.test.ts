@@ -9,7 +9,8 @@ import {
   parseLostAssignment,
   parseProcessed,
   parseRetrieveRunIdEvent,
-  refuseTooManyPairs,
+  refuseTooMany,
+  type MostAssigned,
   refuseTooManyToAverage,
 } from '../src/wire/index.js';
 
@@ -91,7 +92,9 @@ describe('events', () => {
     const input = { repetitions: 5, seed: 1 };
     expect(parseRetrieveRunIdEvent(input)).toMatchObject({ input, executionId: undefined });
     const envelope = { executionId: 'e', input, delayMs: 600_000, blockSize: 1000 };
-    expect(parseRetrieveRunIdEvent(envelope)).toEqual(envelope);
+    expect(parseRetrieveRunIdEvent(envelope)).toEqual({ ...envelope, most: {} });
+    const bounded = { ...envelope, most: { blocks: 3, iterationsInBlock: 1000 } };
+    expect(parseRetrieveRunIdEvent(bounded)).toEqual(bounded);
     for (const resumed of [
       { runId: 3 },
       { runId: 3, repetitions: 10, tolerance: '1%' },
@@ -225,10 +228,25 @@ describe('events', () => {
   });
 
   it('that ask for too much inline say what would fit, and which mode to use', () => {
-    expect(() => refuseTooManyPairs(mostPairs)).not.toThrow();
-    expect(() => refuseTooManyPairs(mostPairs + 1)).toThrow(
-      'repetitions must be at most 2854 in inline mode (deploy with mode "distributed" for more); got 2855',
+    for (const most of [{}, { pairs: 2854 }]) {
+      const { pairs = mostPairs } = most as MostAssigned;
+      expect(() => refuseTooMany(pairs, undefined, most)).not.toThrow();
+      expect(() => refuseTooMany(pairs + 1, undefined, most)).toThrow(
+        `repetitions must be at most ${pairs} in inline mode (deploy with mode "distributed" for more); got ${pairs + 1}`,
+      );
+    }
+  });
+
+  it('that need larger blocks than a function gets done say how many fit', () => {
+    const most = { blocks: 3, iterationsInBlock: 1000 };
+    const run = runOf(3000);
+    expect(() => refuseTooMany(3000, 10, most)).not.toThrow();
+    const { blocks = [] } = assignmentsOf({ run, missing: whole(run) }, 10, most);
+    expect(blocks.map(({ count }) => count)).toEqual([1000, 1000, 1000]);
+    expect(() => refuseTooMany(3001, 10, most)).toThrow(
+      'repetitions must be at most 3000 as deployed, 3 blocks of the 1000 iterations that one function gets done in its time; got 3001',
     );
+    expect(() => refuseTooMany(1e9, 1, {})).not.toThrow();
   });
 });
 

@@ -4,8 +4,8 @@ import { StepComputeStack } from './stack.js';
 
 /**
  * The app that `npm run synth` and `npm run deploy` run. Its context: `mode` (inline or distributed),
- * `generator` (a file), `delaySeconds`, `delayIn` (function or state), `concurrency`, `blockSize`,
- * `retryThrottles` and `breakingSchema` (true or false), `stackName`.
+ * `generator` (a file), `delaySeconds`, `delayIn` (function or state), `concurrency`, `accountConcurrency`,
+ * `iterationMs`, `blockSize`, `breakingSchema` (true or false), `stackName`.
  */
 const app = new App();
 // A fault in the template, by CDK's own linter, fails the synthesis; so does a finding of cdk-nag.
@@ -35,6 +35,7 @@ function wholeNumber(name: string, minimum: number): number | undefined {
 
 const generator = context('generator');
 const delaySeconds = wholeNumber('delaySeconds', 0);
+const iterationMs = wholeNumber('iterationMs', 0);
 
 new StepComputeStack(app, context('stackName') ?? 'StepCompute', {
   description: 'Runs a simulation N times in parallel, keeps every value, averages them.',
@@ -43,7 +44,8 @@ new StepComputeStack(app, context('stackName') ?? 'StepCompute', {
   delay: delaySeconds === undefined ? undefined : Duration.seconds(delaySeconds),
   delayIn: oneOf('delayIn', 'function', 'state'),
   concurrency: wholeNumber('concurrency', 1),
+  accountConcurrency: wholeNumber('accountConcurrency', 1),
+  iterationDuration: iterationMs === undefined ? undefined : Duration.millis(iterationMs),
   blockSize: wholeNumber('blockSize', 1),
-  retryThrottles: oneOf('retryThrottles', 'true', 'false') === 'true',
   breakingSchema: oneOf('breakingSchema', 'true', 'false') === 'true',
 });

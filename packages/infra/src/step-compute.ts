@@ -7,6 +7,8 @@ import { Trigger } from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
 import { StepComputeDatabase } from './database.js';
 import type { SimulationSource } from './function-code.js';
+import { facts } from './facts.js';
+import { limitsOf, mostAssigned } from './limits.js';
 import { StepComputeStateMachine, type Mode } from './state-machine.js';
 import { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';
 
@@ -38,23 +40,38 @@ export interface StepComputeProps {
    * @default 'function' inline, 'state' distributed
    */
   readonly delayIn?: 'function' | 'state' | undefined;
-  /** The most pairs or blocks worked on at a time. Default: 40 inline, where AWS allows no more; 1,000 distributed. */
-  readonly concurrency?: number | undefined;
-  /** The least iterations in a block, in distributed mode. Large runs have larger blocks. Default: 1,000. */
-  readonly blockSize?: number | undefined;
   /**
-   * True to retry throttled invocations for half an hour, with jitter, before the source
-   * document's retry has its turn.
-   * @default false
+   * The most pairs or blocks worked on at a time.
+   * @default 40 inline, where AWS allows no more, 1,000 distributed; at most `accountConcurrency`
    */
-  readonly retryThrottles?: boolean | undefined;
+  readonly concurrency?: number | undefined;
+  /**
+   * How many functions the account lets this deployment have at work at a time: the Map starts no more
+   * than that. A new account has 10 in all, an older one 1,000 a region. Nothing is reserved.
+   * @default unknown; invocations that are throttled wait until a function is free
+   */
+  readonly accountConcurrency?: number | undefined;
+  /**
+   * How long one iteration computes, at this memory, to the best of your knowledge: block size and
+   * time-out follow from it.
+   * @default unknown, which is taken for nearly nothing
+   */
+  readonly iterationDuration?: Duration | undefined;
+  /**
+   * The least iterations in a block, in distributed mode. Large runs have larger blocks.
+   * @default what computes for a minute by `iterationDuration`, from 1 to 100,000; else 1,000
+   */
+  readonly blockSize?: number | undefined;
   /** How an iteration whose generator failed is tried again, within its function. Default: one attempt. */
   readonly retry?: IterationRetry | undefined;
   /** The longest that one call of an asynchronous generator may take. Default: as long as its function. */
   readonly iterationTimeout?: Duration | undefined;
   /** Of the functions, in MiB. Default: 256. */
   readonly memorySize?: number | undefined;
-  /** The longest that one invocation of step 2 may take. Default: its delay and 3 minutes, or 5 minutes. */
+  /**
+   * The longest that one invocation of step 2 may take, at most 15 minutes.
+   * @default 3 minutes, and the delay where the function waits it, and thrice what `iterationDuration` says; at least 5 minutes
+   */
   readonly writeTimeout?: Duration | undefined;
   /** The longest that an execution may take. Default: 7 days. */
   readonly timeout?: Duration | undefined;
@@ -72,9 +89,6 @@ export interface StepComputeProps {
   readonly breakingSchema?: boolean | undefined;
 }
 
-/** Lambda's own limit. */
-const longestInvocation = Duration.minutes(15);
-
 /** The whole workflow: functions, state machine, database, migrations on each deployment, and an alarm. */
 export class StepCompute extends Construct {
   readonly stateMachine: StateMachine;
@@ -90,8 +104,7 @@ export class StepCompute extends Construct {
     const database = props.database ?? new StepComputeDatabase(this, 'Database');
     const inFunction = delayIn === 'function' ? delay : Duration.millis(0);
     const waitsDelay = delayIn === 'state' && delay.toMilliseconds() > 0;
-    const timeout = props.timeout ?? Duration.days(7);
-    if (waitsDelay) refuseTooLong(delay, timeout);
+    const limits = limitsOf({ ...props, mode, delay, delayIn });
     const create = (
       name: string,
       handler: HandlerName,
@@ -112,7 +125,7 @@ export class StepCompute extends Construct {
       simulation: props.generator,
     });
     const writeToDb = create('WriteToDb', 'write-to-db', {
-      timeout: props.writeTimeout ?? timeoutFor(inFunction),
+      timeout: limits.writeTimeout,
       environment: {
         ...variables.delay.toEnvironment(inFunction.toMilliseconds()),
         ...settingsVariable(props),
@@ -122,7 +135,7 @@ export class StepCompute extends Construct {
     const recordFailure = create('RecordFailure', 'record-failure', { timeout: brief });
     const aggregateAndStoreValue = create('AggregateAndStoreValue', 'aggregate-and-store-value', {
       // It reads every value of the run.
-      timeout: longestInvocation,
+      timeout: Duration.seconds(facts.lambda.invocationSeconds),
     });
     const migrate = create('Migrate', 'migrate', {
       timeout: brief,
@@ -138,10 +151,10 @@ export class StepCompute extends Construct {
       aggregateAndStoreValue,
       delay,
       waitsDelay,
-      concurrency: props.concurrency ?? (mode === 'inline' ? 40 : 1000),
-      blockSize: props.blockSize ?? 1000,
-      retryThrottles: props.retryThrottles ?? false,
-      timeout,
+      concurrency: limits.concurrency,
+      blockSize: limits.blockSize,
+      most: mostAssigned(mode, limits),
+      timeout: limits.timeout,
       logRetention,
     });
     // Its code holds the migrations: whenever they change, it runs again before anything can be started.
@@ -174,25 +187,4 @@ function settingsVariable({ retry, iterationTimeout }: StepComputeProps): Record
       errors: retry.errors,
     },
   });
-}
-
-/** An execution that waits for as long as it may take would end in the wait. */
-function refuseTooLong(delay: Duration, timeout: Duration): void {
-  if (delay.toMilliseconds() < timeout.toMilliseconds()) return;
-  throw new RangeError(
-    `a delay of ${delay.toHumanString()} does not fit an execution, which may take ` +
-      `${timeout.toHumanString()} in all: give it a longer timeout`,
-  );
-}
-
-function timeoutFor(delay: Duration): Duration {
-  const timeout =
-    delay.toMilliseconds() === 0 ? Duration.minutes(5) : delay.plus(Duration.minutes(3));
-  if (timeout.toMilliseconds() > longestInvocation.toMilliseconds()) {
-    throw new RangeError(
-      `a delay of ${delay.toHumanString()} does not fit a Lambda function, which may take ` +
-        `${longestInvocation.toHumanString()} in all: use delayIn: 'state'`,
-    );
-  }
-  return timeout;
 }

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import aslValidator from 'asl-validator';
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template as SynthesizedTemplate } from 'aws-cdk-lib/assertions';
-import { mostPairs, toldErrors, variables } from '@stepcompute/aws-adapter/wire';
+import { toldErrors, variables } from '@stepcompute/aws-adapter/wire';
 import { StepCompute } from '@stepcompute/infra';
 import { readCloudAssembly } from '@stepcompute/rehearsal';
 import {
@@ -104,22 +104,26 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
     expect(Object.keys(ItemProcessor.States)).toEqual([
       ...(mode === 'inline' ? [] : ['Delay']),
       'WriteToDb',
+      'WriteToDbWhenFree',
       'Failed',
       'RecordFailure',
+      'RecordFailureWhenFree',
     ]);
   });
 
   it('records what a lost function leaves as failed, and lets what a function says fail the run', () => {
     const { ItemProcessor } = made.definition.States.Map as { ItemProcessor: Definition };
     const { WriteToDb, Failed, RecordFailure } = ItemProcessor.States;
-    expect(WriteToDb?.Catch).toEqual([
+    const catchers = [
       {
         ErrorEquals: toldErrors,
         ResultPath: '$.error',
         Next: 'Failed',
       },
       { ErrorEquals: ['States.ALL'], ResultPath: '$.error', Next: 'RecordFailure' },
-    ]);
+    ];
+    expect(WriteToDb?.Catch).toEqual([expect.anything(), ...catchers]);
+    expect(ItemProcessor.States.WriteToDbWhenFree?.Catch).toEqual(catchers);
     // A name that none of core's errors has would be caught by nobody.
     for (const name of toldErrors) expect(core).toHaveProperty(name);
     expect(Failed).toMatchObject({
@@ -133,15 +137,43 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
   it('retries the invocations as the document says, and a Map not at all', () => {
     const { States } = made.definition;
     const { ItemProcessor } = States.Map as { ItemProcessor: Definition };
-    for (const task of [
-      States.RetrieveRunId,
-      ItemProcessor.States.WriteToDb,
-      States.AggregateAndStoreValue,
-    ]) {
-      expect(task?.Retry).toEqual([documentRetry]);
-    }
+    const tasks = Object.entries({ ...States, ...ItemProcessor.States }).filter(
+      ([name, { Type }]) => Type === 'Task' && !name.endsWith('WhenFree'),
+    );
+    expect(tasks).toHaveLength(4);
+    for (const [, task] of tasks) expect(task.Retry).toEqual([documentRetry]);
     expect(States.Map).not.toHaveProperty('Retry');
     expect(JSON.stringify(made.definition)).not.toMatch(/JSONata|ItemBatcher|EXPRESS|Tolerated/);
+  });
+
+  it('has an invocation that is throttled for longer wait for a free function, with what it was given', () => {
+    const { States } = made.definition;
+    const { ItemProcessor } = States.Map as { ItemProcessor: Definition };
+    for (const { States: states } of [made.definition, ItemProcessor]) {
+      for (const [name, task] of Object.entries(states)) {
+        if (task.Type !== 'Task' || name.endsWith('WhenFree')) continue;
+        const [first] = task.Catch as object[];
+        expect(first).toEqual({
+          ErrorEquals: ['Lambda.TooManyRequestsException'],
+          ResultPath: null,
+          Next: `${name}WhenFree`,
+        });
+        const { Retry, Catch = [], ...whenFree } = states[`${name}WhenFree`] ?? {};
+        expect(task).toMatchObject(whenFree);
+        expect(Catch).toEqual((task.Catch as object[]).slice(1));
+        expect(Retry).toEqual([
+          {
+            ErrorEquals: ['Lambda.TooManyRequestsException'],
+            IntervalSeconds: 60,
+            MaxAttempts: 99_999_999,
+            BackoffRate: 2,
+            MaxDelaySeconds: 10_800,
+            JitterStrategy: 'FULL',
+          },
+          documentRetry,
+        ]);
+      }
+    }
   });
 
   it('says to step 1 what it needs, and has the Map read what that answers', () => {
@@ -152,7 +184,7 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
         'executionId.$': '$$.Execution.Id',
         'input.$': '$',
         delayMs: 600_000,
-        ...(!isInline && { blockSize: 1000 }),
+        ...(isInline ? { most: { pairs: 2854 } } : { blockSize: 1000, most: { blocks: 3000 } }),
       },
     });
     expect(JSON.stringify(RetrieveRunId).includes('blockSize')).toBe(!isInline);
@@ -328,14 +360,6 @@ it('is not synthesized with a finding of cdk-nag that nobody has acknowledged', 
   rmSync(folder, { recursive: true, force: true });
 });
 
-it.each(['README.md', 'src/state-machine.ts'])(
-  'the limit of the inline mode in %s is the one held',
-  (file) => {
-    const text = readFileSync(join(__dirname, '..', file), 'utf8');
-    expect(text).toContain(`up to ${mostPairs.toLocaleString('en-US')} repetitions`);
-  },
-);
-
 describe('the construct’s properties', () => {
   const inStack = (props: ConstructorParameters<typeof StepCompute>[2]): StepCompute =>
     new StepCompute(new Stack(new App({ context: unbundled }), 'S'), 'C', props);
@@ -383,17 +407,6 @@ describe('the construct’s properties', () => {
     };
     expect(settings).toEqual([expected]);
     expect(() => core.WriteToDbSettings.check(expected)).not.toThrow();
-  });
-
-  it('put a retrier for throttles before the document’s', () => {
-    const { definition } = synthesized({ mode: 'inline', retryThrottles: 'true', ...unbundled });
-    const [first, second] = definition.States.RetrieveRunId?.Retry as object[];
-    expect(first).toMatchObject({
-      ErrorEquals: ['Lambda.TooManyRequestsException'],
-      JitterStrategy: 'FULL',
-      MaxDelaySeconds: 60,
-    });
-    expect(second).toEqual(documentRetry);
   });
 
   it.each([
@@ -447,7 +460,7 @@ describe('the construct’s properties', () => {
     { mode: 'both' },
     { delaySeconds: '-1' },
     { concurrency: '0' },
-    { retryThrottles: 'perhaps' },
+    { accountConcurrency: '0' },
     { breakingSchema: 'perhaps' },
   ])('are refused when the context says %j', (context) => {
     expect(() => synthesize(context)).toThrow(/must be/);

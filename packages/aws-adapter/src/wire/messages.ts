@@ -37,17 +37,13 @@ export interface Assignments {
   readonly blocks?: readonly Block[];
 }
 
-/** The most history events that an execution is planned with; AWS ends it at 25,000. */
-const historyEvents = 20_000;
-/** Each pair adds as many to the history of an inline Map, without a retry. */
-const eventsPerPair = 7;
-/** The rest of the state machine adds as many. */
-const eventsAround = 20;
-/** The most pairs that an inline Map is given. */
-export const mostPairs = Math.floor((historyEvents - 1 - eventsAround) / eventsPerPair);
+// The lists have to stay below 200 KiB of the 256 that a state may hand on.
 
-/** Each costs at most 58 bytes in the list, which has to stay below 200 KiB. */
-const mostBlocks = 3_000;
+/** The most pairs in a list: each costs at most 48 bytes. A deployment's settings may allow fewer. */
+export const mostPairs = 4_000;
+
+/** The most blocks in a list: each costs at most 58 bytes. A deployment's settings may allow fewer. */
+export const mostBlocks = 3_000;
 
 /**
  * A run to be resumed, with what is to be changed of it. Its parameters can't be: given, as by a request
@@ -67,6 +63,18 @@ export interface RetrieveRunIdEvent {
   readonly delayMs: number | undefined;
   /** The least iterations in a block; pairs when it is not given. */
   readonly blockSize: number | undefined;
+  /** What the deployment's settings allow one execution. */
+  readonly most: MostAssigned;
+}
+
+/** The most that one execution of a deployment gets done. */
+export interface MostAssigned {
+  /** Default: {@link mostPairs}. */
+  readonly pairs?: number | undefined;
+  /** Default: {@link mostBlocks}. */
+  readonly blocks?: number | undefined;
+  /** The most iterations in a block that one invocation of step 2 gets done. Default: any number. */
+  readonly iterationsInBlock?: number | undefined;
 }
 
 const eventFields = Object.keys({
@@ -74,12 +82,13 @@ const eventFields = Object.keys({
   executionId: true,
   delayMs: true,
   blockSize: true,
+  most: true,
 } satisfies Record<keyof RetrieveRunIdEvent, true>);
 
 /**
  * @throws InvalidInputError unless it is `{repetitions, seed?, parameters?, tolerance?}` or `{runId,
  *   repetitions?, tolerance?, acceptChangedSimulation?, parameters?}`, alone or as the `input` of
- *   `{input, executionId, delayMs?, blockSize?}`
+ *   `{input, executionId, delayMs?, blockSize?, most?}`
  */
 export function parseRetrieveRunIdEvent(event: unknown): RetrieveRunIdEvent {
   const outer = objectOf(event, 'event');
@@ -91,7 +100,20 @@ export function parseRetrieveRunIdEvent(event: unknown): RetrieveRunIdEvent {
     executionId: isEnvelope ? (outer.executionId as string) : undefined,
     delayMs: outer.delayMs as number | undefined,
     blockSize: outer.blockSize as number | undefined,
+    most: parseMost(outer.most),
   };
+}
+
+function parseMost(value: unknown): MostAssigned {
+  if (value === undefined) return {};
+  const most = objectOf(value, 'most');
+  refuseOthers(most, 'most', ['pairs', 'blocks', 'iterationsInBlock']);
+  for (const [name, count] of Object.entries(most)) {
+    if (!Number.isSafeInteger(count) || Number(count) < 1) {
+      throw new InvalidInputError(`most ${name}`, 'an integer of 1 or more', count);
+    }
+  }
+  return most;
 }
 
 function parseInput(input: Record<string, unknown>): RetrieveRunIdInput {
@@ -108,14 +130,29 @@ function parseInput(input: Record<string, unknown>): RetrieveRunIdInput {
   return requestInputOf(input as unknown as RequestInput);
 }
 
-/** @throws InvalidInputError when there are too many for an inline Map */
-export function refuseTooManyPairs(repetitions: number): void {
-  if (repetitions > mostPairs) {
-    throw new InvalidInputError(
-      'repetitions',
-      `at most ${mostPairs} in inline mode (deploy with mode "distributed" for more)`,
-      repetitions,
-    );
+/**
+ * @param repetitions those of the run, or of an inline Map those that it still has to do
+ * @throws InvalidInputError when they are more than one execution gets done
+ */
+export function refuseTooMany(
+  repetitions: number,
+  blockSize: number | undefined,
+  most: MostAssigned,
+): void {
+  if (blockSize === undefined) {
+    const { pairs = mostPairs } = most;
+    if (repetitions > pairs) {
+      const expected = `at most ${pairs} in inline mode (deploy with mode "distributed" for more)`;
+      throw new InvalidInputError('repetitions', expected, repetitions);
+    }
+    return;
+  }
+  const { blocks = mostBlocks, iterationsInBlock = Infinity } = most;
+  if (repetitions > blocks * iterationsInBlock) {
+    const expected =
+      `at most ${blocks * iterationsInBlock} as deployed, ${blocks} blocks of the ${iterationsInBlock} ` +
+      'iterations that one function gets done in its time';
+    throw new InvalidInputError('repetitions', expected, repetitions);
   }
 }
 
@@ -144,13 +181,14 @@ export function refuseTooManyToAverage(repetitions: number, perCall: number): vo
 export function assignmentsOf(
   { run, missing }: RunPlan,
   blockSize: number | undefined,
+  { blocks: most = mostBlocks }: MostAssigned = {},
 ): Assignments {
   const { id: runId, seed, repetitions } = run;
   if (blockSize === undefined) {
     const pairs = Array.from(iterationsOf(missing), (iterationId) => ({ runId, iterationId }));
     return { runId, seed, pairs };
   }
-  const size = Math.max(blockSize, blockSizeFor(repetitions, mostBlocks));
+  const size = Math.max(blockSize, blockSizeFor(repetitions, most));
   const blocks = Array.from(blocksOf({ run, missing }, size), (block) => ({ runId, ...block }));
   return { runId, seed, blocks };
 }
