@@ -3,11 +3,9 @@ import {
   CancelledError,
   ChangedSimulationError,
   InvalidInputError,
-  IterationFailedError,
   PersistenceError,
   StepFailedError,
   Tolerance,
-  ToleranceExceededError,
   type Clock,
   type Ledger,
   type Run,
@@ -18,6 +16,7 @@ import {
 } from '@stepcompute/core';
 import { followLedger, progressOf, recordEnd, resultOf } from '@stepcompute/core/adapters';
 import type { StateMachineExecution } from './state-machine-execution.js';
+import { failureOf } from './why-failed.js';
 
 /** How an execution is followed. */
 export interface ExecutionFollowerProps {
@@ -148,25 +147,13 @@ export class ExecutionFollower {
     }
     if (error === 'InvalidInputError') return refusal(message, failed);
     if (run === undefined || ledger === undefined) return failed;
-    const cause = await this.#lowestFailure(run);
-    if (error === 'IterationFailedError' && cause !== undefined) return cause;
-    if (error === 'ToleranceExceededError') {
-      const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
-      return new ToleranceExceededError(run.id, ledger.failed, tolerated, { cause });
+    const isFailure = error === 'IterationFailedError' || error === 'ToleranceExceededError';
+    if (!isFailure) return failed;
+    const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
+    for await (const [lowest] of stores.failures.read(run.id)) {
+      if (lowest !== undefined) return failureOf(run, lowest, ledger.failed, tolerated);
     }
     return failed;
-  }
-
-  /** The lowest failure that stands, as the error that it was. */
-  async #lowestFailure({ id: runId, seed }: Run): Promise<IterationFailedError | undefined> {
-    for await (const [lowest] of this.props.stores.failures.read(runId)) {
-      if (lowest === undefined) continue;
-      const { iterationId, errorName: name, attempts } = lowest;
-      // Its stack stayed where it was thrown.
-      const cause = Object.assign(new Error(lowest.message), { name, stack: undefined });
-      return new IterationFailedError({ runId, seed }, iterationId, cause, attempts);
-    }
-    return undefined;
   }
 }
 

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import {
   DescribeExecutionCommand,
+  type DescribeExecutionCommandOutput,
   GetExecutionHistoryCommand,
   RedriveExecutionCommand,
+  StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { averageOf, Clock, IterationId, Orchestrator, RunId, SystemClock } from '@stepcompute/core';
 import { parseRunRequest } from '@stepcompute/core/adapters';
@@ -15,7 +17,7 @@ import { typeOrmStores } from '@stepcompute/sql-store';
 import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
 import { stepFunctionsModule } from '../src/inversify.js';
 import { isExhaustive, times } from '../../../testing/exhaustive.js';
-import { blockSize, deploy, modes, type Deployment } from './deployment.js';
+import { blockSize, deploy, modes, type Deployment, type DeploymentProps } from './deployment.js';
 
 type Step = 'RetrieveRunId' | 'WriteToDb' | 'RecordFailure' | 'AggregateAndStoreValue' | 'Migrate';
 
@@ -391,18 +393,102 @@ describe.each(modes)('a simulation that is mended, %s', (mode) => {
     expect(await flaky.orchestrator.run(request)).toMatchObject({ run, average });
   });
 
-  it('has its execution redriven to its end, with the same bits', async () => {
+  it('has its execution redriven once another has completed its run, with the same bits', async () => {
     const request = { repetitions: 10, seed: 42, idempotencyKey: 'redriven' };
-    await expect(flaky.orchestrator.run(request)).rejects.toMatchObject({ iterationId: 5 });
-    writeFileSync(mended, '');
     const executionArn = `${flaky.stateMachineArn.replace(':stateMachine:', ':execution:')}:redriven`;
-    await flaky.sfn.send(new RedriveExecutionCommand({ executionArn }));
-    // Whoever asks again meets the execution that has been redriven.
-    const { average, ledger } = await flaky.orchestrator.run(request);
-    expect(average).toEqual(expectedAverage(42, 10));
-    expect(ledger).toEqual({ requested: 10, completed: 10, failed: 0, missing: 0 });
-    const { redriveCount } = await flaky.sfn.send(new DescribeExecutionCommand({ executionArn }));
-    expect(redriveCount).toBe(1);
+    const redrive = async (): Promise<DescribeExecutionCommandOutput> => {
+      await flaky.sfn.send(new RedriveExecutionCommand({ executionArn }));
+      return ended(flaky, executionArn);
+    };
+    const failed = await flaky.orchestrator.run(request).catch((error: unknown) => error);
+    writeFileSync(mended, '');
+    // It goes on with step 3, which says again why the Map failed.
+    expect(await redrive()).toMatchObject({ status: 'FAILED', error: 'IterationFailedError' });
+    await flaky.orchestrator.resume((failed as { runId: number }).runId);
+    const { status, output = '' } = await redrive();
+    expect(status).toBe('SUCCEEDED');
+    expect(JSON.parse(output)).toMatchObject({
+      average: expectedAverage(42, 10).mean,
+      completed: 10,
+    });
+  });
+});
+
+/** An execution once it is over. */
+async function ended(
+  { sfn }: Deployment,
+  executionArn: string,
+): Promise<DescribeExecutionCommandOutput> {
+  for (;;) {
+    const described = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+    if (described.status !== 'RUNNING') return described;
+  }
+}
+
+describe.each(['inline', 'distributed'] as const)('an execution that fails, %s', (mode) => {
+  let failing: Deployment | undefined;
+  afterEach(() => failing?.close());
+
+  async function failureOf(props: Partial<DeploymentProps>, input: object): Promise<object> {
+    failing = await deploy({ mode, ...props });
+    const { sfn, stateMachineArn } = failing;
+    const start = new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(input) });
+    const { executionArn = '' } = await sfn.send(start);
+    const { status, error, cause = '' } = await ended(failing, executionArn);
+    const { errorType, errorMessage, trace } = JSON.parse(cause) as Record<string, unknown>;
+    expect(status).toBe('FAILED');
+    expect(errorType).toBe(error);
+    // The one line again, and nothing of a stack.
+    expect(trace).toEqual([`${error}: ${String(errorMessage)}`]);
+    return { error, message: errorMessage };
+  }
+
+  it('says which iteration failed, of which run, why and with which seed', async () => {
+    expect(
+      await failureOf({ simulation: 'flaky', inOrder: true }, { repetitions: 10, seed: 42 }),
+    ).toEqual({
+      error: 'IterationFailedError',
+      message: expect.stringMatching(
+        /^iteration 5 of run 1 failed: not mended yet \((.*, )?seed 42\)$/,
+      ) as string,
+    });
+  });
+
+  it('says that more failed than are tolerated, and why the lowest did', async () => {
+    const input = { repetitions: 20, seed: 42, tolerance: 3 };
+    expect(await failureOf({ simulation: 'flaky', inOrder: true }, input)).toEqual({
+      error: 'ToleranceExceededError',
+      message: expect.stringMatching(
+        /^run 1 tolerates 3 failures, and \d+ of its iterations failed; the lowest: iteration 5 of run 1 failed: not mended yet \((.*, )?seed 42\)$/,
+      ) as string,
+    });
+  });
+
+  it('says why a function was lost', async () => {
+    const lowest = mode === 'inline' ? 12 : 10;
+    expect(await failureOf({ simulation: 'deadly' }, { repetitions: 20, seed: 42 })).toEqual({
+      error: 'IterationFailedError',
+      message: expect.stringMatching(
+        new RegExp(`^iteration ${lowest} of run 1 failed: .*Runtime exited.* \\(seed 42\\)$`),
+      ) as string,
+    });
+  });
+
+  it('says that the simulation’s module can’t be loaded, and allocates no run', async () => {
+    expect(await failureOf({ module: 'unlicensed.ts' }, { repetitions: 20, seed: 42 })).toEqual({
+      error: 'InvalidInputError',
+      message:
+        'the simulation’s module can’t be loaded in its function: TypeError: there is no licence here (unlicensed.ts:4:55)',
+    });
+    expect(await failing?.stores.runs.list(1)).toEqual([]);
+  });
+
+  it('says so when it can be loaded in step 1 alone', async () => {
+    const props = { module: 'uniform.ts', moduleOfStep2: 'unlicensed.ts' };
+    expect(await failureOf(props, { repetitions: 20, seed: 42 })).toMatchObject({
+      error: 'InvalidInputError',
+      message: expect.stringContaining('there is no licence here') as string,
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import {
   caughtField,
-  toldErrors,
+  recordedErrors,
   type Assignments,
   type MostAssigned,
   type RetrieveRunIdEvent,
@@ -89,7 +89,8 @@ const pathTo = (field: keyof Assignments | typeof caughtField): string => `$.${f
 
 /**
  * RetrieveRunId → Map over WriteToDb → Pass → AggregateAndStoreValue → Success. Where a function of
- * the Map is lost, RecordFailure puts its iterations on record as failed.
+ * the Map ends without its values, RecordFailure puts its iterations on record as failed. The first
+ * failure that the run does not tolerate ends the Map.
  */
 export class StepComputeStateMachine extends Construct {
   readonly stateMachine: StateMachine;
@@ -137,10 +138,14 @@ class States {
       most: most satisfies MostAssigned,
     } satisfies Record<keyof RetrieveRunIdEvent, unknown>;
     const payload = TaskInput.fromObject(event);
+    const aggregate = this.#invoke('AggregateAndStoreValue', aggregateAndStoreValue);
+    const map = mode === 'inline' ? this.#inlineMap() : this.#distributedMap();
+    // It says which failure ended it, or that a child failed: step 3 fails with the run's own reason.
+    map.addCatch(aggregate.startState, { resultPath: pathTo(caughtField) });
     return this.#invoke('RetrieveRunId', retrieveRunId, { payload })
-      .next(mode === 'inline' ? this.#inlineMap() : this.#distributedMap())
+      .next(map)
       .next(new Pass(this.scope, 'Pass'))
-      .next(this.#invoke('AggregateAndStoreValue', aggregateAndStoreValue))
+      .next(aggregate)
       .next(new Succeed(this.scope, 'Success'));
   }
 
@@ -174,7 +179,7 @@ class States {
     return this.#invoke('WriteToDb', writeToDb, {
       outputPath,
       catchers: [
-        [told, { errors: [...toldErrors], resultPath }],
+        [told, { errors: [...recordedErrors], resultPath }],
         [record.startState, { resultPath }],
       ],
     }).startState;

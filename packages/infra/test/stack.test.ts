@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import aslValidator from 'asl-validator';
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template as SynthesizedTemplate } from 'aws-cdk-lib/assertions';
-import { toldErrors, variables } from '@stepcompute/aws-adapter/wire';
+import { recordedErrors, variables } from '@stepcompute/aws-adapter/wire';
 import { StepCompute } from '@stepcompute/infra';
 import { readCloudAssembly } from '@stepcompute/rehearsal';
 import {
@@ -116,7 +116,7 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
     const { WriteToDb, Failed, RecordFailure } = ItemProcessor.States;
     const catchers = [
       {
-        ErrorEquals: toldErrors,
+        ErrorEquals: recordedErrors,
         ResultPath: '$.error',
         Next: 'Failed',
       },
@@ -125,13 +125,19 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
     expect(WriteToDb?.Catch).toEqual([expect.anything(), ...catchers]);
     expect(ItemProcessor.States.WriteToDbWhenFree?.Catch).toEqual(catchers);
     // A name that none of core's errors has would be caught by nobody.
-    for (const name of toldErrors) expect(core).toHaveProperty(name);
+    for (const name of recordedErrors) expect(core).toHaveProperty(name);
     expect(Failed).toMatchObject({
       Type: 'Fail',
       ErrorPath: '$.error.Error',
       CausePath: '$.error.Cause',
     });
     expect(RecordFailure).toMatchObject({ End: true, Retry: [documentRetry] });
+  });
+
+  it('has step 3 say why a Map has failed', () => {
+    expect(made.definition.States.Map?.Catch).toEqual([
+      { ErrorEquals: ['States.ALL'], ResultPath: '$.error', Next: 'AggregateAndStoreValue' },
+    ]);
   });
 
   it('retries the invocations as the document says, and a Map not at all', () => {

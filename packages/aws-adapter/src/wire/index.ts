@@ -4,9 +4,11 @@ export { handlerModule, handlerNames, simulationModule, type HandlerName } from 
 export {
   assignmentsOf,
   caughtField,
+  messageOfCause,
   mostBlocks,
   mostPairs,
   parseAssignment,
+  parseCaught,
   parseLostAssignment,
   parseProcessed,
   parseRetrieveRunIdEvent,
@@ -33,4 +35,4 @@ export {
   type FieldsBy,
   type RequestInput,
 } from './request-fields.js';
-export { toldErrors } from './told-errors.js';
+export { recordedErrors, toldErrors } from './told-errors.js';

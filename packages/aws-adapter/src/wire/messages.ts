@@ -208,7 +208,7 @@ export function parseAssignment(event: unknown): Block {
 /** Where a Catch of the state machine puts the error beside the assignment, as `{Error, Cause}`. */
 export const caughtField = 'error';
 
-/** An assignment whose function was lost. */
+/** An assignment whose function ended without its values. */
 export interface LostAssignment {
   readonly assignment: Block;
   /** The pair or the block as it was handed out. */
@@ -220,16 +220,38 @@ export interface LostAssignment {
 /** @throws InvalidInputError unless it is a pair or a block with `error: {Error, Cause}` */
 export function parseLostAssignment(event: unknown): LostAssignment {
   const { [caughtField]: caught, ...item } = objectOf(event, 'event');
+  return { assignment: parseAssignment(item), item, error: parseError(caught) };
+}
+
+/**
+ * The error that a Catch has put beside the assignments; undefined when there is none.
+ * @throws InvalidInputError unless it is `{Error, Cause}`
+ */
+export function parseCaught(event: unknown): Error | undefined {
+  const { [caughtField]: caught } = event as Record<string, unknown>;
+  return caught === undefined ? undefined : parseError(caught);
+}
+
+function parseError(caught: unknown): Error {
   const { Error: name, Cause: cause } = objectOf(caught, caughtField);
   if (typeof name !== 'string') {
     throw new InvalidInputError(caughtField, '{Error, Cause}', caught);
   }
-  const message = typeof cause === 'string' && cause !== '' ? cause : 'no cause was given';
-  return {
-    assignment: parseAssignment(item),
-    item,
-    error: Object.assign(new Error(message), { name }),
-  };
+  const message = messageOfCause(typeof cause === 'string' ? cause : undefined);
+  // Its stack stayed where it was thrown.
+  return Object.assign(new Error(message), { name, stack: `${name}: ${message}` });
+}
+
+/** The message in a cause: a function's error is a JSON object, a service's is plain text. */
+export function messageOfCause(cause: string | undefined): string {
+  if (cause === undefined || cause === '') return 'no cause was given';
+  try {
+    const { errorMessage } = JSON.parse(cause) as { errorMessage?: unknown };
+    if (typeof errorMessage === 'string') return errorMessage;
+  } catch {
+    // Plain text.
+  }
+  return cause;
 }
 
 /**
