@@ -393,6 +393,26 @@ describe.each(modes)('a simulation that is mended, %s', (mode) => {
     expect(await flaky.orchestrator.run(request)).toMatchObject({ run, average });
   });
 
+  it('fails its execution with the iteration, the run, the reason and the seed', async () => {
+    const failure = await failureOf(flaky, { repetitions: 10, seed: 42 });
+    expect(failure).toEqual({
+      error: 'IterationFailedError',
+      message: expect.stringMatching(
+        /^iteration 5 of run \d+ failed: not mended yet \(seed 42\)$/,
+      ) as string,
+    });
+  });
+
+  it('fails its execution with the lowest of more than are tolerated', async () => {
+    const failure = await failureOf(flaky, { repetitions: 20, seed: 42, tolerance: 3 });
+    expect(failure).toEqual({
+      error: 'ToleranceExceededError',
+      message: expect.stringMatching(
+        /^run \d+ tolerates 3 failures, and \d+ of its iterations failed; the lowest: iteration 5 of run \d+ failed: not mended yet \(seed 42\)$/,
+      ) as string,
+    });
+  });
+
   it('has its execution redriven once another has completed its run, with the same bits', async () => {
     const request = { repetitions: 10, seed: 42, idempotencyKey: 'redriven' };
     const executionArn = `${flaky.stateMachineArn.replace(':stateMachine:', ':execution:')}:redriven`;
@@ -425,70 +445,36 @@ async function ended(
   }
 }
 
-describe.each(['inline', 'distributed'] as const)('an execution that fails, %s', (mode) => {
-  let failing: Deployment | undefined;
-  afterEach(() => failing?.close());
+/** How an execution that somebody starts by hand fails, in one line and without a stack. */
+async function failureOf(deployment: Deployment, input: object): Promise<object> {
+  const { sfn, stateMachineArn } = deployment;
+  const start = new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(input) });
+  const { executionArn = '' } = await sfn.send(start);
+  const { status, error, cause = '' } = await ended(deployment, executionArn);
+  expect(status).toBe('FAILED');
+  const { errorType, errorMessage, trace } = JSON.parse(cause) as Record<string, unknown>;
+  expect(errorType).toBe(error);
+  expect(trace).toEqual([`${error}: ${String(errorMessage)}`]);
+  return { error, message: errorMessage };
+}
 
-  async function failureOf(props: Partial<DeploymentProps>, input: object): Promise<object> {
-    failing = await deploy({ mode, ...props });
-    const { sfn, stateMachineArn } = failing;
-    const start = new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(input) });
-    const { executionArn = '' } = await sfn.send(start);
-    const { status, error, cause = '' } = await ended(failing, executionArn);
-    const { errorType, errorMessage, trace } = JSON.parse(cause) as Record<string, unknown>;
-    expect(status).toBe('FAILED');
-    expect(errorType).toBe(error);
-    // The one line again, and nothing of a stack.
-    expect(trace).toEqual([`${error}: ${String(errorMessage)}`]);
-    return { error, message: errorMessage };
-  }
+describe('a simulation whose module can’t be loaded in its function', () => {
+  const message =
+    'the simulation’s module can’t be loaded in its function: TypeError: there is no licence here (unlicensed.ts:4:55)';
 
-  it('says which iteration failed, of which run, why and with which seed', async () => {
-    expect(
-      await failureOf({ simulation: 'flaky', inOrder: true }, { repetitions: 10, seed: 42 }),
-    ).toEqual({
-      error: 'IterationFailedError',
-      message: expect.stringMatching(
-        /^iteration 5 of run 1 failed: not mended yet \((.*, )?seed 42\)$/,
-      ) as string,
-    });
-  });
-
-  it('says that more failed than are tolerated, and why the lowest did', async () => {
-    const input = { repetitions: 20, seed: 42, tolerance: 3 };
-    expect(await failureOf({ simulation: 'flaky', inOrder: true }, input)).toEqual({
-      error: 'ToleranceExceededError',
-      message: expect.stringMatching(
-        /^run 1 tolerates 3 failures, and \d+ of its iterations failed; the lowest: iteration 5 of run 1 failed: not mended yet \((.*, )?seed 42\)$/,
-      ) as string,
-    });
-  });
-
-  it('says why a function was lost', async () => {
-    const lowest = mode === 'inline' ? 12 : 10;
-    expect(await failureOf({ simulation: 'deadly' }, { repetitions: 20, seed: 42 })).toEqual({
-      error: 'IterationFailedError',
-      message: expect.stringMatching(
-        new RegExp(`^iteration ${lowest} of run 1 failed: .*Runtime exited.* \\(seed 42\\)$`),
-      ) as string,
-    });
-  });
-
-  it('says that the simulation’s module can’t be loaded, and allocates no run', async () => {
-    expect(await failureOf({ module: 'unlicensed.ts' }, { repetitions: 20, seed: 42 })).toEqual({
-      error: 'InvalidInputError',
-      message:
-        'the simulation’s module can’t be loaded in its function: TypeError: there is no licence here (unlicensed.ts:4:55)',
-    });
-    expect(await failing?.stores.runs.list(1)).toEqual([]);
-  });
-
-  it('says so when it can be loaded in step 1 alone', async () => {
-    const props = { module: 'uniform.ts', moduleOfStep2: 'unlicensed.ts' };
-    expect(await failureOf(props, { repetitions: 20, seed: 42 })).toMatchObject({
-      error: 'InvalidInputError',
-      message: expect.stringContaining('there is no licence here') as string,
-    });
+  it.each<[string, Partial<DeploymentProps>]>([
+    ['step 1, which allocates no run', { module: 'unlicensed.ts' }],
+    ['step 2', { module: 'uniform.ts', moduleOfStep2: 'unlicensed.ts' }],
+  ])('fails in one line, in %s', async (_, props) => {
+    const unlicensed = await deploy({ mode: 'distributed', ...props });
+    try {
+      const failure = await failureOf(unlicensed, { repetitions: 20, seed: 42 });
+      expect(failure).toEqual({ error: 'InvalidInputError', message });
+      const runs = await unlicensed.stores.runs.list(2);
+      expect(runs).toHaveLength(props.moduleOfStep2 === undefined ? 0 : 1);
+    } finally {
+      await unlicensed.close();
+    }
   });
 });
 
@@ -618,6 +604,16 @@ describe.each(['inline', 'distributed'] as const)(
         expect(failures.map(({ iterationId }) => iterationId)).toEqual(lost);
         for (const { errorName } of failures) expect(errorName).toBe('Runtime.ExitError');
       }
+    });
+
+    it('fails an execution with what was lost, and why', async () => {
+      const failure = await failureOf(deadly, { repetitions: 20, seed: 42 });
+      expect(failure).toEqual({
+        error: 'IterationFailedError',
+        message: expect.stringMatching(
+          new RegExp(`^iteration ${lost[0]} of run \\d+ failed: .*Runtime exited.* \\(seed 42\\)$`),
+        ) as string,
+      });
     });
 
     it('leaves a run that tolerates as many failures its average', async () => {
