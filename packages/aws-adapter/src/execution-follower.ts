@@ -15,6 +15,7 @@ import {
   type Stores,
 } from '@stepcompute/core';
 import { followLedger, progressOf, recordEnd, resultOf } from '@stepcompute/core/adapters';
+import { Pace } from './pace.js';
 import type { StateMachineExecution } from './state-machine-execution.js';
 import { failureOf } from './why-failed.js';
 
@@ -22,7 +23,7 @@ import { failureOf } from './why-failed.js';
 export interface ExecutionFollowerProps {
   readonly stores: Stores;
   readonly clock: Clock;
-  /** Between two looks, in milliseconds. */
+  /** The first wait between two looks, and the least, in milliseconds. */
   readonly pollMs: number;
   readonly options: RunOptions;
 }
@@ -30,6 +31,7 @@ export interface ExecutionFollowerProps {
 /** Follows one execution to its end, and answers as an orchestrator does. */
 export class ExecutionFollower {
   readonly #startedAt: number;
+  readonly #pace: Pace;
   #isStopped = false;
   /** The listener to the progress has thrown. */
   #broken: { readonly thrown: unknown } | undefined;
@@ -43,6 +45,7 @@ export class ExecutionFollower {
     private readonly props: ExecutionFollowerProps,
   ) {
     this.#startedAt = props.clock.now();
+    this.#pace = new Pace(props.clock, props.pollMs);
   }
 
   async toTheEnd(): Promise<RunResult> {
@@ -74,10 +77,10 @@ export class ExecutionFollower {
 
   /** An abort ends it early; once the execution is stopped there is nothing more to abort. */
   async #pause(): Promise<void> {
-    const { clock, pollMs, options } = this.props;
+    const { options } = this.props;
     const signal = this.#isStopped ? undefined : options.signal;
     try {
-      await clock.sleep(pollMs, signal);
+      await this.#pace.wait(signal);
     } catch (thrown) {
       if (signal?.aborted !== true) throw thrown;
     }
