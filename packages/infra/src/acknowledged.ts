@@ -29,14 +29,20 @@ export function acknowledgeVersions(construct: IConstruct, invoked: IFunction): 
 /** A Distributed Map starts executions of its own state machine, and has to see and stop them. */
 export function acknowledgeChildren(stateMachine: IStateMachine): void {
   const name = `{"Fn::Select":[6,{"Fn::Split":[":",{"Ref":"${logicalIdOf(stateMachine)}"}]}]}`;
-  const executions = `arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:${name}`;
-  for (const children of [`${executions}:*`, `${executions}/*:*`]) {
-    acknowledge(
-      stateMachine,
-      `AwsSolutions-IAM5[Resource::${children}]`,
-      'The wildcard stands for the executions of this one state machine, which get their names at run time.',
-    );
-  }
+  for (const children of [`${name}:*`, `${name}/*:*`]) acknowledgeNames(stateMachine, children);
+}
+
+/** Who runs or follows a workflow comes to its executions. */
+export function acknowledgeExecutions(grantee: IConstruct, stateMachine: IStateMachine): void {
+  acknowledgeNames(grantee, `<${logicalIdOf(stateMachine)}.Name>:*`);
+}
+
+function acknowledgeNames(construct: IConstruct, executions: string): void {
+  acknowledge(
+    construct,
+    `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:${executions}]`,
+    'The wildcard stands for the executions of this one state machine, which get their names at run time.',
+  );
 }
 
 function logicalIdOf(construct: IConstruct): string {

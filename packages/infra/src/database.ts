@@ -1,7 +1,7 @@
 import type { DatabaseNames } from '@stepcompute/aws-adapter/wire';
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { SubnetType, Vpc, type IVpc } from 'aws-cdk-lib/aws-ec2';
-import { PolicyStatement, type IRole } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import {
   AuroraPostgresEngineVersion,
   ClusterInstance,
@@ -78,7 +78,7 @@ export class StepComputeDatabase extends Construct {
   }
 
   /** The right to run statements on this cluster, and to read this secret, which the Data API does on the caller's behalf. */
-  grantStatements(role: IRole, inTransactions: boolean): void {
+  grantStatements({ grantPrincipal: role }: IGrantable, inTransactions: boolean): void {
     const transactions = ['BeginTransaction', 'CommitTransaction', 'RollbackTransaction'];
     const actions = ['ExecuteStatement', ...(inTransactions ? transactions : [])];
     role.addToPrincipalPolicy(

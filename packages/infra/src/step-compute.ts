@@ -1,6 +1,7 @@
 import { variables, type HandlerName } from '@stepcompute/aws-adapter/wire';
 import { Duration } from 'aws-cdk-lib';
-import { Alarm, ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Trigger } from 'aws-cdk-lib/triggers';
@@ -8,7 +9,9 @@ import { Construct } from 'constructs';
 import { StepComputeDatabase } from './database.js';
 import type { SimulationSource } from './function-code.js';
 import { facts } from './facts.js';
+import { grantRead, grantRun } from './grants.js';
 import { limitsOf, mostAssigned } from './limits.js';
+import { dashboardOf, failureAlarm } from './monitoring.js';
 import { StepComputeStateMachine, type Mode } from './state-machine.js';
 import { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';
 
@@ -82,6 +85,11 @@ export interface StepComputeProps {
   /** Where averages are kept. Default: `database`. */
   readonly averagesDatabase?: StepComputeDatabase | undefined;
   /**
+   * False to leave out the dashboard: AWS bills one that is beyond an account's first three.
+   * @default true
+   */
+  readonly dashboard?: boolean | undefined;
+  /**
    * True to let this deployment migrate the database's schema to where the code that was deployed before
    * can't follow, so that a rollback would end in refusals.
    * @default false, such a deployment fails
@@ -93,8 +101,13 @@ export interface StepComputeProps {
 export class StepCompute extends Construct {
   readonly stateMachine: StateMachine;
   readonly database: StepComputeDatabase;
-  /** Raised when an execution has failed or timed out. */
+  /**
+   * Raised when an execution has failed or timed out.
+   * @example
+   * stepCompute.alarm.addAlarmAction(new SnsAction(topic));
+   */
   readonly alarm: Alarm;
+  readonly #databases: readonly StepComputeDatabase[];
 
   constructor(scope: Construct, id: string, props: StepComputeProps = {}) {
     super(scope, id);
@@ -166,14 +179,36 @@ export class StepCompute extends Construct {
     });
     this.database = database;
     this.stateMachine = machine.stateMachine;
-    this.alarm = new Alarm(this, 'FailedExecutions', {
-      alarmDescription: 'An execution of the StepCompute state machine has failed.',
-      metric: this.stateMachine.metricFailed({ period: Duration.minutes(5), statistic: 'Sum' }),
-      threshold: 1,
-      evaluationPeriods: 1,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-    });
+    this.alarm = failureAlarm(this, 'FailedExecutions', this.stateMachine);
+    this.#databases = [database, ...(averagesDatabase ? [averagesDatabase] : [])];
+    if (props.dashboard ?? true) {
+      dashboardOf(this, 'Dashboard', {
+        stateMachine: this.stateMachine,
+        functions: { retrieveRunId, writeToDb, recordFailure, aggregateAndStoreValue },
+        writeToDb,
+        cluster: database.cluster,
+      });
+    }
+  }
+
+  /**
+   * Allows to run the simulation, from a service or a person's role: to start, follow and stop executions,
+   * and to read and record runs in the database.
+   * @example
+   * stepCompute.grantRun(service.taskDefinition.taskRole);
+   */
+  grantRun(grantee: IGrantable): Grant {
+    const { stateMachine } = this;
+    return grantRun({ stateMachine, databases: this.#databases }, grantee);
+  }
+
+  /**
+   * Allows to look at runs, their values and failures, and to follow executions. What a statement may do is
+   * the database's to say: the Data API knows one right for all statements.
+   */
+  grantRead(grantee: IGrantable): Grant {
+    const { stateMachine } = this;
+    return grantRead({ stateMachine, databases: this.#databases }, grantee);
   }
 }
 

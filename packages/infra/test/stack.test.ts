@@ -321,9 +321,13 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
     expect(dependencies.some((id) => id.startsWith('DatabaseClusterWriter'))).toBe(true);
   });
 
-  it('raises an alarm on failed executions, and tells its clients what they need', () => {
+  it('raises an alarm on executions that failed or timed out, and tells its clients what they need', () => {
     const [[, alarm] = ['', {}]] = ofType(made.template, 'AWS::CloudWatch::Alarm');
-    expect(alarm).toMatchObject({ MetricName: 'ExecutionsFailed', Threshold: 1 });
+    const metrics = (
+      alarm.Metrics as { MetricStat?: { Metric: { MetricName: string } } }[]
+    ).flatMap(({ MetricStat }) => MetricStat?.Metric.MetricName ?? []);
+    expect(metrics.sort()).toEqual(['ExecutionsFailed', 'ExecutionsTimedOut']);
+    expect(alarm).toMatchObject({ Threshold: 1, TreatMissingData: 'notBreaching' });
     expect(Object.keys(made.template.Outputs).sort()).toEqual([
       'ClusterArn',
       'DatabaseName',
@@ -331,6 +335,79 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
       'StateMachineArn',
     ]);
   });
+});
+
+describe('clients', () => {
+  let template: Template;
+  beforeAll(() => {
+    const app = join(__dirname, 'apps/client.mjs');
+    ({ template } = synthesized(unbundled, { app, validated: true }));
+  });
+
+  /** The rights of a role: each action with what it is allowed on. */
+  const rightsOf = (role: string): [string, string][] =>
+    statementsOf(template, role)
+      .flatMap(({ Action, Resource }) =>
+        [Action].flat().map((action): [string, string] => [action, JSON.stringify(Resource)]),
+      )
+      .sort(([one], [other]) => one.localeCompare(other));
+
+  it('that run the simulation may do what the orchestrator does, and nothing else', () => {
+    const sources = ['step-functions-orchestrator.ts', 'state-machine-execution.ts'].map((file) =>
+      readFileSync(join(__dirname, '../../aws-adapter/src', file), 'utf8'),
+    );
+    const commands = new Set(
+      sources
+        .join()
+        .match(/\b(?<=new )\w+(?=Command\()/g)
+        ?.map((name) => `states:${name}`),
+    );
+    const rights = rightsOf('Runner');
+    expect(rights.map(([action]) => action)).toEqual(
+      [...commands, 'rds-data:ExecuteStatement', 'secretsmanager:GetSecretValue'].sort(
+        (one, other) => one.localeCompare(other),
+      ),
+    );
+    for (const [action, resource] of rights) {
+      expect(resource.includes('*')).toBe(
+        action.startsWith('states:') && action !== 'states:StartExecution',
+      );
+      expect(resource).not.toBe('"*"');
+    }
+  });
+
+  it('that read may follow executions, and neither start nor stop one', () => {
+    expect(rightsOf('Reader').map(([action]) => action)).toEqual([
+      'rds-data:ExecuteStatement',
+      'secretsmanager:GetSecretValue',
+      'states:DescribeExecution',
+      'states:GetExecutionHistory',
+    ]);
+  });
+
+  it('are told of failures by whatever the alarm is given', () => {
+    const [[, alarm] = ['', {}]] = ofType(template, 'AWS::CloudWatch::Alarm');
+    expect(alarm.AlarmActions).toEqual([{ Ref: expect.stringMatching(/^Failures/) as string }]);
+  });
+});
+
+it('the dashboard shows what there is, and is left out on demand', () => {
+  const dashboards = (props: ConstructorParameters<typeof StepCompute>[2]): object[] => {
+    const stack = new Stack(new App({ context: unbundled }), 'S');
+    new StepCompute(stack, 'C', props);
+    return Object.values(
+      SynthesizedTemplate.fromStack(stack).findResources('AWS::CloudWatch::Dashboard'),
+    );
+  };
+  expect(dashboards({ dashboard: false })).toEqual([]);
+  const [dashboard] = dashboards({});
+  const text = JSON.stringify(dashboard);
+  for (const shown of [
+    ...['ExecutionsStarted', 'ExecutionsFailed', 'ExecutionsTimedOut', 'Throttles', 'Errors'],
+    ...['Duration', 'ConcurrentExecutions', 'ServerlessDatabaseCapacity', 'Iterations a second'],
+  ]) {
+    expect(text).toContain(shown);
+  }
 });
 
 function statementsOf(template: Template, role: string): Statement[] {
