@@ -255,7 +255,7 @@ it('looks at tens of runs within the account’s rate, and sees the end of a sho
     return clock.now();
   };
   const hour = 3_600_000;
-  const [soon = 0] = await Promise.all([
+  const [soon] = await Promise.all([
     followed(10_000),
     ...Array.from({ length: 50 }, () => followed(hour)),
   ]);

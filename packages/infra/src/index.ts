@@ -1,5 +1,7 @@
 export { StepComputeDatabase, type StepComputeDatabaseProps } from './database.js';
 export type { SimulationSource } from './function-code.js';
+export type { LimitedSettings } from './limits.js';
+export { runSeconds, type RunLengthProps } from './run-length.js';
 export { StepComputeStack, type StepComputeStackProps } from './stack.js';
 export {
   StepComputeStateMachine,

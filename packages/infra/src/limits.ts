@@ -5,9 +5,9 @@ import type { Mode } from './state-machine.js';
 
 /** The settings of a deployment that bound each other. Those left out get defaults that fit the rest. */
 export interface LimitedSettings {
-  readonly mode: Mode;
-  readonly delay: Duration;
-  readonly delayIn: 'function' | 'state';
+  readonly mode?: Mode | undefined;
+  readonly delay?: Duration | undefined;
+  readonly delayIn?: 'function' | 'state' | undefined;
   readonly concurrency?: number | undefined;
   readonly accountConcurrency?: number | undefined;
   readonly blockSize?: number | undefined;
@@ -18,6 +18,9 @@ export interface LimitedSettings {
 
 /** The settings with nothing left out, and what follows from them for one execution. */
 export interface Limits {
+  readonly mode: Mode;
+  readonly delay: Duration;
+  readonly delayIn: 'function' | 'state';
   readonly concurrency: number;
   readonly blockSize: number;
   readonly writeTimeout: Duration;
@@ -40,7 +43,7 @@ export const plannedEvents = 20_000;
 const eventsAround = 21;
 
 /** How many iterations a function has in flight at a time: step 2's default. */
-const iterationsAtATime = 1_000;
+export const iterationsAtATime = 1_000;
 
 /** For a cold start, a database that wakes up, and the statements. */
 const startSeconds = 180;
@@ -87,35 +90,14 @@ export function throttledEvents(seconds: number): number {
   return 7 * 3 + 2 + attempts * 3;
 }
 
-/** How long an execution takes in all, at least, with so many functions at work at a time. */
-export function runSeconds(
-  { mode, delay, delayIn, iterationDuration }: LimitedSettings,
-  { concurrency, blockSize }: Pick<Limits, 'concurrency' | 'blockSize'>,
-  repetitions: number,
-  functions: number,
-): number {
-  const size = mode === 'inline' ? 1 : Math.max(blockSize, Math.ceil(repetitions / mostBlocks));
-  const computing = Math.min(size, repetitions) * (iterationDuration?.toMilliseconds() ?? 0);
-  const assignments = Math.ceil(repetitions / size);
-  const delayMs = delay.toMilliseconds();
-  if (delayIn === 'function') {
-    const rounds = Math.ceil(Math.min(size, repetitions) / iterationsAtATime);
-    const atATime = Math.min(concurrency, functions);
-    return (Math.ceil(assignments / atATime) * (rounds * delayMs + computing)) / 1000;
-  }
-  // A state that waits takes no function: children wait together, and compute as functions are free.
-  const waiting = Math.ceil(assignments / concurrency) * (delayMs + computing);
-  const working = Math.ceil(assignments / functions) * computing + delayMs;
-  return Math.max(waiting, working) / 1000;
-}
-
 /**
  * Fills in what was left out, and refuses what does not fit together.
  * @throws RangeError naming the setting, with what was given and what would be right
  */
 export function limitsOf(settings: LimitedSettings): Limits {
-  const { mode, delayIn, accountConcurrency } = settings;
-  const delaySeconds = settings.delay.toSeconds({ integral: false });
+  const { mode = 'inline', delay = Duration.minutes(10) } = settings;
+  const { delayIn = mode === 'inline' ? 'function' : 'state' } = settings;
+  const delaySeconds = delay.toSeconds({ integral: false });
   const delayInFunction = delayIn === 'function' ? delaySeconds : 0;
   const iterationSeconds = settings.iterationDuration?.toSeconds({ integral: false }) ?? 0;
   const timeout = settings.timeout ?? Duration.days(7);
@@ -128,12 +110,12 @@ export function limitsOf(settings: LimitedSettings): Limits {
   );
   refuseUnless(
     delaySeconds < timeoutSeconds,
-    `a delay of ${settings.delay.toHumanString()} does not fit an execution, which may take ` +
+    `a delay of ${delay.toHumanString()} does not fit an execution, which may take ` +
       `${timeout.toHumanString()} in all: give it a longer timeout`,
   );
   refuseUnless(
     delayInFunction + startSeconds <= longest,
-    `a delay of ${settings.delay.toHumanString()} does not fit a Lambda function, which may take ` +
+    `a delay of ${delay.toHumanString()} does not fit a Lambda function, which may take ` +
       `${minutes(longest)} in all: use delayIn: 'state'`,
   );
   refuseUnless(
@@ -142,7 +124,7 @@ export function limitsOf(settings: LimitedSettings): Limits {
       `since a Lambda function may take ${minutes(longest)} in all; got ${seconds(iterationSeconds)}`,
   );
 
-  const concurrency = concurrencyOf(settings, accountConcurrency);
+  const concurrency = concurrencyOf(mode, settings);
   const busy = (block: number): number =>
     block * iterationSeconds + Math.ceil(block / iterationsAtATime) * delayInFunction;
   const blockSize =
@@ -179,11 +161,17 @@ export function limitsOf(settings: LimitedSettings): Limits {
       `got ${writeTimeout.toHumanString()}`,
   );
   return {
+    mode,
+    delay,
+    delayIn,
     concurrency,
     blockSize,
     writeTimeout,
     timeout,
-    ...mostOf(settings, { concurrency, assigned, timeoutSeconds, delaySeconds, iterationSeconds }),
+    ...mostOf(
+      { mode, delayIn },
+      { concurrency, assigned, timeoutSeconds, delaySeconds, iterationSeconds },
+    ),
     // Blocks that grow with the run are held to what was asked for, where it has no slack for a start.
     largestBlock: Math.max(
       assigned,
@@ -193,19 +181,18 @@ export function limitsOf(settings: LimitedSettings): Limits {
 }
 
 /** The limits that step 1 holds a run to. */
-export function mostAssigned(
-  mode: Mode,
-  { mostPairs: pairs, mostBlocks: blocks, largestBlock }: Limits,
-): MostAssigned {
+export function mostAssigned({
+  mode,
+  mostPairs: pairs,
+  mostBlocks: blocks,
+  largestBlock,
+}: Limits): MostAssigned {
   if (mode === 'inline') return { pairs };
   const isBounded = largestBlock < Number.MAX_SAFE_INTEGER;
   return { blocks, ...(isBounded && { iterationsInBlock: largestBlock }) };
 }
 
-function concurrencyOf(
-  { mode, concurrency }: LimitedSettings,
-  accountConcurrency: number | undefined,
-): number {
+function concurrencyOf(mode: Mode, { concurrency, accountConcurrency }: LimitedSettings): number {
   const most =
     mode === 'inline'
       ? facts.stepFunctions.inlineConcurrency
@@ -257,7 +244,7 @@ function largestBlockWithin(
 
 /** How much an execution gets done within its payloads, its history and its time. */
 function mostOf(
-  { mode, delayIn }: LimitedSettings,
+  { mode, delayIn }: Pick<Limits, 'mode' | 'delayIn'>,
   {
     concurrency,
     assigned,

@@ -111,13 +111,12 @@ export class StepCompute extends Construct {
 
   constructor(scope: Construct, id: string, props: StepComputeProps = {}) {
     super(scope, id);
-    const { mode = 'inline', delay = Duration.minutes(10) } = props;
-    const { delayIn = mode === 'inline' ? 'function' : 'state' } = props;
+    const limits = limitsOf(props);
+    const { mode, delay, delayIn } = limits;
     const { logRetention = RetentionDays.ONE_MONTH, averagesDatabase } = props;
     const database = props.database ?? new StepComputeDatabase(this, 'Database');
     const inFunction = delayIn === 'function' ? delay : Duration.millis(0);
     const waitsDelay = delayIn === 'state' && delay.toMilliseconds() > 0;
-    const limits = limitsOf({ ...props, mode, delay, delayIn });
     const create = (
       name: string,
       handler: HandlerName,
@@ -166,7 +165,7 @@ export class StepCompute extends Construct {
       waitsDelay,
       concurrency: limits.concurrency,
       blockSize: limits.blockSize,
-      most: mostAssigned(mode, limits),
+      most: mostAssigned(limits),
       timeout: limits.timeout,
       logRetention,
     });

@@ -8,6 +8,7 @@ import {
   throttledEvents,
   type LimitedSettings,
 } from '../src/limits.js';
+import { runSeconds } from '../src/run-length.js';
 
 const inline = { mode: 'inline', delay: Duration.minutes(10), delayIn: 'function' } as const;
 const distributed = { mode: 'distributed', delay: Duration.minutes(10), delayIn: 'state' } as const;
@@ -112,7 +113,8 @@ describe('what does not fit together is refused in one line', () => {
 });
 
 describe('whatever the settings', () => {
-  const settings: fc.Arbitrary<LimitedSettings> = fc.record(
+  type Drawn = LimitedSettings & Required<Pick<LimitedSettings, 'mode' | 'delay' | 'delayIn'>>;
+  const settings: fc.Arbitrary<Drawn> = fc.record(
     {
       mode: fc.constantFrom('inline' as const, 'distributed' as const),
       delay: fc.nat({ max: 1000 }).map((count) => Duration.seconds(count)),
@@ -202,4 +204,34 @@ it('an account of ten throttles the largest inline run, and its history has room
   const throttled = (concurrency - functions) * throttledEvents(seconds);
   expect(throttled).toBeGreaterThan(3000);
   expect(throttled).toBeLessThan(facts.stepFunctions.historyEvents - plannedEvents);
+});
+
+describe('how long a run takes', () => {
+  const minutes = (settings: LimitedSettings, repetitions: number, each = 0): number[] =>
+    [10, 100, 1000].map(
+      (functions) =>
+        runSeconds(settings, { repetitions, functions, secondsPerIteration: each }) / 60,
+    );
+
+  it.each<[string, LimitedSettings, number, number, number[]]>([
+    ['200 inline sleep in their functions', {}, 200, 0, [200, 50, 50]],
+    ['200 inline, in an account of ten', { accountConcurrency: 10 }, 200, 0, [200, 200, 200]],
+    ['200 inline wait in a state', { delayIn: 'state' }, 200, 0, [50, 50, 50]],
+    ['30 inline', {}, 30, 0, [30, 10, 10]],
+    ['a million distributed', { mode: 'distributed' }, 1e6, 0, [10, 10, 10]],
+    ['a million that compute 60 ms', { mode: 'distributed' }, 1e6, 0.06, [110, 20, 11]],
+    ['a billion', { mode: 'distributed' }, 1e9, 0, [30, 30, 30]],
+    [
+      'a million in their functions',
+      { mode: 'distributed', delayIn: 'function' },
+      1e6,
+      0,
+      [1000, 100, 10],
+    ],
+    ['one', { mode: 'distributed' }, 1, 60, [11, 11, 11]],
+  ])('%s', (_, settings, repetitions, each, expected) => {
+    minutes(settings, repetitions, each).forEach((actual, index) => {
+      expect(actual).toBeCloseTo(expected[index]!, 9);
+    });
+  });
 });
