@@ -54,9 +54,6 @@ const briefSeconds = 300;
 /** A block of this length is lost at no great cost, and its start costs little beside it. */
 const blockSeconds = 60;
 
-/** How much longer a block may take than its iterations' stated time, before it is given up. */
-const patience = 3;
-
 /**
  * How an invocation waits that is still throttled after the source document's retry: up to a minute, then
  * up to twice as long each time, at random, so that those which wait together do not come back together.
@@ -140,14 +137,9 @@ export function limitsOf(settings: LimitedSettings): Limits {
     needed <= longest,
     `blockSize must be at most ${most}, which a Lambda function gets done in its ${minutes(longest)}; got ${blockSize}`,
   );
-  const writeTimeout =
-    settings.writeTimeout ??
-    Duration.seconds(
-      Math.min(
-        longest,
-        Math.max(briefSeconds, Math.ceil(needed + (patience - 1) * assigned * iterationSeconds)),
-      ),
-    );
+  // Where iterations compute, blocks that grow with the run need all the time that there is.
+  const unstated = iterationSeconds > 0 ? longest : Math.max(briefSeconds, Math.ceil(needed));
+  const writeTimeout = settings.writeTimeout ?? Duration.seconds(unstated);
   const writeSeconds = writeTimeout.toSeconds({ integral: false });
   refuseUnless(
     writeSeconds <= longest,

@@ -73,7 +73,7 @@ export interface StepComputeProps {
   readonly memorySize?: number | undefined;
   /**
    * The longest that one invocation of step 2 may take, at most 15 minutes.
-   * @default 3 minutes, and the delay where the function waits it, and thrice what `iterationDuration` says; at least 5 minutes
+   * @default 15 minutes where `iterationDuration` is stated, else 3 minutes beside the delay that the function waits, at least 5
    */
   readonly writeTimeout?: Duration | undefined;
   /** The longest that an execution may take. Default: 7 days. */
