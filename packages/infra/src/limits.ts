@@ -1,7 +1,12 @@
 import { mostBlocks, mostPairs, type MostAssigned } from '@stepcompute/aws-adapter/wire';
 import { Duration } from 'aws-cdk-lib';
 import { facts } from './facts.js';
-import type { Mode } from './state-machine.js';
+
+/**
+ * `inline`: the source document's Map, a pair at a time, up to 2,854 repetitions, or 2,219 with the delay
+ * in a state. `distributed`: a Map of child executions over blocks of iterations, for any number.
+ */
+export type Mode = 'inline' | 'distributed';
 
 /** The settings of a deployment that bound each other. Those left out get defaults that fit the rest. */
 export interface LimitedSettings {

@@ -31,13 +31,7 @@ import {
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import { acknowledgeChildren, acknowledgeTracing, acknowledgeVersions } from './acknowledged.js';
-import { throttleWaits } from './limits.js';
-
-/**
- * `inline`: the source document's Map, a pair at a time, up to 2,854 repetitions, or 2,219 with the delay
- * in a state. `distributed`: a Map of child executions over blocks of iterations, for any number.
- */
-export type Mode = 'inline' | 'distributed';
+import { throttleWaits, type Mode } from './limits.js';
 
 /** As {@link StepCompute} derives it from its own properties, which say more of each. */
 export interface StepComputeStateMachineProps {

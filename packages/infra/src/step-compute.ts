@@ -10,9 +10,9 @@ import { StepComputeDatabase } from './database.js';
 import type { SimulationSource } from './function-code.js';
 import { facts } from './facts.js';
 import { grantRead, grantRun } from './grants.js';
-import { limitsOf, mostAssigned } from './limits.js';
+import { limitsOf, mostAssigned, type Mode } from './limits.js';
 import { dashboardOf, failureAlarm } from './monitoring.js';
-import { StepComputeStateMachine, type Mode } from './state-machine.js';
+import { StepComputeStateMachine } from './state-machine.js';
 import { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';
 
 /** When an iteration that failed is tried again. */

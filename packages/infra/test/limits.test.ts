@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Duration } from 'aws-cdk-lib';
 import fc from 'fast-check';
 import { facts } from '../src/facts.js';
@@ -235,3 +237,14 @@ describe('how long a run takes', () => {
     });
   });
 });
+
+it.each(['../README.md', '../src/limits.ts', '../../cli/src/commands/rehearse.ts'])(
+  'the limits of the inline mode in %s are those held',
+  (file) => {
+    const text = readFileSync(join(__dirname, file), 'utf8').replaceAll(/\s+\*?\s*/g, ' ');
+    const most = (delayIn: 'function' | 'state'): string =>
+      limitsOf({ delayIn }).mostPairs.toLocaleString('en-US');
+    expect(text).toContain(`up to ${most('function')} repetitions`);
+    if (!file.includes('cli')) expect(text).toContain(`${most('state')} with the delay in a state`);
+  },
+);
