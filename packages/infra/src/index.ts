@@ -1,8 +1,8 @@
 export { StepComputeDatabase, type StepComputeDatabaseProps } from './database.js';
 export type { SimulationSource } from './function-code.js';
-export type { LimitedSettings, Mode } from './limits.js';
+export type { IterationRetry, LimitedSettings, Mode } from './limits.js';
 export { runSeconds, type RunLengthProps } from './run-length.js';
 export { StepComputeStack, type StepComputeStackProps } from './stack.js';
 export { StepComputeStateMachine, type StepComputeStateMachineProps } from './state-machine.js';
-export { StepCompute, type IterationRetry, type StepComputeProps } from './step-compute.js';
+export { StepCompute, type StepComputeProps } from './step-compute.js';
 export { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';

@@ -17,8 +17,22 @@ export interface LimitedSettings {
   readonly accountConcurrency?: number | undefined;
   readonly blockSize?: number | undefined;
   readonly iterationDuration?: Duration | undefined;
+  readonly retry?: IterationRetry | undefined;
+  readonly iterationTimeout?: Duration | undefined;
   readonly writeTimeout?: Duration | undefined;
   readonly timeout?: Duration | undefined;
+}
+
+/** When an iteration that failed is tried again. */
+export interface IterationRetry {
+  /** The most calls of the generator for one iteration. */
+  readonly attempts: number;
+  /** The longest wait before the second attempt; then it doubles. Default: 100 ms. */
+  readonly backoff?: Duration | undefined;
+  /** The doubling stops there. Default: 30 s. */
+  readonly maximumBackoff?: Duration | undefined;
+  /** The names of the errors to try again after. Default: any. */
+  readonly errors?: readonly string[] | undefined;
 }
 
 /** The settings with nothing left out, and what follows from them for one execution. */
@@ -143,7 +157,11 @@ export function limitsOf(settings: LimitedSettings): Limits {
     `blockSize must be at most ${most}, which a Lambda function gets done in its ${minutes(longest)}; got ${blockSize}`,
   );
   // Where iterations compute, blocks that grow with the run need all the time that there is.
-  const unstated = iterationSeconds > 0 ? longest : Math.max(briefSeconds, Math.ceil(needed));
+  const trying = tryingSeconds(settings);
+  const unstated =
+    iterationSeconds > 0
+      ? longest
+      : Math.min(longest, Math.max(briefSeconds, Math.ceil(needed + trying)));
   const writeTimeout = settings.writeTimeout ?? Duration.seconds(unstated);
   const writeSeconds = writeTimeout.toSeconds({ integral: false });
   refuseUnless(
@@ -156,6 +174,11 @@ export function limitsOf(settings: LimitedSettings): Limits {
     `writeTimeout must be more than the ${seconds(busy(assigned))} that ` +
       `${mode === 'inline' ? 'a pair' : `a block of ${blockSize}`} takes in the function; ` +
       `got ${writeTimeout.toHumanString()}`,
+  );
+  refuseUnless(
+    delayInFunction + trying < writeSeconds,
+    `retry and iterationTimeout must leave an iteration that fails each time to end within writeTimeout, ` +
+      `${writeTimeout.toHumanString()}; it may take ${seconds(delayInFunction + trying)}`,
   );
   return {
     mode,
@@ -175,6 +198,21 @@ export function limitsOf(settings: LimitedSettings): Limits {
       largestBlockWithin(writeSeconds - startSeconds, iterationSeconds, delayInFunction),
     ),
   };
+}
+
+/** How long an iteration may take that fails at each of its attempts, as far as that is known. */
+function tryingSeconds({ retry, iterationTimeout, iterationDuration }: LimitedSettings): number {
+  const each = (iterationTimeout ?? iterationDuration)?.toSeconds({ integral: false }) ?? 0;
+  const { attempts = 1, backoff = Duration.millis(100) } = retry ?? {};
+  const { maximumBackoff = Duration.seconds(30) } = retry ?? {};
+  // Step 2's own settings refuse it.
+  if (!Number.isSafeInteger(attempts) || attempts < 1) return 0;
+  const longest = maximumBackoff.toSeconds({ integral: false });
+  let wait = backoff.toSeconds({ integral: false });
+  let waited = 0;
+  let left = attempts - 1;
+  for (; left > 0 && wait > 0 && wait < longest; left -= 1, wait *= 2) waited += wait;
+  return attempts * each + waited + Math.max(0, left) * Math.min(wait, longest);
 }
 
 /** The limits that step 1 holds a run to. */

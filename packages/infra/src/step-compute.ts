@@ -10,22 +10,10 @@ import { StepComputeDatabase } from './database.js';
 import type { SimulationSource } from './function-code.js';
 import { facts } from './facts.js';
 import { grantRead, grantRun } from './grants.js';
-import { limitsOf, mostAssigned, type Mode } from './limits.js';
+import { limitsOf, mostAssigned, type IterationRetry, type Mode } from './limits.js';
 import { dashboardOf, failureAlarm } from './monitoring.js';
 import { StepComputeStateMachine } from './state-machine.js';
 import { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';
-
-/** When an iteration that failed is tried again. */
-export interface IterationRetry {
-  /** The most calls of the generator for one iteration. */
-  readonly attempts: number;
-  /** The longest wait before the second attempt; then it doubles. Default: 100 ms. */
-  readonly backoff?: Duration | undefined;
-  /** The doubling stops there. Default: 30 s. */
-  readonly maximumBackoff?: Duration | undefined;
-  /** The names of the errors to try again after. Default: any. */
-  readonly errors?: readonly string[] | undefined;
-}
 
 export interface StepComputeProps {
   /** How iterations get to their functions: see {@link Mode}. Default: `inline`. */

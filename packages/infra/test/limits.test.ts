@@ -47,6 +47,9 @@ describe('what is left out follows from the rest', () => {
     [distributed, 300],
     [inFunction, 780],
     [{ ...distributed, iterationDuration: Duration.millis(1) }, 900],
+    [{ ...inline, iterationTimeout: Duration.seconds(30) }, 810],
+    // 0.1, 0.2, … 25.6 and 30 seconds between ten attempts of 20.
+    [{ ...distributed, iterationTimeout: Duration.seconds(20), retry: { attempts: 10 } }, 432],
   ])('step 2’s time-out: %#', (settings, seconds) => {
     expect(limitsOf(settings).writeTimeout.toSeconds()).toBe(seconds);
   });
@@ -111,6 +114,14 @@ describe('what does not fit together is refused in one line', () => {
     [
       { ...inline, iterationDuration: Duration.minutes(3) },
       'iterationDuration must be at most 120 seconds beside its delay, since a Lambda function may take 15 minutes in all; got 180 seconds',
+    ],
+    [
+      { ...inline, iterationTimeout: Duration.minutes(5) },
+      'retry and iterationTimeout must leave an iteration that fails each time to end within writeTimeout, 15 minutes; it may take 900 seconds',
+    ],
+    [
+      { ...distributed, retry: { attempts: 100 }, writeTimeout: Duration.minutes(10) },
+      'retry and iterationTimeout must leave an iteration that fails each time to end within writeTimeout, 10 minutes; it may take 2751.1 seconds',
     ],
   ])('%#', (settings, message) => {
     expect(() => limitsOf(settings)).toThrow(new RangeError(message));

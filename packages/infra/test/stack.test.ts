@@ -464,7 +464,7 @@ describe('the construct’s properties', () => {
 
   it.each([
     [{ retry: { attempts: 0 } }, /retry attempts must be/],
-    [{ iterationTimeout: Duration.days(366) }, /timeout must be/],
+    [{ iterationTimeout: Duration.days(366) }, /iterationTimeout must leave/],
   ])('refuse what step 2 would refuse: %#', (props, refusal) => {
     expect(() => inStack(props)).toThrow(refusal);
   });
