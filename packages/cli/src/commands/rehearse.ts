@@ -86,7 +86,8 @@ export const rehearseCommand = declareCommand({
     verbose: flag('--verbose', 'show the functions’ logs, and the stack traces of errors'),
   },
   help: `
-Ten minutes of delay become ten milliseconds. The output says what the run would have cost.
+Ten minutes of delay become ten milliseconds. The output says what the run would have cost, and how long
+it would have taken, at least, by how many functions the account lets work at a time.
 
 Examples:
   $ stepcompute rehearse --repetitions 200 --seed 42
