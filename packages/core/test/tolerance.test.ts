@@ -284,6 +284,20 @@ describe('a range whose worker was lost', () => {
     ]);
   });
 
+  it('fails the run whatever it tolerates when the error ends it, once that is on record', async () => {
+    await new RetrieveRunId(stores).execute({ repetitions: 10, tolerance: 9 });
+    const told = Object.assign(new Error('other code'), { name: 'ChangedSimulationError' });
+    const record = (): Promise<void> =>
+      new RecordFailure(stores).execute(RunId.parse(1), block, told, true);
+    await expect(record()).rejects.toBe(told);
+    expect(stores.recorded.map(({ errorName }) => errorName)).toEqual(
+      [4, 5, 6].map(() => 'ChangedSimulationError'),
+    );
+    // With nothing missing it still ends the run.
+    for (const iteration of [4, 5, 6]) stores.kept.set(iteration, 1);
+    await expect(record()).rejects.toBe(told);
+  });
+
   it('fails the run when those are more than it tolerates', async () => {
     await new RetrieveRunId(stores).execute({ repetitions: 10, tolerance: 2 });
     await expect(recordFailure()).rejects.toMatchObject({

@@ -5,8 +5,8 @@ import { StepComputeStack } from './stack.js';
 
 /**
  * Makes the stack that an app's context tells of: `mode` (inline or distributed), `generator` (a file),
- * `delaySeconds`, `delayIn` (function or state), `concurrency`, `blockSize`, `retryThrottles` and
- * `breakingSchema` (true or false), `stackName`.
+ * `delaySeconds`, `delayIn` (function or state), `concurrency`, `accountConcurrency`, `iterationMs`,
+ * `blockSize`, `breakingSchema` (true or false), `stackName`.
  * Where a name or a value is wrong, the process ends with one line that says so.
  */
 export function stackFromContext(app: App): void {
@@ -24,6 +24,7 @@ function makeStack(app: App): void {
   const context = new Context(app.node);
   const generator = context.text('generator');
   const delaySeconds = context.wholeNumber('delaySeconds', 0);
+  const iterationMs = context.wholeNumber('iterationMs', 0);
   const props = {
     stackName: context.text('stackName') ?? 'StepCompute',
     mode: context.oneOf('mode', 'inline', 'distributed'),
@@ -31,8 +32,9 @@ function makeStack(app: App): void {
     delay: delaySeconds === undefined ? undefined : Duration.seconds(delaySeconds),
     delayIn: context.oneOf('delayIn', 'function', 'state'),
     concurrency: context.wholeNumber('concurrency', 1),
+    accountConcurrency: context.wholeNumber('accountConcurrency', 1),
+    iterationDuration: iterationMs === undefined ? undefined : Duration.millis(iterationMs),
     blockSize: context.wholeNumber('blockSize', 1),
-    retryThrottles: context.oneOf('retryThrottles', 'true', 'false') === 'true',
     breakingSchema: context.oneOf('breakingSchema', 'true', 'false') === 'true',
   };
   context.refuseOthers();

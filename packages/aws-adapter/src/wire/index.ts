@@ -13,17 +13,21 @@ export {
   assignmentsOf,
   caughtField,
   isTraceparent,
+  messageOfCause,
+  mostBlocks,
   mostPairs,
   parseAssignment,
+  parseCaught,
   parseLostAssignment,
   parseProcessed,
   parseRetrieveRunIdEvent,
   parseWriteToDbEvent,
-  refuseTooManyPairs,
+  refuseTooMany,
   refuseTooManyToAverage,
   type Assignments,
   type Block,
   type LostAssignment,
+  type MostAssigned,
   type Pair,
   type RetrieveRunIdEnvelope,
   type RetrieveRunIdEvent,
@@ -43,4 +47,4 @@ export {
   type FieldsBy,
   type RequestInput,
 } from './request-fields.js';
-export { toldErrors } from './told-errors.js';
+export { recordedErrors, toldErrors } from './told-errors.js';
