@@ -379,9 +379,13 @@ describe('clients', () => {
     );
     const rights = rightsOf('Runner');
     expect(rights.map(([action]) => action)).toEqual(
-      [...commands, 'rds-data:ExecuteStatement', 'secretsmanager:GetSecretValue'].sort(
-        (one, other) => one.localeCompare(other),
-      ),
+      [
+        ...commands,
+        'rds-data:ExecuteStatement',
+        // Both are CDK's way to let somebody read a secret, with its key where it has one.
+        'secretsmanager:DescribeSecret',
+        'secretsmanager:GetSecretValue',
+      ].sort((one, other) => one.localeCompare(other)),
     );
     for (const [action, resource] of rights) {
       expect(resource.includes('*')).toBe(
@@ -394,6 +398,7 @@ describe('clients', () => {
   it('that read may follow executions, and neither start nor stop one', () => {
     expect(rightsOf('Reader').map(([action]) => action)).toEqual([
       'rds-data:ExecuteStatement',
+      'secretsmanager:DescribeSecret',
       'secretsmanager:GetSecretValue',
       'states:DescribeExecution',
       'states:GetExecutionHistory',
