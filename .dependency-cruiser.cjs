@@ -54,7 +54,7 @@ const places = {
   'chaos/src/': { builtins: false, allowed: [workspace('core')] },
   'chaos/src/postgres-cluster.ts': { allowed: [workspace('core')] },
   'chaos/src/programs/': { allowed: ['.'] },
-  'infra/src/': { allowed: [wire, npm('aws-cdk-lib'), npm('constructs'), npm('cdk-nag')] },
+  'infra/src/': { allowed: [wire, npm('aws-cdk-lib'), npm('constructs')] },
   'infra/src/bundle-': {
     allowed: [
       wire,

@@ -27,6 +27,7 @@ const expected = '459.09';
 const root = resolve(import.meta.dirname, '..');
 
 const libraries = ['core', 'inmemory-adapter', 'worker-threads', 'sql-store', 'chaos'];
+const onAws = ['aws-adapter', 'rehearsal'];
 /** The command, and what comes with it. */
 const command = [
   'core',
@@ -210,6 +211,59 @@ const serviceBundler = {
   'service-bundler/service.ts': service,
 };
 
+/** The Data API as a rehearsal plays it, of an assembly that has a cluster alone. */
+const dataApi = {
+  'data-api/package.json': { type: 'module' },
+  'data-api/assembly/manifest.json': {
+    version: '48.0.0',
+    artifacts: {
+      Tiny: {
+        type: 'aws:cloudformation:stack',
+        properties: { templateFile: 'Tiny.template.json' },
+      },
+    },
+  },
+  'data-api/assembly/Tiny.assets.json': { files: {} },
+  'data-api/assembly/Tiny.template.json': {
+    Resources: {
+      Secret: { Type: 'AWS::SecretsManager::Secret' },
+      Cluster: {
+        Type: 'AWS::RDS::DBCluster',
+        Properties: { EnableHttpEndpoint: true, DatabaseName: 'stepcompute' },
+      },
+      Attachment: {
+        Type: 'AWS::SecretsManager::SecretTargetAttachment',
+        Properties: { SecretId: { Ref: 'Secret' }, TargetId: { Ref: 'Cluster' } },
+      },
+    },
+  },
+  'data-api/average.js': `
+import { RDSDataClient } from '@aws-sdk/client-rds-data';
+import { openDataApi } from '@stepcompute/aws-adapter';
+import { InProcessOrchestrator, uniformInteger } from '@stepcompute/core';
+import { readCloudAssembly, Rehearsal } from '@stepcompute/rehearsal';
+import { migrateSchema, schemaState, typeOrmStores } from '@stepcompute/sql-store';
+const { clusters: [{ arn: resourceArn, secretArn, database }] } = readCloudAssembly('assembly');
+const rehearsal = await Rehearsal.start({ assembly: 'assembly' });
+const { endpoint } = rehearsal;
+const client = new RDSDataClient({
+  endpoint,
+  region: 'us-east-1',
+  credentials: { accessKeyId: 'x', secretAccessKey: 'x' },
+});
+const dataSource = await openDataApi({ client, resourceArn, secretArn, database });
+await migrateSchema(dataSource);
+if ((await schemaState(dataSource)) !== 'current') throw new Error('not migrated');
+const stores = typeOrmStores(dataSource);
+const orchestrator = new InProcessOrchestrator({ generator: uniformInteger, stores });
+const { run } = await orchestrator.run({ repetitions: 50, seed: 42 });
+const { average } = await orchestrator.resume(run.id, { repetitions: 100 });
+${print}
+await dataSource.destroy();
+await rehearsal.close();
+`,
+};
+
 /** The resolution before Node 16, which knows no `exports`. */
 const node10 = {
   'node10/package.json': { type: 'commonjs' },
@@ -358,6 +412,7 @@ const compiled = (project, program) => {
 const installations = [
   {
     name: 'TypeORM 1, Inversify 7, TypeScript 6',
+    packages: [...libraries, ...onAws],
     dependencies: {
       ...peers,
       ...tools,
@@ -383,8 +438,10 @@ const installations = [
       ...serviceCjs,
       ...serviceBundler,
       ...nest,
+      ...dataApi,
     },
     projects: {
+      'the Data API': () => node('data-api', './average.js'),
       'plain Jest': () => runJest('jest'),
       // Jest's own flag for ES modules.
       'Jest with ES modules': () =>
@@ -400,6 +457,7 @@ const installations = [
   },
   {
     name: 'TypeORM 0.3, TypeScript 5.9',
+    packages: [...libraries, ...onAws],
     dependencies: {
       ...peers,
       ...tools,
@@ -408,8 +466,9 @@ const installations = [
       typeorm: '0.3.20',
       typescript: '5.9.3',
     },
-    files: { ...serviceEsm, ...serviceCjs, ...serviceBundler, ...node10 },
+    files: { ...serviceEsm, ...serviceCjs, ...serviceBundler, ...node10, ...dataApi },
     projects: {
+      'the Data API': () => node('data-api', './average.js'),
       'a service, ESM': () => compiled('service-esm', './service.js'),
       'a service, CommonJS': () => compiled('service-cjs', './service.js'),
       'a service, bundler': () => compiled('service-bundler'),

@@ -1,21 +1,38 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import pg from 'pg';
+import type { TestDatabase } from './databases.js';
 
-/** A relay before a test database, which can fall silent or be out of reach. */
+/** A relay on loopback before the test server, which can fall silent, or be cut. */
 export class Relay {
   /** True: it takes what it is sent, and passes nothing on. */
   isSilent = false;
   #isCut = false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #database: pg.Client;
 
-  /** @param url of the database */
-  constructor(url: string) {
-    this.#database = new pg.Client({ connectionString: url });
+  /** @param onSent is told what each connection sends, piece by piece */
+  static async before(
+    database: TestDatabase,
+    onSent: () => (data: Buffer) => void = () => () => undefined,
+  ): Promise<{ readonly relay: Relay; readonly url: string }> {
+    const { host, port, user, password, database: name } = new pg.Client(database.url);
+    const relay = new Relay(
+      () => (host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host)),
+      onSent,
+    );
+    const login = [user ?? '', password ?? ''].map(encodeURIComponent).join(':');
+    return { relay, url: `postgres://${login}@127.0.0.1:${await relay.#listen()}/${name}` };
+  }
+
+  private constructor(to: () => Socket, onSent: () => (data: Buffer) => void) {
     this.#server = createServer((near) => {
-      const far = this.#connect();
-      near.on('data', (data) => this.isSilent || far.write(data));
+      const far = to();
+      const tell = onSent();
+      near.on('data', (data) => {
+        if (this.isSilent) return;
+        tell(data);
+        far.write(data);
+      });
       far.on('data', (data) => this.isSilent || near.write(data));
       for (const [one, other] of [
         [near, far],
@@ -29,16 +46,14 @@ export class Relay {
     });
   }
 
-  /** @returns the URL of the database by way of the relay */
-  async listen(): Promise<string> {
+  async #listen(): Promise<number> {
     await new Promise<void>((resolve) => {
       this.#server.listen(0, '127.0.0.1', resolve);
     });
-    const { port } = this.#server.address() as AddressInfo;
-    return `postgres://${this.#database.user}@127.0.0.1:${port}/${this.#database.database}`;
+    return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Breaks all connections, and each new one. */
+  /** Breaks all connections, and each new one until it is mended. */
   cut(): void {
     this.#isCut = true;
     for (const socket of this.#sockets) socket.destroy();
@@ -51,10 +66,5 @@ export class Relay {
   close(): void {
     this.#server.close();
     this.cut();
-  }
-
-  #connect(): Socket {
-    const { host, port } = this.#database;
-    return host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
   }
 }

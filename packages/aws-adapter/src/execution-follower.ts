@@ -3,11 +3,9 @@ import {
   CancelledError,
   ChangedSimulationError,
   InvalidInputError,
-  IterationFailedError,
   PersistenceError,
   StepFailedError,
   Tolerance,
-  ToleranceExceededError,
   type Clock,
   type Ledger,
   type Observer,
@@ -20,13 +18,15 @@ import {
   type Stores,
 } from '@stepcompute/core';
 import { followLedger, progressOf, recordEnd, resultOf } from '@stepcompute/core/adapters';
+import { Pace } from './pace.js';
 import type { StateMachineExecution } from './state-machine-execution.js';
+import { failureOf } from './why-failed.js';
 
 /** How an execution is followed. */
 export interface ExecutionFollowerProps {
   readonly stores: Stores;
   readonly clock: Clock;
-  /** Between two looks, in milliseconds. */
+  /** The first wait between two looks, and the least, in milliseconds. */
   readonly pollMs: number;
   readonly observer: Observer | undefined;
   readonly options: RunOptions;
@@ -37,6 +37,7 @@ export interface ExecutionFollowerProps {
 /** Follows one execution to its end, and answers as an orchestrator does. */
 export class ExecutionFollower {
   readonly #startedAt: number;
+  readonly #pace: Pace;
   #isStopped = false;
   /** The listener to the progress has thrown. */
   #broken: { readonly thrown: unknown } | undefined;
@@ -52,6 +53,7 @@ export class ExecutionFollower {
     private readonly props: ExecutionFollowerProps,
   ) {
     this.#startedAt = props.clock.now();
+    this.#pace = new Pace(props.clock, props.pollMs);
   }
 
   async toTheEnd(): Promise<RunResult> {
@@ -112,10 +114,10 @@ export class ExecutionFollower {
 
   /** An abort ends it early; once the execution is stopped there is nothing more to abort. */
   async #pause(): Promise<void> {
-    const { clock, pollMs, options } = this.props;
+    const { options } = this.props;
     const signal = this.#isStopped ? undefined : options.signal;
     try {
-      await clock.sleep(pollMs, signal);
+      await this.#pace.wait(signal);
     } catch (thrown) {
       if (signal?.aborted !== true) throw thrown;
     }
@@ -188,25 +190,13 @@ export class ExecutionFollower {
     }
     if (error === 'InvalidInputError') return refusal(message, failed);
     if (run === undefined || ledger === undefined) return failed;
-    const cause = await this.#lowestFailure(run);
-    if (error === 'IterationFailedError' && cause !== undefined) return cause;
-    if (error === 'ToleranceExceededError') {
-      const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
-      return new ToleranceExceededError(run.id, ledger.failed, tolerated, { cause });
+    const isFailure = error === 'IterationFailedError' || error === 'ToleranceExceededError';
+    if (!isFailure) return failed;
+    const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
+    for await (const [lowest] of stores.failures.read(run.id)) {
+      if (lowest !== undefined) return failureOf(run, lowest, ledger.failed, tolerated);
     }
     return failed;
-  }
-
-  /** The lowest failure that stands, as the error that it was. */
-  async #lowestFailure({ id: runId, seed }: Run): Promise<IterationFailedError | undefined> {
-    for await (const [lowest] of this.props.stores.failures.read(runId)) {
-      if (lowest === undefined) continue;
-      const { iterationId, errorName: name, attempts } = lowest;
-      // Its stack stayed where it was thrown.
-      const cause = Object.assign(new Error(lowest.message), { name, stack: undefined });
-      return new IterationFailedError({ runId, seed }, iterationId, cause, attempts);
-    }
-    return undefined;
   }
 }
 

@@ -1,14 +1,13 @@
 import {
   DescribeExecutionCommand,
   GetExecutionHistoryCommand,
-  ListExecutionsCommand,
-  ListMapRunsCommand,
   StopExecutionCommand,
   type DescribeExecutionCommandOutput,
   type HistoryEvent,
   type SFNClient,
 } from '@aws-sdk/client-sfn';
 import { messageOf, nameOf, RunId, StepFailedError } from '@stepcompute/core';
+import { messageOfCause } from './wire/index.js';
 
 /** Where and why an execution failed. */
 export interface ExecutionFailure {
@@ -36,12 +35,13 @@ export class StateMachineExecution {
   }
 
   describe(): Promise<DescribeExecutionCommandOutput> {
-    return this.#describe(this.arn);
+    const command = new DescribeExecutionCommand({ executionArn: this.arn });
+    return ask('DescribeExecution', () => this.client.send(command));
   }
 
   /** The run that its first step has allocated; undefined while that is not done. */
   async runId(): Promise<RunId | undefined> {
-    this.#runId ??= (await this.#history(this.arn, false)).map(allocatedRun).find(Boolean);
+    this.#runId ??= (await this.#history(false)).map(allocatedRun).find(Boolean);
     return this.#runId;
   }
 
@@ -51,39 +51,21 @@ export class StateMachineExecution {
     await ask('StopExecution', () => this.client.send(command));
   }
 
-  /** Its failure, which is that of the first child to fail where a Map gathers them. */
+  /** Where and why it has failed. */
   async failure(): Promise<ExecutionFailure> {
-    const child = await this.#failedChild();
-    const { error, cause, status } = await this.#describe(child ?? this.arn);
-    const events = await this.#history(child ?? this.arn, true);
+    const { error, cause, status } = await this.describe();
+    const events = await this.#history(true);
     return {
       state: failedState(events) ?? 'the state machine',
       error: error ?? status ?? 'an unnamed error',
-      message: messageIn(cause),
+      message: messageOfCause(cause),
     };
   }
 
-  async #failedChild(): Promise<string | undefined> {
-    const listRuns = new ListMapRunsCommand({ executionArn: this.arn });
-    const { mapRuns = [] } = await ask('ListMapRuns', () => this.client.send(listRuns));
-    for (const { mapRunArn } of mapRuns) {
-      const list = new ListExecutionsCommand({ mapRunArn, statusFilter: 'FAILED', maxResults: 1 });
-      const { executions } = await ask('ListExecutions', () => this.client.send(list));
-      const [child] = executions ?? [];
-      if (child?.executionArn !== undefined) return child.executionArn;
-    }
-    return undefined;
-  }
-
-  #describe(executionArn: string): Promise<DescribeExecutionCommandOutput> {
-    const command = new DescribeExecutionCommand({ executionArn });
-    return ask('DescribeExecution', () => this.client.send(command));
-  }
-
   /** The first or the last of its events: either end is reached within one page. */
-  async #history(executionArn: string, reverseOrder: boolean): Promise<HistoryEvent[]> {
+  async #history(reverseOrder: boolean): Promise<HistoryEvent[]> {
     const command = new GetExecutionHistoryCommand({
-      executionArn,
+      executionArn: this.arn,
       reverseOrder,
       maxResults: historyPage,
       includeExecutionData: true,
@@ -117,15 +99,4 @@ function failedState(newestFirst: readonly HistoryEvent[]): string | undefined {
     event = byId.get(event.previousEventId);
   }
   return event?.stateEnteredEventDetails?.name;
-}
-
-/** A function's error is a JSON object in the cause; a service's is plain text. */
-function messageIn(cause: string | undefined): string {
-  try {
-    const { errorMessage } = JSON.parse(cause ?? '') as { errorMessage?: unknown };
-    if (typeof errorMessage === 'string') return errorMessage;
-  } catch {
-    // plain text
-  }
-  return cause ?? 'no cause was given';
 }

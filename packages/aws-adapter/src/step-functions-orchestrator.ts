@@ -38,6 +38,7 @@ import {
   type FieldNames,
 } from '@stepcompute/core/adapters';
 import { ExecutionFollower } from './execution-follower.js';
+import { Pace } from './pace.js';
 import { ask, StateMachineExecution } from './state-machine-execution.js';
 import {
   changeInputOf,
@@ -56,7 +57,10 @@ export interface StepFunctionsOrchestratorProps {
   readonly clock?: Clock | undefined;
   /** The delay that the state machine was deployed with, in milliseconds: a request may ask for no other. Default: 600,000. */
   readonly delayMs?: number | undefined;
-  /** How long to wait between two looks at an execution, in milliseconds. Default: 2,000. */
+  /**
+   * How long to wait before an execution is looked at again, in milliseconds, to begin with: the waits
+   * grow with its time, to 15 seconds at most, and half of each is drawn. Default: 2,000.
+   */
   readonly pollMs?: number | undefined;
   /**
    * Sees the run and its end. The trace context that it gives a request travels with the execution, to the
@@ -218,11 +222,12 @@ export class StepFunctionsOrchestrator implements Orchestrator {
 
   /** Waits for the first step; undefined when the execution ended without a run. */
   async #runOf(execution: StateMachineExecution): Promise<RunId | undefined> {
+    const pace = new Pace(this.#clock, this.#pollMs);
     for (;;) {
       const { status } = await execution.describe();
       const runId = await execution.runId();
       if (runId !== undefined || status !== 'RUNNING') return runId;
-      await this.#clock.sleep(this.#pollMs);
+      await pace.wait();
     }
   }
 

@@ -72,8 +72,15 @@ describe.each(modes)('a simulation that is deployed anew, %s', (mode) => {
       message: expect.stringContaining('its code differs') as string,
     });
     const { runId: begun } = error as { runId: RunId };
-    const ledger = { requested: 10, completed: 0, failed: 0, missing: 10 };
-    expect(await between.stores.failures.ledger(begun)).toEqual(ledger);
+    expect((await between.stores.failures.ledger(begun)).completed).toBe(0);
+    for await (const [lowest] of between.stores.failures.read(begun)) {
+      expect(lowest?.errorName).toBe('ChangedSimulationError');
+    }
+    // An execution that somebody starts by hand says so too.
+    expect(await execute(between, { repetitions: 10, seed: 42 })).toMatchObject({
+      status: 'FAILED',
+      error: 'ChangedSimulationError',
+    });
     expect((await between.stores.runs.get(begun)).status).toBe('failed');
     await expect(between.orchestrator.resume(complete, { repetitions: 20 })).rejects.toMatchObject({
       name: 'ChangedSimulationError',

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { RDSDataClient } from '@aws-sdk/client-rds-data';
 import type { Stores } from '@stepcompute/core';
@@ -47,7 +47,7 @@ export interface DeploymentProps {
   /** Has assignments done one after the other, so that the lowest failure fails first. Default: false. */
   readonly inOrder?: boolean;
   readonly faults?: FaultProps;
-  /** A CDK app in the folder of apps. Default: the product's own. */
+  /** A CDK app, by its path from the folder of apps. Default: the product's own. */
   readonly app?: string;
   readonly onLog?: (functionName: string, line: string) => void;
 }
@@ -86,7 +86,7 @@ export async function deploy({
         ...(inOrder && { concurrency: '1' }),
         ...(breakingSchema && { breakingSchema: 'true' }),
       },
-      { app: app && join(__dirname, 'apps', app) },
+      { app: app && resolve(__dirname, 'apps', app) },
     );
   const assembly = assemblyOf(module);
   if (simulation !== undefined) writeFileSync(join(assembly.folder, 'simulation'), simulation);

@@ -1,7 +1,13 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { DescribeExecutionCommand, RedriveExecutionCommand } from '@aws-sdk/client-sfn';
+import {
+  DescribeExecutionCommand,
+  type DescribeExecutionCommandOutput,
+  GetExecutionHistoryCommand,
+  RedriveExecutionCommand,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
 import { averageOf, Clock, IterationId, Orchestrator, RunId, SystemClock } from '@stepcompute/core';
 import { parseRunRequest } from '@stepcompute/core/adapters';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
@@ -11,7 +17,7 @@ import { typeOrmStores } from '@stepcompute/sql-store';
 import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
 import { stepFunctionsModule } from '../src/inversify.js';
 import { isExhaustive, times } from '../../../testing/exhaustive.js';
-import { blockSize, deploy, modes, type Deployment } from './deployment.js';
+import { blockSize, deploy, modes, type Deployment, type DeploymentProps } from './deployment.js';
 
 type Step = 'RetrieveRunId' | 'WriteToDb' | 'RecordFailure' | 'AggregateAndStoreValue' | 'Migrate';
 
@@ -77,7 +83,11 @@ describe('retrieve run id', () => {
     [{ repetitions: 1.5 }],
     [{ repetitions: 1e10 }],
     [{ repetitions: '5' }],
-    [{ repetitions: 2855 }],
+    [{ repetitions: 4001 }],
+    [{ input: { repetitions: 2855 }, most: { pairs: 2854 } }],
+    [{ input: { repetitions: 31 }, blockSize: 5, most: { blocks: 3, iterationsInBlock: 10 } }],
+    [{ input: { repetitions: 1 }, most: { pairs: 0 } }],
+    [{ input: { repetitions: 1 }, most: { pear: 1 } }],
     [{ repetitions: 5, seed: -1 }],
     [{ repetitions: 5, extra: true }],
     [null],
@@ -385,18 +395,88 @@ describe.each(modes)('a simulation that is mended, %s', (mode) => {
     expect(await flaky.orchestrator.run(request)).toMatchObject({ run, average });
   });
 
-  it('has its execution redriven to its end, with the same bits', async () => {
+  it('fails its execution with the iteration, the run, the reason and the seed', async () => {
+    const failure = await failureOf(flaky, { repetitions: 10, seed: 42 });
+    expect(failure).toEqual({
+      error: 'IterationFailedError',
+      message: expect.stringMatching(
+        /^iteration 5 of run \d+ failed: not mended yet \(seed 42\)$/,
+      ) as string,
+    });
+  });
+
+  it('fails its execution with the lowest of more than are tolerated', async () => {
+    const failure = await failureOf(flaky, { repetitions: 20, seed: 42, tolerance: 3 });
+    expect(failure).toEqual({
+      error: 'ToleranceExceededError',
+      message: expect.stringMatching(
+        /^run \d+ tolerates 3 failures, and \d+ of its iterations failed; the lowest: iteration 5 of run \d+ failed: not mended yet \(seed 42\)$/,
+      ) as string,
+    });
+  });
+
+  it('has its execution redriven once another has completed its run, with the same bits', async () => {
     const request = { repetitions: 10, seed: 42, idempotencyKey: 'redriven' };
-    await expect(flaky.orchestrator.run(request)).rejects.toMatchObject({ iterationId: 5 });
-    writeFileSync(mended, '');
     const executionArn = `${flaky.stateMachineArn.replace(':stateMachine:', ':execution:')}:redriven`;
-    await flaky.sfn.send(new RedriveExecutionCommand({ executionArn }));
-    // Whoever asks again meets the execution that has been redriven.
-    const { average, ledger } = await flaky.orchestrator.run(request);
-    expect(average).toEqual(expectedAverage(42, 10));
-    expect(ledger).toEqual({ requested: 10, completed: 10, failed: 0, missing: 0 });
-    const { redriveCount } = await flaky.sfn.send(new DescribeExecutionCommand({ executionArn }));
-    expect(redriveCount).toBe(1);
+    const redrive = async (): Promise<DescribeExecutionCommandOutput> => {
+      await flaky.sfn.send(new RedriveExecutionCommand({ executionArn }));
+      return ended(flaky, executionArn);
+    };
+    const failed = await flaky.orchestrator.run(request).catch((error: unknown) => error);
+    writeFileSync(mended, '');
+    // It goes on with step 3, which says again why the Map failed.
+    expect(await redrive()).toMatchObject({ status: 'FAILED', error: 'IterationFailedError' });
+    await flaky.orchestrator.resume((failed as { runId: number }).runId);
+    const { status, output = '' } = await redrive();
+    expect(status).toBe('SUCCEEDED');
+    expect(JSON.parse(output)).toMatchObject({
+      average: expectedAverage(42, 10).mean,
+      completed: 10,
+    });
+  });
+});
+
+/** An execution once it is over. */
+async function ended(
+  { sfn }: Deployment,
+  executionArn: string,
+): Promise<DescribeExecutionCommandOutput> {
+  for (;;) {
+    const described = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+    if (described.status !== 'RUNNING') return described;
+  }
+}
+
+/** How an execution that somebody starts by hand fails, in one line and without a stack. */
+async function failureOf(deployment: Deployment, input: object): Promise<object> {
+  const { sfn, stateMachineArn } = deployment;
+  const start = new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(input) });
+  const { executionArn = '' } = await sfn.send(start);
+  const { status, error, cause = '' } = await ended(deployment, executionArn);
+  expect(status).toBe('FAILED');
+  const { errorType, errorMessage, trace } = JSON.parse(cause) as Record<string, unknown>;
+  expect(errorType).toBe(error);
+  expect(trace).toEqual([`${error}: ${String(errorMessage)}`]);
+  return { error, message: errorMessage };
+}
+
+describe('a simulation whose module can’t be loaded in its function', () => {
+  const message =
+    'the simulation’s module can’t be loaded in its function: TypeError: there is no licence here (unlicensed.ts:4:55)';
+
+  it.each<[string, Partial<DeploymentProps>]>([
+    ['step 1, which allocates no run', { module: 'unlicensed.ts' }],
+    ['step 2', { module: 'uniform.ts', moduleOfStep2: 'unlicensed.ts' }],
+  ])('fails in one line, in %s', async (_, props) => {
+    const unlicensed = await deploy({ mode: 'distributed', ...props });
+    try {
+      const failure = await failureOf(unlicensed, { repetitions: 20, seed: 42 });
+      expect(failure).toEqual({ error: 'InvalidInputError', message });
+      const runs = await unlicensed.stores.runs.list(2);
+      expect(runs).toHaveLength(props.moduleOfStep2 === undefined ? 0 : 1);
+    } finally {
+      await unlicensed.close();
+    }
   });
 });
 
@@ -435,6 +515,37 @@ describe('with the faults of AWS', () => {
         expect(rows[0]).toEqual({ n: 1 });
       } finally {
         await faulty.close();
+      }
+    },
+  );
+
+  it.each(modes)(
+    'a run outlasts throttling that outlasts the document’s retry, %s',
+    async (mode) => {
+      const throttled = await deploy({ mode, faults: { throttles: 0.8, seed: 4 } });
+      try {
+        const { rehearsal, orchestrator, sfn, stateMachineArn } = throttled;
+        const repetitions = mode === 'inline' ? 8 : 8 * blockSize;
+        const request = { repetitions, seed: 42, idempotencyKey: 'throttled' };
+        const { ledger, average } = await orchestrator.run(request);
+        expect(average).toEqual(expectedAverage(42, repetitions));
+        expect(ledger.failed).toBe(0);
+        expect(Object.keys(rehearsal.costs().faults)).toEqual(['Lambda.TooManyRequestsException']);
+        // The first function's invocation is throttled nine times, the document's retry ends with seven.
+        const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:throttled`;
+        const { events = [] } = await sfn.send(
+          new GetExecutionHistoryCommand({ executionArn, maxResults: 1000 }),
+        );
+        const names = events.map((event) => event.stateEnteredEventDetails?.name);
+        expect(names.filter(Boolean)).toEqual([
+          ...['RetrieveRunId', 'RetrieveRunIdWhenFree', 'Map'],
+          ...(mode === 'inline' ? names.filter((name) => name?.startsWith('WriteToDb')) : []),
+          ...['Pass', 'AggregateAndStoreValue'],
+          ...names.filter((name) => name === 'AggregateAndStoreValueWhenFree'),
+          'Success',
+        ]);
+      } finally {
+        await throttled.close();
       }
     },
   );
@@ -495,6 +606,16 @@ describe.each(['inline', 'distributed'] as const)(
         expect(failures.map(({ iterationId }) => iterationId)).toEqual(lost);
         for (const { errorName } of failures) expect(errorName).toBe('Runtime.ExitError');
       }
+    });
+
+    it('fails an execution with what was lost, and why', async () => {
+      const failure = await failureOf(deadly, { repetitions: 20, seed: 42 });
+      expect(failure).toEqual({
+        error: 'IterationFailedError',
+        message: expect.stringMatching(
+          new RegExp(`^iteration ${lost[0]} of run \\d+ failed: .*Runtime exited.* \\(seed 42\\)$`),
+        ) as string,
+      });
     });
 
     it('leaves a run that tolerates as many failures its average', async () => {

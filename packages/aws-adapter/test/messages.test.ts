@@ -10,7 +10,8 @@ import {
   parseProcessed,
   parseRetrieveRunIdEvent,
   parseWriteToDbEvent,
-  refuseTooManyPairs,
+  refuseTooMany,
+  type MostAssigned,
   refuseTooManyToAverage,
 } from '../src/wire/index.js';
 
@@ -45,7 +46,7 @@ describe('assignments', () => {
       traceparent: null,
     });
     // Once for all of them.
-    expect(assignmentsOf({ run, missing }, 2, traceparent)).toEqual({
+    expect(assignmentsOf({ run, missing }, 2, { traceparent })).toEqual({
       runId: 1,
       seed: run.seed,
       blocks: [0, 2, 4].map((first) => ({ runId: 1, first, count: Math.min(2, 5 - first) })),
@@ -61,7 +62,7 @@ describe('assignments', () => {
         (repetitions, blockSize) => {
           const run = runOf(repetitions, RunId.maximum);
           const plan = { run, missing: whole(run) };
-          const assignments = assignmentsOf(plan, blockSize, traceparent);
+          const assignments = assignmentsOf(plan, blockSize, { traceparent });
           expect(JSON.stringify(assignments).length).toBeLessThan(headroomBytes);
           const covered = (assignments.blocks ?? []).reduce((sum, { count }) => sum + count, 0);
           expect(covered).toBe(repetitions);
@@ -71,7 +72,7 @@ describe('assignments', () => {
     );
     const largest = runOf(mostPairs, RunId.maximum);
     const plan = { run: largest, missing: whole(largest) };
-    const pairs = assignmentsOf(plan, undefined, traceparent);
+    const pairs = assignmentsOf(plan, undefined, { traceparent });
     expect(JSON.stringify(pairs).length).toBeLessThan(headroomBytes);
   });
 
@@ -104,7 +105,9 @@ describe('events', () => {
     const input = { repetitions: 5, seed: 1 };
     expect(parseRetrieveRunIdEvent(input)).toMatchObject({ input, executionId: undefined });
     const envelope = { executionId: 'e', input, delayMs: 600_000, blockSize: 1000 };
-    expect(parseRetrieveRunIdEvent(envelope)).toEqual(envelope);
+    expect(parseRetrieveRunIdEvent(envelope)).toEqual({ ...envelope, most: {} });
+    const bounded = { ...envelope, most: { blocks: 3, iterationsInBlock: 1000 } };
+    expect(parseRetrieveRunIdEvent(bounded)).toEqual(bounded);
     for (const resumed of [
       { runId: 3 },
       { runId: 3, repetitions: 10, tolerance: '1%' },
@@ -268,10 +271,25 @@ describe('events', () => {
   });
 
   it('that ask for too much inline say what would fit, and which mode to use', () => {
-    expect(() => refuseTooManyPairs(mostPairs)).not.toThrow();
-    expect(() => refuseTooManyPairs(mostPairs + 1)).toThrow(
-      'repetitions must be at most 2854 in inline mode (deploy with mode "distributed" for more); got 2855',
+    for (const most of [{}, { pairs: 2854 }]) {
+      const { pairs = mostPairs } = most as MostAssigned;
+      expect(() => refuseTooMany(pairs, undefined, most)).not.toThrow();
+      expect(() => refuseTooMany(pairs + 1, undefined, most)).toThrow(
+        `repetitions must be at most ${pairs} in inline mode (deploy with mode "distributed" for more); got ${pairs + 1}`,
+      );
+    }
+  });
+
+  it('that need larger blocks than a function gets done say how many fit', () => {
+    const most = { blocks: 3, iterationsInBlock: 1000 };
+    const run = runOf(3000);
+    expect(() => refuseTooMany(3000, 10, most)).not.toThrow();
+    const { blocks = [] } = assignmentsOf({ run, missing: whole(run) }, 10, { most });
+    expect(blocks.map(({ count }) => count)).toEqual([1000, 1000, 1000]);
+    expect(() => refuseTooMany(3001, 10, most)).toThrow(
+      'repetitions must be at most 3000 as deployed, 3 blocks of the 1000 iterations that one function gets done in its time; got 3001',
     );
+    expect(() => refuseTooMany(1e9, 1, {})).not.toThrow();
   });
 });
 

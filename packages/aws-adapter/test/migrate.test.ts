@@ -1,4 +1,6 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { RunId } from '@stepcompute/core';
+import { expectedAverage } from '@stepcompute/core/testing';
 import { schemaState } from '@stepcompute/sql-store';
 import {
   createLastingDatabase,
@@ -7,6 +9,7 @@ import {
   type DeploymentProps,
   type LastingDatabase,
 } from './deployment.js';
+import { makeNextVersion } from './next-version.js';
 
 let database: LastingDatabase;
 beforeAll(async () => {
@@ -61,4 +64,36 @@ it('a schema that the code before could not follow is migrated to where that is 
     const { run } = await orchestrator.run({ repetitions: 3, seed: 42 });
     expect((await stores.runs.list(10)).map(({ id }) => id)).toEqual([run.id, run.id - 1]);
   });
+});
+
+it('the next version and the way back keep the data, and the runs go on', async () => {
+  const next = makeNextVersion();
+  const lasting = await createLastingDatabase();
+  const migrations = async ({ dataSource }: Deployment): Promise<number> =>
+    (await dataSource.query<unknown[]>('SELECT name FROM stepcompute_migration')).length;
+  const average = expectedAverage(42, 9);
+  try {
+    let id = RunId.parse(1);
+    let before = 0;
+    await deployed({ database: lasting }, async (deployment) => {
+      ({ id } = (await deployment.orchestrator.run({ repetitions: 3, seed: 42 })).run);
+      before = await migrations(deployment);
+    });
+    await deployed({ database: lasting, app: next.app }, async (deployment) => {
+      expect(await migrations(deployment)).toBe(before + 1);
+      await deployment.orchestrator.resume(id, { repetitions: 6 });
+    });
+    // As CloudFormation does when an update fails: the former functions, and the former Migrate is called again.
+    await deployed({ database: lasting }, async (deployment) => {
+      expect(await migrations(deployment)).toBe(before + 1);
+      const extended = await deployment.orchestrator.resume(id, { repetitions: 9 });
+      expect(extended.average).toEqual(average);
+      expect((await deployment.orchestrator.run({ repetitions: 9, seed: 42 })).average).toEqual(
+        average,
+      );
+    });
+  } finally {
+    await lasting.drop();
+    next.remove();
+  }
 });

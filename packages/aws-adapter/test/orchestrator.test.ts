@@ -293,3 +293,39 @@ it('refuses a property, an option, a field of a request and a change that nothin
   await expect(orchestrator.resume(id, {}, unread)).rejects.toThrow('got "sgnal"');
   expect(client.sent).toEqual([]);
 });
+
+it('looks at tens of runs within the account’s rate, and sees the end of a short one soon', async () => {
+  const clock = new VirtualClock();
+  const looks: number[] = [];
+  const followed = async (lastsMs: number): Promise<number> => {
+    const stores = inMemoryStores();
+    const id = await newRun(stores);
+    await complete(stores, id);
+    const client = new ScriptedClient(id, () => {
+      looks.push(clock.now());
+      return clock.now() < lastsMs ? 'RUNNING' : 'SUCCEEDED';
+    });
+    const orchestrator = new StepFunctionsOrchestrator({
+      client,
+      stateMachineArn: machineArn,
+      stores,
+      clock,
+    });
+    await orchestrator.run({ repetitions, seed: 42 });
+    return clock.now();
+  };
+  const hour = 3_600_000;
+  const [soon] = await Promise.all([
+    followed(10_000),
+    ...Array.from({ length: 50 }, () => followed(hour)),
+  ]);
+  expect(soon).toBeLessThan(12_001);
+  const minutes = Array.from({ length: 60 }, () => 0);
+  for (const at of looks) {
+    const minute = Math.floor(at / 60_000);
+    if (minute in minutes) minutes[minute]! += 1;
+  }
+  // Buckets hold 250 more.
+  expect(minutes[0]).toBeLessThan(51 * 40);
+  for (const count of minutes.slice(3)) expect(count).toBeLessThan(10 * 60);
+});

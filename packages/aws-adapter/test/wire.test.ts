@@ -39,6 +39,25 @@ describe('a function’s environment', () => {
     expect(variables.breakingSchema.fromEnvironment(environment)).toBe(true);
   });
 
+  it.each([
+    { host: 'db.internal', port: 5433, secretArn: 'arn:secret', database: 'd', schema: 'sims' },
+    { host: 'db.internal', port: 5432, secretArn: 'arn:secret', database: 'd' },
+  ])('tells of a server to connect to: %j', (address) => {
+    for (const each of [variables.database, variables.averagesDatabase]) {
+      const environment = each.toEnvironment(address);
+      expect(each.fromEnvironment(environment)).toEqual(address);
+      // As a template has it, whose port may be known at deployment alone.
+      expect(each.toEnvironment({ ...address, port: String(address.port) })).toEqual(environment);
+    }
+  });
+
+  it.each(['', '0', '65536', 'five'])('is refused with the port %j', (text) => {
+    const address = { host: 'db', port: text, secretArn: 'arn:secret', database: 'd' };
+    const environment = variables.database.toEnvironment(address);
+    const thrown = thrownBy(() => variables.database.fromEnvironment(environment));
+    expect(String(thrown)).toContain('STEPCOMPUTE_PORT');
+  });
+
   it('may leave out all but the database', () => {
     expect(variables.averagesDatabase.toEnvironment(undefined)).toEqual({});
     expect(variables.averagesDatabase.fromEnvironment({})).toBeUndefined();

@@ -9,7 +9,7 @@ describeOnPostgres('a run whose database is out of reach for a while', () => {
   it('says so, once for all that waits, and goes on when it is back', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'stepcompute-outage-'));
     const database = await createDatabase();
-    const relay = new Relay(database.url);
+    const { relay, url } = await Relay.before(database);
     try {
       writeFileSync(
         join(folder, 'slow.mjs'),
@@ -19,7 +19,7 @@ describeOnPostgres('a run whose database is out of reach for a while', () => {
         folder,
         [
           ...['run', '-n', '200', '--seed', '42', '--concurrency', '10'],
-          ...['--generator', './slow.mjs', '--db', await relay.listen()],
+          ...['--generator', './slow.mjs', '--db', url],
         ],
         {
           onStderr: (text) => {

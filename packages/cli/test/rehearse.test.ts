@@ -44,6 +44,13 @@ it.each(isExhaustive ? ['inline', 'distributed'] : ['distributed'])(
           }
         : { lambdaRequests: 3, longestHistory: 22, childExecutions: 1 },
     );
+    // An account of ten does inline a quarter of what forty functions do.
+    const { lengths } = rehearsal as { lengths: { functions: number; seconds: number }[] };
+    expect(lengths.map(({ functions }) => functions)).toEqual([10, 100, 1000]);
+    const [ten = 0, hundred = 0, thousand = 0] = lengths.map(({ seconds }) => seconds);
+    expect(thousand).toBeGreaterThanOrEqual(600);
+    expect(hundred).toBe(thousand);
+    if (mode === 'inline') expect(ten).toBeGreaterThan(3 * hundred);
   },
 );
 

@@ -156,7 +156,9 @@ export class FakeStores implements Stores {
   readonly failures: Stores['failures'] = {
     record: async (_, failures) => {
       await this.beforeRecord();
-      this.recorded.push(...failures);
+      const ids = new Set(failures.map(({ iterationId }) => iterationId));
+      const others = this.recorded.filter(({ iterationId }) => !ids.has(iterationId));
+      this.recorded.splice(0, Infinity, ...others, ...failures);
       return this.#standing().length;
     },
     read: async function* (this: FakeStores) {

@@ -77,6 +77,21 @@ describe('a tolerance', () => {
     },
   );
 
+  it('of a share is what is whole of it, exactly', () => {
+    expect(Tolerance.failures(Tolerance.parse('0.000001%'), 499_999_995)).toBe(4);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 100_000_000 }),
+        fc.integer({ min: 1, max: 1_000_000_000 }),
+        (millionths, repetitions) => {
+          const text = `${Math.floor(millionths / 1e6)}.${String(millionths % 1e6).padStart(6, '0')}%`;
+          const exact = (BigInt(repetitions) * BigInt(millionths)) / 100_000_000n;
+          expect(Tolerance.failures(Tolerance.parse(text), repetitions)).toBe(Number(exact));
+        },
+      ),
+    );
+  });
+
   it('of a whole share is that share, to the last failure', () => {
     fc.assert(
       fc.property(
@@ -186,7 +201,7 @@ describe('a run that tolerates failures', () => {
       { concurrency: 1 },
     );
     await step.execute({ run, missing: [block] });
-    expect(stores.recordedIds).toEqual([10, 60, 70]);
+    expect(await stores.failures.ledger(run.id)).toMatchObject({ failed: 3 });
   });
 
   it('keeps the reason of a failure that could not be recorded', async () => {
@@ -267,6 +282,20 @@ describe('a range whose worker was lost', () => {
       { first: 10_000, count: 10_000 },
       { first: 20_000, count: 5_000 },
     ]);
+  });
+
+  it('fails the run whatever it tolerates when the error ends it, once that is on record', async () => {
+    await new RetrieveRunId(stores).execute({ repetitions: 10, tolerance: 9 });
+    const told = Object.assign(new Error('other code'), { name: 'ChangedSimulationError' });
+    const record = (): Promise<void> =>
+      new RecordFailure(stores).execute(RunId.parse(1), block, told, true);
+    await expect(record()).rejects.toBe(told);
+    expect(stores.recorded.map(({ errorName }) => errorName)).toEqual(
+      [4, 5, 6].map(() => 'ChangedSimulationError'),
+    );
+    // With nothing missing it still ends the run.
+    for (const iteration of [4, 5, 6]) stores.kept.set(iteration, 1);
+    await expect(record()).rejects.toBe(told);
   });
 
   it('fails the run when those are more than it tolerates', async () => {

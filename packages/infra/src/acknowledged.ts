@@ -39,19 +39,25 @@ export function acknowledgeVersions(construct: IConstruct, invoked: IFunction): 
 /** A Distributed Map starts executions of its own state machine, and has to see and stop them. */
 export function acknowledgeChildren(stateMachine: IStateMachine): void {
   const name = `{"Fn::Select":[6,{"Fn::Split":[":",{"Ref":"${logicalIdOf(stateMachine)}"}]}]}`;
-  const { region, account } = Stack.of(stateMachine);
+  for (const children of [`${name}:*`, `${name}/*:*`]) acknowledgeNames(stateMachine, children);
+}
+
+/** Who runs or follows a workflow comes to its executions. */
+export function acknowledgeExecutions(grantee: IConstruct, stateMachine: IStateMachine): void {
+  acknowledgeNames(grantee, `<${logicalIdOf(stateMachine)}.Name>:*`);
+}
+
+function acknowledgeNames(construct: IConstruct, executions: string): void {
+  const { region, account } = Stack.of(construct);
   // As cdk-nag writes what is known at deployment alone.
   const known = (part: string, pseudo: string): string =>
     Token.isUnresolved(part) ? `<AWS::${pseudo}>` : part;
   const place = `${known(region, 'Region')}:${known(account, 'AccountId')}`;
-  const executions = `arn:<AWS::Partition>:states:${place}:execution:${name}`;
-  for (const children of [`${executions}:*`, `${executions}/*:*`]) {
-    acknowledge(
-      stateMachine,
-      `AwsSolutions-IAM5[Resource::${children}]`,
-      'The wildcard stands for the executions of this one state machine, which get their names at run time.',
-    );
-  }
+  acknowledge(
+    construct,
+    `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:${place}:execution:${executions}]`,
+    'The wildcard stands for the executions of this one state machine, which get their names at run time.',
+  );
 }
 
 function logicalIdOf(construct: IConstruct): string {

@@ -84,9 +84,16 @@ const deployedSimulation: Plugin = {
 const withRequire = `import { createRequire as __stepcomputeRequire } from 'node:module';
 const require = __stepcomputeRequire(import.meta.url);`;
 
-/** Node.js reads a module's source map where it has been told to before it loads the module. */
+/**
+ * Node.js reads a module's source map where it has been told to before it loads the module. One that can't be
+ * loaded ends the function's start, so that Lambda tries again in another process, with an error of one line.
+ */
 const withSimulation = `process.setSourceMapsEnabled(true);
-const __stepcomputeSimulation = await import('./${simulationFile}');`;
+const __stepcomputeSimulation = await import('./${simulationFile}').catch((thrown) => {
+  const [, place] = /^ +at .*?([^\\/(]+:\\d+:\\d+)\\)?$/m.exec(thrown?.stack) ?? [];
+  const message = \`the simulation’s module can’t be loaded in its function: \${thrown}\${place ? \` (\${place})\` : ''}\`;
+  throw Object.assign(new Error(message), { name: 'InvalidInputError', stack: \`InvalidInputError: \${message}\` });
+});`;
 
 async function main([given = '', request = '']: readonly string[]): Promise<void> {
   const folder = resolve(given);

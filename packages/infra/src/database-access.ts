@@ -22,6 +22,8 @@ export interface DatabaseNetwork {
 export interface IStepComputeDatabase {
   /** Goes into a function's environment. It holds no password: that is read from the secret at run time. */
   readonly address: GivenAddress;
+  /** Where it is an Aurora cluster. */
+  readonly cluster?: IDatabaseCluster | undefined;
   /** Where a function has to run. Default: anywhere, since the Data API is reached from everywhere. */
   readonly network?: DatabaseNetwork | undefined;
   /** What has to be there before the database can be reached: the migration waits for it. */
@@ -65,6 +67,7 @@ export function dataApiAccess(
       secretArn: secret.secretArn,
       database: databaseNameOf(databaseName),
     },
+    cluster,
     dependencies: [cluster],
     grantStatements: (grantee, inTransactions) => {
       const transactions = ['BeginTransaction', 'CommitTransaction', 'RollbackTransaction'];

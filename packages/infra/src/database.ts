@@ -1,4 +1,4 @@
-import { awsFacts, type GivenAddress } from '@stepcompute/aws-adapter/wire';
+import type { GivenAddress } from '@stepcompute/aws-adapter/wire';
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { SubnetType, Vpc, type IVpc, type SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
@@ -21,21 +21,23 @@ import {
   type IStepComputeDatabase,
   type PostgresDatabaseProps,
 } from './database-access.js';
+import { facts } from './facts.js';
 import { refusal } from './refusal.js';
 
-const { auroraPostgres } = awsFacts.versions;
+type ClosedProps =
+  'defaultDatabaseName' | 'enableDataApi' | 'instanceProps' | 'instances' | 'vpcSubnets';
+
+type OpenProps = {
+  readonly [Name in Exclude<keyof DatabaseClusterProps, ClosedProps>]?:
+    DatabaseClusterProps[Name] | undefined;
+};
 
 /**
  * Every property of a cluster, over these defaults: Aurora PostgreSQL by its major version, one serverless
  * writer from 0 to 8 capacity units, so that it pauses when nothing runs, encrypted, a generated secret, IAM
  * authentication, a last snapshot when it is destroyed, in a new VPC without a way to the internet.
  */
-export interface StepComputeDatabaseProps extends Partial<
-  Omit<
-    DatabaseClusterProps,
-    'defaultDatabaseName' | 'enableDataApi' | 'instanceProps' | 'instances' | 'vpcSubnets'
-  >
-> {
+export interface StepComputeDatabaseProps extends OpenProps {
   /** Default: `stepcompute`. */
   readonly databaseName?: string | undefined;
   /** Default: isolated subnets, else private ones with a way out. */
@@ -81,10 +83,11 @@ export class StepComputeDatabase extends Construct implements IStepComputeDataba
   constructor(scope: Construct, id: string, props: StepComputeDatabaseProps = {}) {
     super(scope, id);
     const { databaseName = 'stepcompute', vpc = this.#createVpc(), vpcSubnets, ...given } = props;
+    const { auroraPostgresVersion: version } = facts.rds;
     this.databaseName = databaseNameOf(databaseName);
     this.cluster = new DatabaseCluster(this, 'Cluster', {
       engine: DatabaseClusterEngine.auroraPostgres({
-        version: AuroraPostgresEngineVersion.of(auroraPostgres, auroraPostgres),
+        version: AuroraPostgresEngineVersion.of(version, version),
       }),
       writer: ClusterInstance.serverlessV2('Writer'),
       serverlessV2MinCapacity: 0,
@@ -170,8 +173,7 @@ function databaseSubnets(vpc: IVpc, given: SubnetSelection | undefined): SubnetS
     );
   }
   const zones = new Set(vpc.selectSubnets(selection).availabilityZones);
-  // Source: "Working with a DB instance in a VPC", Amazon Aurora User Guide: a DB subnet group covers two at least.
-  if (zones.size < 2) {
+  if (zones.size < facts.rds.leastZones) {
     throw refusal('vpcSubnets', 'subnets of two availability zones at least', [...zones].join());
   }
   return selection;

@@ -1,6 +1,6 @@
-import { awsFacts } from '@stepcompute/aws-adapter/wire';
 import { Token } from 'aws-cdk-lib';
 import type { ILayerVersion } from 'aws-cdk-lib/aws-lambda';
+import { facts } from './facts.js';
 import type { SimulationSource } from './function-code.js';
 import { refusal } from './refusal.js';
 
@@ -12,18 +12,18 @@ interface FunctionProps {
   readonly layers?: readonly ILayerVersion[] | undefined;
 }
 
-const { memory, mostLayers, reservedVariables } = awsFacts.lambda;
+const { leastMegabytes, mostMegabytes, mostLayers, reservedVariables } = facts.lambda;
 
 /** @throws RangeError in one line, where Lambda would refuse when it is deployed, or take it for something else */
 export function refuseWrongFunctionProps(props: FunctionProps): void {
-  const { generator, memorySize = memory.least, environment = {}, layers = [] } = props;
+  const { generator, memorySize = leastMegabytes, environment = {}, layers = [] } = props;
   if (generator !== undefined && typeof generator.entry !== 'string') {
     throw refusal('generator', '{ entry }, with the path of a module', generator);
   }
   const isMemory =
-    Number.isInteger(memorySize) && memorySize >= memory.least && memorySize <= memory.most;
+    Number.isInteger(memorySize) && memorySize >= leastMegabytes && memorySize <= mostMegabytes;
   if (!Token.isUnresolved(memorySize) && !isMemory) {
-    const range = `an integer from ${memory.least} to ${memory.most}, in MiB`;
+    const range = `an integer from ${leastMegabytes} to ${mostMegabytes}, in MiB`;
     throw refusal('memorySize', range, memorySize);
   }
   if (layers.length > mostLayers) {
@@ -34,7 +34,7 @@ export function refuseWrongFunctionProps(props: FunctionProps): void {
 
 function refuseWrongVariable(name: string, value: unknown): void {
   // Source: CreateFunction, Environment, Lambda API Reference.
-  if (!/^[a-zA-Z]\w+$/.test(name) || (reservedVariables as readonly string[]).includes(name)) {
+  if (!/^[a-zA-Z]\w+$/.test(name) || reservedVariables.includes(name)) {
     throw refusal('environment', 'of names that Lambda takes', name);
   }
   if (name.startsWith('STEPCOMPUTE_')) {

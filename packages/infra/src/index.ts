@@ -5,12 +5,10 @@ export type {
 } from './database-access.js';
 export { StepComputeDatabase, type StepComputeDatabaseProps } from './database.js';
 export type { SimulationSource } from './function-code.js';
+export type { IterationRetry, LimitedSettings, Mode } from './limits.js';
 export type { FunctionNetwork, NetworkProps } from './network.js';
+export { runSeconds, type RunLengthProps } from './run-length.js';
 export { StepComputeStack, type StepComputeStackProps } from './stack.js';
-export {
-  StepComputeStateMachine,
-  type Mode,
-  type StepComputeStateMachineProps,
-} from './state-machine.js';
-export { StepCompute, type IterationRetry, type StepComputeProps } from './step-compute.js';
+export { StepComputeStateMachine, type StepComputeStateMachineProps } from './state-machine.js';
+export { StepCompute, type StepComputeProps } from './step-compute.js';
 export { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';

@@ -1,3 +1,4 @@
+import { Token } from 'aws-cdk-lib';
 import {
   Connections,
   Port,
@@ -48,7 +49,8 @@ export function functionNetwork(
   if (vpc === undefined) return undefined;
   const other = vpcs.find(({ vpcId }) => vpcId !== vpc.vpcId);
   if (other !== undefined) {
-    throw refusal('vpc', `that of the databases, ${other.node.path}`, vpc.node.path);
+    const given = `${vpc.node.path} and ${other.node.path}`;
+    throw refusal('vpc', 'one for the functions and their databases', given);
   }
   const vpcSubnets = asked.find((each) => each.vpcSubnets !== undefined)?.vpcSubnets;
   const securityGroups = asked.find((each) => each.securityGroups !== undefined)?.securityGroups;
@@ -64,13 +66,17 @@ export function functionNetwork(
   const connections = new Connections({ securityGroups: network.securityGroups });
   for (const { address, network: there } of databases) {
     if (there?.server === undefined || !('host' in address)) continue;
-    connections.allowTo(there.server, Port.tcp(Number(address.port)), 'Functions of StepCompute');
+    // It may be known by name alone.
+    const port = Token.isUnresolved(address.port)
+      ? Token.asNumber(address.port)
+      : Number(address.port);
+    connections.allowTo(there.server, Port.tcp(port), 'Functions of StepCompute');
   }
   return network;
 }
 
 /** Subnets without a way in: isolated ones are the last choice, since functions have a way to go. */
-export function privateSubnets(vpc: IVpc): SubnetSelection {
+function privateSubnets(vpc: IVpc): SubnetSelection {
   if (vpc.privateSubnets.length > 0) return { subnetType: SubnetType.PRIVATE_WITH_EGRESS };
   if (vpc.isolatedSubnets.length > 0) return { subnetType: SubnetType.PRIVATE_ISOLATED };
   throw refusal(

@@ -4,15 +4,27 @@ import { refusal } from './refusal.js';
 import { StepComputeStack } from './stack.js';
 
 /**
- * The stack that an app's context tells of: `mode` (inline or distributed), `generator` (a file),
- * `delaySeconds`, `delayIn` (function or state), `concurrency`, `blockSize`, `retryThrottles` and
- * `breakingSchema` (true or false), `stackName`.
- * @throws RangeError for a name or a value that is wrong
+ * Makes the stack that an app's context tells of: `mode` (inline or distributed), `generator` (a file),
+ * `delaySeconds`, `delayIn` (function or state), `concurrency`, `accountConcurrency`, `iterationMs`,
+ * `blockSize`, `breakingSchema` (true or false), `stackName`.
+ * Where a name or a value is wrong, the process ends with one line that says so.
  */
-export function stackFromContext({ node }: App): StepComputeStack {
-  const context = new Context(node);
+export function stackFromContext(app: App): void {
+  try {
+    makeStack(app);
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof ReferenceError) throw error;
+    console.error(String(error));
+    // Before CDK synthesizes what is there so far.
+    process.exit(1);
+  }
+}
+
+function makeStack(app: App): void {
+  const context = new Context(app.node);
   const generator = context.text('generator');
   const delaySeconds = context.wholeNumber('delaySeconds', 0);
+  const iterationMs = context.wholeNumber('iterationMs', 0);
   const props = {
     stackName: context.text('stackName') ?? 'StepCompute',
     mode: context.oneOf('mode', 'inline', 'distributed'),
@@ -20,13 +32,14 @@ export function stackFromContext({ node }: App): StepComputeStack {
     delay: delaySeconds === undefined ? undefined : Duration.seconds(delaySeconds),
     delayIn: context.oneOf('delayIn', 'function', 'state'),
     concurrency: context.wholeNumber('concurrency', 1),
+    accountConcurrency: context.wholeNumber('accountConcurrency', 1),
+    iterationDuration: iterationMs === undefined ? undefined : Duration.millis(iterationMs),
     blockSize: context.wholeNumber('blockSize', 1),
-    retryThrottles: context.oneOf('retryThrottles', 'true', 'false') === 'true',
     breakingSchema: context.oneOf('breakingSchema', 'true', 'false') === 'true',
   };
   context.refuseOthers();
   const { stackName, ...rest } = props;
-  return new StepComputeStack(node.root, stackName, {
+  new StepComputeStack(app, stackName, {
     description: 'Runs a simulation N times in parallel, keeps every value, averages them.',
     ...rest,
   });

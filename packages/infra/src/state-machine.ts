@@ -1,8 +1,9 @@
 import {
   caughtField,
-  toldErrors,
+  recordedErrors,
   type Assignments,
   type Block,
+  type MostAssigned,
   type Pair,
   type RetrieveRunIdEnvelope,
   type WriteToDbEvent,
@@ -11,6 +12,7 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import {
+  Chain,
   DefinitionBody,
   DistributedMap,
   Fail,
@@ -19,24 +21,20 @@ import {
   LogLevel,
   Map as InlineMap,
   Pass,
+  type State,
   StateMachine,
   StateMachineType,
   Succeed,
   TaskInput,
-  type TaskStateBase,
   Wait,
   WaitTime,
+  type CatchProps,
   type IChainable,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import { acknowledgeChildren, acknowledgeTracing, acknowledgeVersions } from './acknowledged.js';
-
-/**
- * `inline`: the source document's Map, a pair at a time, up to 2,854 repetitions. `distributed`: a Map
- * of child executions over blocks of iterations, for any number.
- */
-export type Mode = 'inline' | 'distributed';
+import { throttleWaits, type Mode } from './limits.js';
 
 /** As {@link StepCompute} derives it from its own properties, which say more of each. */
 export interface StepComputeStateMachineProps {
@@ -52,7 +50,8 @@ export interface StepComputeStateMachineProps {
   readonly concurrency: number;
   /** Of distributed mode alone. */
   readonly blockSize: number;
-  readonly retryThrottles: boolean;
+  /** What one execution gets done: see {@link limitsOf}. */
+  readonly most: MostAssigned;
   readonly timeout: Duration;
   readonly logRetention: RetentionDays;
 }
@@ -70,13 +69,15 @@ const documentRetry = {
   backoffRate: 2,
 };
 
-/** Outlasts a function that keeps its environment for ten minutes. */
+const throttle = 'Lambda.TooManyRequestsException';
+
+/** For as long as the execution may take: who waits for a free function has done nothing wrong. */
 const throttleRetry = {
-  errors: ['Lambda.TooManyRequestsException'],
-  interval: Duration.seconds(2),
-  maxAttempts: 30,
-  backoffRate: 2,
-  maxDelay: Duration.minutes(1),
+  errors: [throttle],
+  interval: Duration.seconds(throttleWaits.firstSeconds),
+  maxAttempts: throttleWaits.attempts,
+  backoffRate: throttleWaits.backoffRate,
+  maxDelay: Duration.seconds(throttleWaits.longestSeconds),
   jitterStrategy: JitterType.FULL,
 };
 
@@ -94,7 +95,8 @@ function traced(fields: object): Record<string, unknown> {
 
 /**
  * RetrieveRunId → Map over WriteToDb → Pass → AggregateAndStoreValue → Success. Where a function of
- * the Map is lost, RecordFailure puts its iterations on record as failed.
+ * the Map ends without its values, RecordFailure puts its iterations on record as failed. The first
+ * failure that the run does not tolerate ends the Map.
  */
 export class StepComputeStateMachine extends Construct {
   readonly stateMachine: StateMachine;
@@ -132,18 +134,24 @@ class States {
   ) {}
 
   chain(): IChainable {
-    const { retrieveRunId, aggregateAndStoreValue, delay, mode, blockSize } = this.props;
+    const { retrieveRunId, aggregateAndStoreValue, delay, mode, blockSize, most } = this.props;
     const event = {
       // The execution's id makes a repeated allocation answer with the same run.
       executionId: JsonPath.stringAt('$$.Execution.Id'),
       input: JsonPath.objectAt('$'),
       delayMs: delay.toMilliseconds(),
       blockSize: mode === 'distributed' ? blockSize : undefined,
+      most: most satisfies MostAssigned,
     } satisfies Record<keyof RetrieveRunIdEnvelope, unknown>;
-    return this.#invoke('RetrieveRunId', retrieveRunId, TaskInput.fromObject(event))
-      .next(mode === 'inline' ? this.#inlineMap() : this.#distributedMap())
+    const payload = TaskInput.fromObject(event);
+    const aggregate = this.#invoke('AggregateAndStoreValue', aggregateAndStoreValue);
+    const map = mode === 'inline' ? this.#inlineMap() : this.#distributedMap();
+    // It says which failure ended it, or that a child failed: step 3 fails with the run's own reason.
+    map.addCatch(aggregate.startState, { resultPath: pathTo(caughtField) });
+    return this.#invoke('RetrieveRunId', retrieveRunId, { payload })
+      .next(map)
       .next(new Pass(this.scope, 'Pass'))
-      .next(this.#invoke('AggregateAndStoreValue', aggregateAndStoreValue))
+      .next(aggregate)
       .next(new Succeed(this.scope, 'Success'));
   }
 
@@ -171,40 +179,59 @@ class States {
     }).itemProcessor(this.#delayed(this.#write(JsonPath.DISCARD)));
   }
 
-  #write(outputPath?: string): TaskStateBase {
+  #write(outputPath?: string): State {
     const { writeToDb, recordFailure } = this.props;
-    const write = this.#invoke('WriteToDb', writeToDb, undefined, outputPath);
     const told = new Fail(this.scope, 'Failed', {
       errorPath: `${pathTo(caughtField)}.Error`,
       causePath: `${pathTo(caughtField)}.Cause`,
     });
-    const record = this.#invoke('RecordFailure', recordFailure, undefined, outputPath);
+    const record = this.#invoke('RecordFailure', recordFailure, { outputPath });
     const resultPath = pathTo(caughtField);
-    return write
-      .addCatch(told, { errors: [...toldErrors], resultPath })
-      .addCatch(record, { resultPath });
+    return this.#invoke('WriteToDb', writeToDb, {
+      outputPath,
+      catchers: [
+        [told, { errors: [...recordedErrors], resultPath }],
+        [record.startState, { resultPath }],
+      ],
+    }).startState;
   }
 
-  #delayed(work: TaskStateBase): IChainable {
+  #delayed(work: State): IChainable {
     const { waitsDelay, delay } = this.props;
     if (!waitsDelay) return work;
     return new Wait(this.scope, 'Delay', { time: WaitTime.duration(delay) }).next(work);
   }
 
-  #invoke(
-    id: string,
-    lambdaFunction: IFunction,
-    payload?: TaskInput,
-    outputPath = '$.Payload',
-  ): TaskStateBase {
-    const task = new LambdaInvoke(this.scope, id, {
-      lambdaFunction,
-      ...(payload && { payload }),
-      outputPath,
-      retryOnServiceExceptions: false,
-    });
-    // The first retrier that matches counts.
-    if (this.props.retryThrottles) task.addRetry(throttleRetry);
-    return task.addRetry(documentRetry);
+  /**
+   * Calls a function. The document's retry comes first; an invocation that is still throttled after
+   * it goes on in a second state, since of two retriers for one error the first alone counts, and an
+   * error that has used it up goes to the catchers.
+   */
+  #invoke(id: string, lambdaFunction: IFunction, options: InvokeOptions = {}): Chain {
+    const { payload, outputPath = '$.Payload', catchers = [] } = options;
+    const taskOf = (name: string): LambdaInvoke =>
+      new LambdaInvoke(this.scope, name, {
+        lambdaFunction,
+        ...(payload && { payload }),
+        outputPath,
+        retryOnServiceExceptions: false,
+      });
+    const task = taskOf(id).addRetry(documentRetry);
+    const whenFree = taskOf(`${id}WhenFree`).addRetry(throttleRetry).addRetry(documentRetry);
+    // The error is dropped: the function is to see what it would have seen at first.
+    task.addCatch(whenFree, { errors: [throttle], resultPath: JsonPath.DISCARD });
+    for (const [target, props] of catchers) {
+      task.addCatch(target, props);
+      whenFree.addCatch(target, props);
+    }
+    return Chain.custom(task, [task, whenFree], task);
   }
+}
+
+interface InvokeOptions {
+  /** Default: the state's input. */
+  readonly payload?: TaskInput | undefined;
+  /** Default: the function's answer. */
+  readonly outputPath?: string | undefined;
+  readonly catchers?: readonly (readonly [State, CatchProps])[] | undefined;
 }

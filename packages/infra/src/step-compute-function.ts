@@ -1,9 +1,4 @@
-import {
-  awsFacts,
-  handlerModule,
-  variables,
-  type HandlerName,
-} from '@stepcompute/aws-adapter/wire';
+import { handlerModule, variables, type HandlerName } from '@stepcompute/aws-adapter/wire';
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
@@ -18,6 +13,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { acknowledgeNetwork, acknowledgeTracing } from './acknowledged.js';
 import type { IStepComputeDatabase } from './database-access.js';
+import { facts } from './facts.js';
 import { functionCode, type SimulationSource } from './function-code.js';
 import type { FunctionNetwork } from './network.js';
 
@@ -69,7 +65,7 @@ export class StepComputeFunction extends NodejsFunction {
       super(scope, id, {
         code,
         handler: 'index.handler',
-        runtime: props.runtime ?? new Runtime(awsFacts.versions.nodejs, RuntimeFamily.NODEJS),
+        runtime: props.runtime ?? new Runtime(facts.lambda.runtime, RuntimeFamily.NODEJS),
         architecture,
         memorySize: props.memorySize ?? 256,
         timeout: props.timeout,
@@ -81,7 +77,7 @@ export class StepComputeFunction extends NodejsFunction {
         environment: {
           ...variables.database.toEnvironment(database.address),
           ...variables.averagesDatabase.toEnvironment(averagesDatabase?.address),
-          ...(connects && { NODE_EXTRA_CA_CERTS: awsFacts.lambda.certificates }),
+          ...(connects && { NODE_EXTRA_CA_CERTS: facts.lambda.certificates }),
           ...props.environment,
         },
       });

@@ -1,30 +1,23 @@
-import { awsFacts, variables, type HandlerName } from '@stepcompute/aws-adapter/wire';
+import { variables, type HandlerName } from '@stepcompute/aws-adapter/wire';
 import { Duration } from 'aws-cdk-lib';
-import { Alarm, ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { Architecture, ILayerVersion, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { IStepComputeDatabase } from './database-access.js';
 import { StepComputeDatabase } from './database.js';
+import { facts } from './facts.js';
 import type { SimulationSource } from './function-code.js';
 import { refuseWrongFunctionProps } from './function-props.js';
+import { grantRead, grantRun } from './grants.js';
+import { limitsOf, mostAssigned, type IterationRetry, type Mode } from './limits.js';
 import { migrateOnDeployment } from './migration.js';
+import { dashboardOf, failureAlarm } from './monitoring.js';
 import { functionNetwork, type NetworkProps } from './network.js';
-import { StepComputeStateMachine, type Mode } from './state-machine.js';
+import { StepComputeStateMachine } from './state-machine.js';
 import { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';
-
-/** When an iteration that failed is tried again. */
-export interface IterationRetry {
-  /** The most calls of the generator for one iteration. */
-  readonly attempts: number;
-  /** The longest wait before the second attempt; then it doubles. Default: 100 ms. */
-  readonly backoff?: Duration | undefined;
-  /** The doubling stops there. Default: 30 s. */
-  readonly maximumBackoff?: Duration | undefined;
-  /** The names of the errors to try again after. Default: any. */
-  readonly errors?: readonly string[] | undefined;
-}
 
 /** In `vpc` are the two functions that have the simulation, and all where a database is in one. */
 export interface StepComputeProps extends NetworkProps {
@@ -43,16 +36,28 @@ export interface StepComputeProps extends NetworkProps {
    * @default 'function' inline, 'state' distributed
    */
   readonly delayIn?: 'function' | 'state' | undefined;
-  /** The most pairs or blocks worked on at a time. Default: 40 inline, where AWS allows no more; 1,000 distributed. */
-  readonly concurrency?: number | undefined;
-  /** The least iterations in a block, in distributed mode. Large runs have larger blocks. Default: 1,000. */
-  readonly blockSize?: number | undefined;
   /**
-   * True to retry throttled invocations for half an hour, with jitter, before the source
-   * document's retry has its turn.
-   * @default false
+   * The most pairs or blocks worked on at a time.
+   * @default 40 inline, where AWS allows no more, 1,000 distributed; at most `accountConcurrency`
    */
-  readonly retryThrottles?: boolean | undefined;
+  readonly concurrency?: number | undefined;
+  /**
+   * How many functions the account lets this deployment have at work at a time: the Map starts no more
+   * than that. A new account has 10 in all, an older one 1,000 a region. Nothing is reserved.
+   * @default unknown; invocations that are throttled wait until a function is free
+   */
+  readonly accountConcurrency?: number | undefined;
+  /**
+   * How long one iteration computes, at this memory, to the best of your knowledge: block size and
+   * time-out follow from it.
+   * @default unknown, which is taken for nearly nothing
+   */
+  readonly iterationDuration?: Duration | undefined;
+  /**
+   * The least iterations in a block, in distributed mode. Large runs have larger blocks.
+   * @default what computes for a minute by `iterationDuration`, from 1 to 100,000; else 1,000
+   */
+  readonly blockSize?: number | undefined;
   /** How an iteration whose generator failed is tried again, within its function. Default: one attempt. */
   readonly retry?: IterationRetry | undefined;
   /** The longest that one call of an asynchronous generator may take. Default: as long as its function. */
@@ -67,7 +72,10 @@ export interface StepComputeProps extends NetworkProps {
   readonly architecture?: Architecture | undefined;
   /** Of all functions. Default: Node.js 24. */
   readonly runtime?: Runtime | undefined;
-  /** The longest that one invocation of step 2 may take. Default: its delay and 3 minutes, or 5 minutes. */
+  /**
+   * The longest that one invocation of step 2 may take, at most 15 minutes.
+   * @default 15 minutes where `iterationDuration` is stated, else 3 minutes beside the delay that the function waits, at least 5
+   */
   readonly writeTimeout?: Duration | undefined;
   /** The longest that an execution may take. Default: 7 days. */
   readonly timeout?: Duration | undefined;
@@ -78,15 +86,17 @@ export interface StepComputeProps extends NetworkProps {
   /** Where averages are kept. Default: `database`. */
   readonly averagesDatabase?: IStepComputeDatabase | undefined;
   /**
+   * False to leave out the dashboard: AWS bills one that is beyond an account's first three.
+   * @default true
+   */
+  readonly dashboard?: boolean | undefined;
+  /**
    * True to let this deployment migrate the database's schema to where the code that was deployed before
    * can't follow, so that a rollback would end in refusals.
    * @default false, such a deployment fails
    */
   readonly breakingSchema?: boolean | undefined;
 }
-
-/** Lambda's own limit. */
-const longestInvocation = Duration.minutes(awsFacts.lambda.longestInvocation);
 
 /**
  * The whole workflow: functions, state machine, database, migrations on each deployment, and an alarm.
@@ -104,13 +114,18 @@ export class StepCompute extends Construct {
   readonly recordFailure: StepComputeFunction;
   readonly aggregateAndStoreValue: StepComputeFunction;
   readonly migrate: StepComputeFunction;
-  /** Raised when an execution has failed or timed out. */
+  /**
+   * Raised when an execution has failed or timed out.
+   * @example
+   * stepCompute.alarm.addAlarmAction(new SnsAction(topic));
+   */
   readonly alarm: Alarm;
+  readonly #databases: readonly IStepComputeDatabase[];
 
   constructor(scope: Construct, id: string, props: StepComputeProps = {}) {
     super(scope, id);
-    const { mode = 'inline', delay = Duration.minutes(10) } = props;
-    const { delayIn = mode === 'inline' ? 'function' : 'state' } = props;
+    const limits = limitsOf(props);
+    const { mode, delay, delayIn } = limits;
     const { logRetention = RetentionDays.ONE_MONTH, averagesDatabase } = props;
     refuseWrongFunctionProps(props);
     const database: IStepComputeDatabase =
@@ -120,8 +135,6 @@ export class StepCompute extends Construct {
     const allInVpc = databases.some((each) => each.network !== undefined);
     const inFunction = delayIn === 'function' ? delay : Duration.millis(0);
     const waitsDelay = delayIn === 'state' && delay.toMilliseconds() > 0;
-    const timeout = props.timeout ?? Duration.days(7);
-    if (waitsDelay) refuseTooLong(delay, timeout);
     const create = (
       name: string,
       handler: HandlerName,
@@ -151,7 +164,7 @@ export class StepCompute extends Construct {
       ...withSimulation,
     });
     const writeToDb = create('WriteToDb', 'write-to-db', {
-      timeout: props.writeTimeout ?? timeoutFor(inFunction),
+      timeout: limits.writeTimeout,
       environment: {
         ...props.environment,
         ...variables.delay.toEnvironment(inFunction.toMilliseconds()),
@@ -162,7 +175,7 @@ export class StepCompute extends Construct {
     const recordFailure = create('RecordFailure', 'record-failure', { timeout: brief });
     const aggregateAndStoreValue = create('AggregateAndStoreValue', 'aggregate-and-store-value', {
       // It reads every value of the run.
-      timeout: longestInvocation,
+      timeout: Duration.seconds(facts.lambda.invocationSeconds),
     });
     const migrate = create('Migrate', 'migrate', {
       timeout: brief,
@@ -178,10 +191,10 @@ export class StepCompute extends Construct {
       aggregateAndStoreValue,
       delay,
       waitsDelay,
-      concurrency: props.concurrency ?? (mode === 'inline' ? 40 : 1000),
-      blockSize: props.blockSize ?? 1000,
-      retryThrottles: props.retryThrottles ?? false,
-      timeout,
+      concurrency: limits.concurrency,
+      blockSize: limits.blockSize,
+      most: mostAssigned(limits),
+      timeout: limits.timeout,
       logRetention,
     });
     migrateOnDeployment(this, {
@@ -203,14 +216,36 @@ export class StepCompute extends Construct {
     this.migrate = migrate;
     this.database = database;
     this.stateMachine = machine.stateMachine;
-    this.alarm = new Alarm(this, 'FailedExecutions', {
-      alarmDescription: 'An execution of the StepCompute state machine has failed.',
-      metric: this.stateMachine.metricFailed({ period: Duration.minutes(5), statistic: 'Sum' }),
-      threshold: 1,
-      evaluationPeriods: 1,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-    });
+    this.alarm = failureAlarm(this, 'FailedExecutions', this.stateMachine);
+    this.#databases = databases;
+    if (props.dashboard ?? true) {
+      dashboardOf(this, 'Dashboard', {
+        stateMachine: this.stateMachine,
+        functions: { retrieveRunId, writeToDb, recordFailure, aggregateAndStoreValue },
+        writeToDb,
+        cluster: database.cluster,
+      });
+    }
+  }
+
+  /**
+   * Allows to run the simulation, from a service or a person's role: to start, follow and stop executions,
+   * and to read and record runs in the database.
+   * @example
+   * stepCompute.grantRun(service.taskDefinition.taskRole);
+   */
+  grantRun(grantee: IGrantable): Grant {
+    const { stateMachine } = this;
+    return grantRun({ stateMachine, databases: this.#databases }, grantee);
+  }
+
+  /**
+   * Allows to look at runs, their values and failures, and to follow executions. What a statement may do is
+   * the database's to say: the Data API knows one right for all statements.
+   */
+  grantRead(grantee: IGrantable): Grant {
+    const { stateMachine } = this;
+    return grantRead({ stateMachine, databases: this.#databases }, grantee);
   }
 }
 
@@ -224,25 +259,4 @@ function settingsVariable({ retry, iterationTimeout }: StepComputeProps): Record
       errors: retry.errors,
     },
   });
-}
-
-/** An execution that waits for as long as it may take would end in the wait. */
-function refuseTooLong(delay: Duration, timeout: Duration): void {
-  if (delay.toMilliseconds() < timeout.toMilliseconds()) return;
-  throw new RangeError(
-    `a delay of ${delay.toHumanString()} does not fit an execution, which may take ` +
-      `${timeout.toHumanString()} in all: give it a longer timeout`,
-  );
-}
-
-function timeoutFor(delay: Duration): Duration {
-  const timeout =
-    delay.toMilliseconds() === 0 ? Duration.minutes(5) : delay.plus(Duration.minutes(3));
-  if (timeout.toMilliseconds() > longestInvocation.toMilliseconds()) {
-    throw new RangeError(
-      `a delay of ${delay.toHumanString()} does not fit a Lambda function, which may take ` +
-        `${longestInvocation.toHumanString()} in all: use delayIn: 'state'`,
-    );
-  }
-  return timeout;
 }

@@ -39,7 +39,7 @@ interface Resource {
 
 /** The resources of a stack that has passed CDK's linter and cdk-nag, by logical id. */
 function resourcesOf(
-  make: (stack: Stack) => void,
+  make: (stack: Stack) => unknown,
   props?: StackProps,
 ): Readonly<Record<string, Resource>> {
   const context = { ...unbundled, '@aws-cdk/core:validateAgainstDefaultRules': true };
@@ -88,9 +88,14 @@ function statementsOf(resources: Found, step: string): unknown[] {
     });
 }
 
+/** CDK's class leaves undefined what its interface leaves out, which TypeScript is told here to tell apart. */
+function newVpc(...parameters: ConstructorParameters<typeof Vpc>): IVpc {
+  return new Vpc(...parameters) as IVpc;
+}
+
 /** CDK's own default, and a log, which cdk-nag asks for. */
 function defaultVpc(stack: Stack): IVpc {
-  const vpc = new Vpc(stack, 'Vpc');
+  const vpc = newVpc(stack, 'Vpc');
   vpc.addFlowLog('FlowLog', { destination: FlowLogDestination.toCloudWatchLogs() });
   return vpc;
 }
@@ -280,6 +285,45 @@ describe('a deployment in an account that exists', () => {
     );
   });
 
+  it('is let in where the port is known at deployment alone, and by a secret’s name', () => {
+    const resources = resourcesOf((stack) => {
+      const vpc = defaultVpc(stack);
+      const instance = new DatabaseInstance(stack, 'Instance', {
+        engine: DatabaseInstanceEngine.postgres({ version: PostgresEngineVersion.of('16', '16') }),
+        vpc,
+        storageEncrypted: true,
+        multiAz: true,
+        deletionProtection: true,
+        port: 5433,
+      });
+      instance.addRotationSingleUser();
+      const database = StepComputeDatabase.fromPostgres({
+        host: instance.instanceEndpoint.hostname,
+        port: instance.instanceEndpoint.port,
+        secret: Secret.fromSecretNameV2(stack, 'Login', 'team/sims'),
+        databaseName: 'team',
+        vpc,
+        server: instance,
+      });
+      new StepCompute(stack, 'Sims', { database });
+    });
+    const port = { 'Fn::GetAtt': [expect.stringMatching(/^Instance/), 'Endpoint.Port'] };
+    expect(environmentOf(resources, 'WriteToDb')).toMatchObject({ STEPCOMPUTE_PORT: port });
+    const rules = ofType(resources, 'AWS::EC2::SecurityGroupIngress').filter(
+      ([, { Properties }]) => Properties.Description === 'Functions of StepCompute',
+    );
+    expect(rules).toEqual([
+      [
+        expect.anything(),
+        expect.objectContaining({
+          Properties: expect.objectContaining({ FromPort: port, ToPort: port }) as unknown,
+        }),
+      ],
+    ]);
+    // Secrets Manager ends a secret's ARN with six characters that its name does not tell.
+    expect(JSON.stringify(statementsOf(resources, 'WriteToDb'))).toContain('team/sims-??????');
+  });
+
   it('has all roles within a boundary, its tags everywhere, and lets everything be changed', () => {
     const policy = 'arn:aws:iam::123456789012:policy/boundary';
     let aliases = 0;
@@ -327,7 +371,7 @@ describe('a deployment in an account that exists', () => {
   });
 
   it('keeps no log for ever, and waits for no answer for an hour', () => {
-    const resources = resourcesOf((stack) => void new StepCompute(stack, 'Sims'));
+    const resources = resourcesOf((stack) => new StepCompute(stack, 'Sims'));
     const logs = ofType(resources, 'AWS::Logs::LogGroup');
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(30);
     const functions = ofType(resources, 'AWS::Lambda::Function');
@@ -378,7 +422,7 @@ describe('a wrong property is refused in one line that says what would be right'
   const secretOf = (stack: Stack): ISecret =>
     Secret.fromSecretCompleteArn(stack, 'Login', secretArn);
   const subnetsOf = (stack: Stack, subnetType: SubnetType): IVpc =>
-    new Vpc(stack, `${subnetType}Vpc`, {
+    newVpc(stack, `${subnetType}Vpc`, {
       natGateways: 0,
       subnetConfiguration: [{ name: 'All', subnetType }],
     });
@@ -452,7 +496,7 @@ describe('a wrong property is refused in one line that says what would be right'
     [
       'vpcSubnets must be subnets of two availability zones at least; got dummy1a',
       (stack) => {
-        const vpc = new Vpc(stack, 'Vpc', { availabilityZones: ['dummy1a'] });
+        const vpc = newVpc(stack, 'Vpc', { availabilityZones: ['dummy1a'] });
         new StepComputeDatabase(stack, 'D', { vpc });
       },
     ],
@@ -474,7 +518,7 @@ describe('a wrong property is refused in one line that says what would be right'
             version: AuroraPostgresEngineVersion.of('16', '16'),
           }),
           writer: ClusterInstance.serverlessV2('Writer'),
-          vpc: new Vpc(stack, 'Vpc'),
+          vpc: newVpc(stack, 'Vpc'),
         });
         StepComputeDatabase.fromCluster(cluster, secretOf(stack), 'sims');
       },
@@ -494,7 +538,7 @@ describe('a wrong property is refused in one line that says what would be right'
     [
       'vpcSubnets must be private: a function in a public subnet has no way out; got {"subnetType":"Public"}',
       (stack) => {
-        const vpc = new Vpc(stack, 'Own');
+        const vpc = newVpc(stack, 'Own');
         const database = postgres(stack, { vpc, vpcSubnets: { subnetType: SubnetType.PUBLIC } });
         new StepCompute(stack, 'Sims', { database });
       },
@@ -504,9 +548,9 @@ describe('a wrong property is refused in one line that says what would be right'
       (stack) => new StepCompute(stack, 'Sims', { vpc: subnetsOf(stack, SubnetType.PUBLIC) }),
     ],
     [
-      'vpc must be that of the databases, Team/Vpc; got Team/Own',
+      'vpc must be one for the functions and their databases; got Team/Own and Team/Vpc',
       (stack) => {
-        const vpc = new Vpc(stack, 'Own');
+        const vpc = newVpc(stack, 'Own');
         new StepCompute(stack, 'Sims', { database: postgres(stack, {}), vpc });
       },
     ],

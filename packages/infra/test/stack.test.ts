@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import aslValidator from 'asl-validator';
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template as SynthesizedTemplate } from 'aws-cdk-lib/assertions';
-import { mostPairs, toldErrors, variables } from '@stepcompute/aws-adapter/wire';
+import { recordedErrors, variables } from '@stepcompute/aws-adapter/wire';
 import { StepCompute } from '@stepcompute/infra';
 import { readCloudAssembly } from '@stepcompute/rehearsal';
 import {
@@ -104,24 +104,28 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
     expect(Object.keys(ItemProcessor.States)).toEqual([
       ...(mode === 'inline' ? [] : ['Delay']),
       'WriteToDb',
+      'WriteToDbWhenFree',
       'Failed',
       'RecordFailure',
+      'RecordFailureWhenFree',
     ]);
   });
 
   it('records what a lost function leaves as failed, and lets what a function says fail the run', () => {
     const { ItemProcessor } = made.definition.States.Map as { ItemProcessor: Definition };
     const { WriteToDb, Failed, RecordFailure } = ItemProcessor.States;
-    expect(WriteToDb?.Catch).toEqual([
+    const catchers = [
       {
-        ErrorEquals: toldErrors,
+        ErrorEquals: recordedErrors,
         ResultPath: '$.error',
         Next: 'Failed',
       },
       { ErrorEquals: ['States.ALL'], ResultPath: '$.error', Next: 'RecordFailure' },
-    ]);
+    ];
+    expect(WriteToDb?.Catch).toEqual([expect.anything(), ...catchers]);
+    expect(ItemProcessor.States.WriteToDbWhenFree?.Catch).toEqual(catchers);
     // A name that none of core's errors has would be caught by nobody.
-    for (const name of toldErrors) expect(core).toHaveProperty(name);
+    for (const name of recordedErrors) expect(core).toHaveProperty(name);
     expect(Failed).toMatchObject({
       Type: 'Fail',
       ErrorPath: '$.error.Error',
@@ -130,18 +134,52 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
     expect(RecordFailure).toMatchObject({ End: true, Retry: [documentRetry] });
   });
 
+  it('has step 3 say why a Map has failed', () => {
+    expect(made.definition.States.Map?.Catch).toEqual([
+      { ErrorEquals: ['States.ALL'], ResultPath: '$.error', Next: 'AggregateAndStoreValue' },
+    ]);
+  });
+
   it('retries the invocations as the document says, and a Map not at all', () => {
     const { States } = made.definition;
     const { ItemProcessor } = States.Map as { ItemProcessor: Definition };
-    for (const task of [
-      States.RetrieveRunId,
-      ItemProcessor.States.WriteToDb,
-      States.AggregateAndStoreValue,
-    ]) {
-      expect(task?.Retry).toEqual([documentRetry]);
-    }
+    const tasks = Object.entries({ ...States, ...ItemProcessor.States }).filter(
+      ([name, { Type }]) => Type === 'Task' && !name.endsWith('WhenFree'),
+    );
+    expect(tasks).toHaveLength(4);
+    for (const [, task] of tasks) expect(task.Retry).toEqual([documentRetry]);
     expect(States.Map).not.toHaveProperty('Retry');
     expect(JSON.stringify(made.definition)).not.toMatch(/JSONata|ItemBatcher|EXPRESS|Tolerated/);
+  });
+
+  it('has an invocation that is throttled for longer wait for a free function, with what it was given', () => {
+    const { States } = made.definition;
+    const { ItemProcessor } = States.Map as { ItemProcessor: Definition };
+    for (const { States: states } of [made.definition, ItemProcessor]) {
+      for (const [name, task] of Object.entries(states)) {
+        if (task.Type !== 'Task' || name.endsWith('WhenFree')) continue;
+        const [first] = task.Catch as object[];
+        expect(first).toEqual({
+          ErrorEquals: ['Lambda.TooManyRequestsException'],
+          ResultPath: null,
+          Next: `${name}WhenFree`,
+        });
+        const { Retry, Catch = [], ...whenFree } = states[`${name}WhenFree`] ?? {};
+        expect(task).toMatchObject(whenFree);
+        expect(Catch).toEqual((task.Catch as object[]).slice(1));
+        expect(Retry).toEqual([
+          {
+            ErrorEquals: ['Lambda.TooManyRequestsException'],
+            IntervalSeconds: 60,
+            MaxAttempts: 99_999_999,
+            BackoffRate: 2,
+            MaxDelaySeconds: 10_800,
+            JitterStrategy: 'FULL',
+          },
+          documentRetry,
+        ]);
+      }
+    }
   });
 
   it('says to step 1 what it needs, and has the Map read what that answers', () => {
@@ -152,7 +190,7 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
         'executionId.$': '$$.Execution.Id',
         'input.$': '$',
         delayMs: 600_000,
-        ...(!isInline && { blockSize: 1000 }),
+        ...(isInline ? { most: { pairs: 2854 } } : { blockSize: 1000, most: { blocks: 3000 } }),
       },
     });
     expect(JSON.stringify(RetrieveRunId).includes('blockSize')).toBe(!isInline);
@@ -289,9 +327,13 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
     expect(dependencies.some((id) => id.startsWith('DatabaseClusterWriter'))).toBe(true);
   });
 
-  it('raises an alarm on failed executions, and tells its clients what they need', () => {
+  it('raises an alarm on executions that failed or timed out, and tells its clients what they need', () => {
     const [[, alarm] = ['', {}]] = ofType(made.template, 'AWS::CloudWatch::Alarm');
-    expect(alarm).toMatchObject({ MetricName: 'ExecutionsFailed', Threshold: 1 });
+    const metrics = (
+      alarm.Metrics as { MetricStat?: { Metric: { MetricName: string } } }[]
+    ).flatMap(({ MetricStat }) => MetricStat?.Metric.MetricName ?? []);
+    expect(metrics.sort()).toEqual(['ExecutionsFailed', 'ExecutionsTimedOut']);
+    expect(alarm).toMatchObject({ Threshold: 1, TreatMissingData: 'notBreaching' });
     expect(Object.keys(made.template.Outputs).sort()).toEqual([
       'ClusterArn',
       'DatabaseName',
@@ -309,6 +351,84 @@ function stderrOf(program: () => unknown): string {
   }
   return '';
 }
+
+describe('clients', () => {
+  let template: Template;
+  beforeAll(() => {
+    const app = join(__dirname, 'apps/client.mjs');
+    ({ template } = synthesized(unbundled, { app, validated: true }));
+  });
+
+  /** The rights of a role: each action with what it is allowed on. */
+  const rightsOf = (role: string): [string, string][] =>
+    statementsOf(template, role)
+      .flatMap(({ Action, Resource }) =>
+        [Action].flat().map((action): [string, string] => [action, JSON.stringify(Resource)]),
+      )
+      .sort(([one], [other]) => one.localeCompare(other));
+
+  it('that run the simulation may do what the orchestrator does, and nothing else', () => {
+    const sources = ['step-functions-orchestrator.ts', 'state-machine-execution.ts'].map((file) =>
+      readFileSync(join(__dirname, '../../aws-adapter/src', file), 'utf8'),
+    );
+    const commands = new Set(
+      sources
+        .join()
+        .match(/\b(?<=new )\w+(?=Command\()/g)
+        ?.map((name) => `states:${name}`),
+    );
+    const rights = rightsOf('Runner');
+    expect(rights.map(([action]) => action)).toEqual(
+      [
+        ...commands,
+        'rds-data:ExecuteStatement',
+        // Both are CDK's way to let somebody read a secret, with its key where it has one.
+        'secretsmanager:DescribeSecret',
+        'secretsmanager:GetSecretValue',
+      ].sort((one, other) => one.localeCompare(other)),
+    );
+    for (const [action, resource] of rights) {
+      expect(resource.includes('*')).toBe(
+        action.startsWith('states:') && action !== 'states:StartExecution',
+      );
+      expect(resource).not.toBe('"*"');
+    }
+  });
+
+  it('that read may follow executions, and neither start nor stop one', () => {
+    expect(rightsOf('Reader').map(([action]) => action)).toEqual([
+      'rds-data:ExecuteStatement',
+      'secretsmanager:DescribeSecret',
+      'secretsmanager:GetSecretValue',
+      'states:DescribeExecution',
+      'states:GetExecutionHistory',
+    ]);
+  });
+
+  it('are told of failures by whatever the alarm is given', () => {
+    const [[, alarm] = ['', {}]] = ofType(template, 'AWS::CloudWatch::Alarm');
+    expect(alarm.AlarmActions).toEqual([{ Ref: expect.stringMatching(/^Failures/) as string }]);
+  });
+});
+
+it('the dashboard shows what there is, and is left out on demand', () => {
+  const dashboards = (props: ConstructorParameters<typeof StepCompute>[2]): object[] => {
+    const stack = new Stack(new App({ context: unbundled }), 'S');
+    new StepCompute(stack, 'C', props);
+    return Object.values(
+      SynthesizedTemplate.fromStack(stack).findResources('AWS::CloudWatch::Dashboard'),
+    );
+  };
+  expect(dashboards({ dashboard: false })).toEqual([]);
+  const [dashboard] = dashboards({});
+  const text = JSON.stringify(dashboard);
+  for (const shown of [
+    ...['ExecutionsStarted', 'ExecutionsFailed', 'ExecutionsTimedOut', 'Throttles', 'Errors'],
+    ...['Duration', 'ConcurrentExecutions', 'ServerlessDatabaseCapacity', 'Iterations a second'],
+  ]) {
+    expect(text).toContain(shown);
+  }
+});
 
 function statementsOf(template: Template, role: string): Statement[] {
   return ofType(template, 'AWS::IAM::Policy')
@@ -343,14 +463,6 @@ it('is not synthesized with a finding of cdk-nag that nobody has acknowledged', 
   rmSync(folder, { recursive: true, force: true });
 });
 
-it.each(['README.md', 'src/state-machine.ts'])(
-  'the limit of the inline mode in %s is the one held',
-  (file) => {
-    const text = readFileSync(join(__dirname, '..', file), 'utf8');
-    expect(text).toContain(`up to ${mostPairs.toLocaleString('en-US')} repetitions`);
-  },
-);
-
 describe('the construct’s properties', () => {
   const inStack = (props: ConstructorParameters<typeof StepCompute>[2]): StepCompute =>
     new StepCompute(new Stack(new App({ context: unbundled }), 'S'), 'C', props);
@@ -372,7 +484,7 @@ describe('the construct’s properties', () => {
 
   it.each([
     [{ retry: { attempts: 0 } }, /retry attempts must be/],
-    [{ iterationTimeout: Duration.days(366) }, /timeout must be/],
+    [{ iterationTimeout: Duration.days(366) }, /iterationTimeout must leave/],
   ])('refuse what step 2 would refuse: %#', (props, refusal) => {
     expect(() => inStack(props)).toThrow(refusal);
   });
@@ -398,17 +510,6 @@ describe('the construct’s properties', () => {
     };
     expect(settings).toEqual([expected]);
     expect(() => core.WriteToDbSettings.check(expected)).not.toThrow();
-  });
-
-  it('put a retrier for throttles before the document’s', () => {
-    const { definition } = synthesized({ mode: 'inline', retryThrottles: 'true', ...unbundled });
-    const [first, second] = definition.States.RetrieveRunId?.Retry as object[];
-    expect(first).toMatchObject({
-      ErrorEquals: ['Lambda.TooManyRequestsException'],
-      JitterStrategy: 'FULL',
-      MaxDelaySeconds: 60,
-    });
-    expect(second).toEqual(documentRetry);
   });
 
   it.each([
@@ -462,7 +563,7 @@ describe('the construct’s properties', () => {
     { mode: 'both' },
     { delaySeconds: '-1' },
     { concurrency: '0' },
-    { retryThrottles: 'perhaps' },
+    { accountConcurrency: '0' },
     { breakingSchema: 'perhaps' },
     { blocksize: '500' },
   ])('are refused in one line when the context says %j', (context) => {

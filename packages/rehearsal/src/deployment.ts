@@ -2,12 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import {
-  readCloudAssembly,
-  type CloudAssembly,
-  type DatabaseHost,
-  type FunctionDefinition,
-} from './cloud-assembly.js';
+import type { CloudAssembly, DatabaseHost, FunctionDefinition } from './assembly.js';
+import { readCloudAssembly } from './cloud-assembly.js';
 import type { Costs } from './costs.js';
 import { Faults } from './faults.js';
 import { createServer } from './http-server.js';
@@ -22,7 +18,7 @@ import { RdsDataService } from './rds-data/rds-data-service.js';
 import { refuseUnknown, type RehearsalProps } from './rehearsal-props.js';
 import { SecretsService, secretsPath } from './secrets-service.js';
 import { UnsupportedError } from './service-error.js';
-import { StateError } from './step-functions/state-error.js';
+import { StateError, type TaskCall } from './step-functions/state-error.js';
 import { StepFunctionsService } from './step-functions/step-functions-service.js';
 import { TimeScale } from './time-scale.js';
 
@@ -83,7 +79,7 @@ export class Deployment {
       timeScale: this.#timeScale.factor,
       account: this.assembly.account,
       region: this.assembly.region,
-      invoke: (resource, given) => this.#task(resource, given),
+      invoke: (resource, given, call) => this.#task(resource, given, call),
     });
     this.#stepFunctions.register(this.#server);
     const endpoint = await this.#server.listen({ host, port });
@@ -158,8 +154,9 @@ export class Deployment {
       clusters: clusters.map(({ logicalId, arn, secretArn, database }) => {
         return { resourceArn: arn, secretArn, database, engine: engines.get(logicalId)! };
       }),
-      nextFault: () => (this.#isDeployed ? this.#faults.nextStatement() : undefined),
-      onCall: ({ error }) => this.#meter.countDataApiCall(error),
+      nextFault: (endsTransaction) =>
+        this.#isDeployed ? this.#faults.nextStatement(endsTransaction) : undefined,
+      onCall: (error) => this.#meter.countDataApiCall(error),
     });
   }
 
@@ -229,7 +226,7 @@ export class Deployment {
   }
 
   /** Calls a function for a task: its answer, or its error as a state's error. */
-  async #task(resource: string, given: unknown): Promise<unknown> {
+  async #task(resource: string, given: unknown, call: TaskCall): Promise<unknown> {
     const isOptimised = /^arn:aws[\w-]*:states:/.test(resource);
     const { FunctionName, Payload } = (
       isOptimised ? given : { FunctionName: resource, Payload: given }
@@ -240,7 +237,12 @@ export class Deployment {
     const pool = this.#poolFor(FunctionName);
     const fault = this.#faults.nextInvocation();
     if (fault?.isDone === false) throw new StateError(fault.error, fault.cause);
-    const { payload, functionError } = await this.#invoke(pool, JSON.stringify(Payload ?? {}));
+    const invocation = await this.#invoke(pool, JSON.stringify(Payload ?? {}));
+    const { payload, functionError, durationMs, initMs, removedMs } = invocation;
+    const overtimeMs = Math.max(0, durationMs + initMs - call.timeoutMs);
+    call.onRemoved(Math.max(0, removedMs - overtimeMs));
+    // Without the scale the state would not have waited for the end.
+    if (overtimeMs > 0 && removedMs > 0) throw new StateError('States.Timeout', '');
     if (fault !== undefined) throw new StateError(fault.error, fault.cause);
     const answer = JSON.parse(payload) as { errorType?: string };
     if (functionError !== undefined)

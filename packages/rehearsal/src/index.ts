@@ -1,12 +1,12 @@
 export {
-  readCloudAssembly,
   type CloudAssembly,
   type ClusterDefinition,
   type DatabaseHost,
   type FunctionDefinition,
   type Secret,
   type StateMachineResource,
-} from './cloud-assembly.js';
+} from './assembly.js';
+export { readCloudAssembly } from './cloud-assembly.js';
 export { dollarsOf, type Costs } from './costs.js';
 export { type DatabaseServer } from './deployment.js';
 export { type FaultProps } from './faults.js';

@@ -51,7 +51,12 @@ const fields: FieldNames<RehearsalProps> = {
   onLog: true,
 };
 
-const faultFields: FieldNames<FaultProps> = { rate: true, crashes: true, seed: true };
+const faultFields: FieldNames<FaultProps> = {
+  rate: true,
+  throttles: true,
+  crashes: true,
+  seed: true,
+};
 
 /** @throws RangeError when a property has a name that nothing reads */
 export function refuseUnknown(props: RehearsalProps): void {

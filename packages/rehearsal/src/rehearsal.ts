@@ -1,4 +1,4 @@
-import type { ClusterDefinition } from './cloud-assembly.js';
+import type { ClusterDefinition } from './assembly.js';
 import type { Costs } from './costs.js';
 import { Deployment, type DatabaseServer } from './deployment.js';
 import type { RehearsalProps } from './rehearsal-props.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import type { Secret } from './cloud-assembly.js';
+import type { Secret } from './assembly.js';
 import { readInput } from './input.js';
 import { ServiceError } from './service-error.js';
 

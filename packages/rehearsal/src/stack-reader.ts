@@ -4,7 +4,7 @@ import type {
   FunctionDefinition,
   Secret,
   StateMachineResource,
-} from './cloud-assembly.js';
+} from './assembly.js';
 import {
   Intrinsics,
   assertUnconditional,

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { readCloudAssembly, type CloudAssembly } from '../src/cloud-assembly.js';
+import type { CloudAssembly } from '../src/assembly.js';
+import { readCloudAssembly } from '../src/cloud-assembly.js';
 import { InvalidAssemblyError, Rehearsal, UnsupportedError } from '../src/index.js';
 import { writeAssembly, type Assembly, type AssemblySource } from './assembly.js';
 

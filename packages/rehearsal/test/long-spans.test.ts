@@ -51,14 +51,14 @@ describe('in a time that goes by as it is told', () => {
   };
 
   it.each([
-    ['on the way', { Next: 'Done' }],
-    ['at the end', { End: true }],
-  ])('a state waits for a year, %s, and is on record once', async (_, flow) => {
+    ['on the way', { Next: 'Done' }, { Done: { Type: 'Succeed' } }],
+    ['at the end', { End: true }, {}],
+  ])('a state waits for a year, %s, and is on record once', async (_, flow, others) => {
     const execution = executionOf({
       StartAt: 'Year',
       States: {
         Year: { Type: 'Wait', Seconds: 365 * daySeconds, InputPath: '$.a', ...flow },
-        Done: { Type: 'Succeed' },
+        ...others,
       },
     });
     await jest.advanceTimersByTimeAsync(364.9 * dayMs);

@@ -16,6 +16,7 @@ import {
   describeOnPostgres,
   type TestDatabase,
 } from '../../../testing/postgres/databases.js';
+import { Faults } from '../src/faults.js';
 import { createServer } from '../src/http-server.js';
 import { openEngine, type Engine } from '../src/postgres/engine.js';
 import { Transactions } from '../src/rds-data/transactions.js';
@@ -30,13 +31,16 @@ let service: RdsDataService;
 let engine: Engine;
 let client: RDSDataClient;
 let fault: StatementFault | undefined;
+/** Of each call, whether it was to end a transaction. */
+const faultsAsked: boolean[] = [];
 
 async function start(location: string, statementTimeoutMs?: number): Promise<void> {
   engine = await openEngine(location, statementTimeoutMs);
   service = new RdsDataService({
     clusters: [{ resourceArn, secretArn, database: 'd', engine }],
     statementTimeoutMs,
-    nextFault: () => {
+    nextFault: (endsTransaction) => {
+      faultsAsked.push(endsTransaction);
       const next = fault;
       fault = undefined;
       return next;
@@ -337,6 +341,19 @@ function behaviour(): void {
       ).rejects.toMatchObject({ name: 'TransactionNotFoundException' });
     });
 
+    it('is not said to meet a cluster that resumes at its end', async () => {
+      faultsAsked.length = 0;
+      const transactionId = await begin();
+      await execute('SELECT 1', [], { transactionId });
+      await client.send(new RollbackTransactionCommand({ ...names, transactionId }));
+      expect(faultsAsked).toEqual([false, false, true]);
+      const faults = new Faults({ rate: 1 });
+      const drawn = Array.from({ length: 100 }, () => faults.nextStatement(true));
+      expect(new Set(drawn)).toEqual(
+        new Set(['timeoutAfterCommit', 'droppedConnection', 'droppedAnswer']),
+      );
+    });
+
     it('is over for its statements once one of them has failed', async () => {
       const transactionId = await begin();
       await expect(execute('SELECT 1 / 0', [], { transactionId })).rejects.toMatchObject({
@@ -387,6 +404,18 @@ function behaviour(): void {
       finish();
       await first;
       await transactions.end(id, 'ROLLBACK');
+    });
+
+    it('that is at work when all ends keeps nobody', async () => {
+      const transactions = new Transactions(engine);
+      const id = await transactions.begin();
+      let finish!: () => void;
+      const work = transactions.use(id, () => new Promise<void>((resolve) => (finish = resolve)));
+      await transactions.close();
+      expect(transactions.count).toBe(0);
+      expect(await single('SELECT 1')).toEqual({ longValue: 1 });
+      finish();
+      await work;
     });
 
     it('expires when nobody uses it, and frees what it held', async () => {

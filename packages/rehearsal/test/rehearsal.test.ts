@@ -440,7 +440,7 @@ describe('a function', () => {
       context: { functionName: string };
     };
     expect(env).toMatchObject({
-      DELAY_MS: '10',
+      DELAY_MS: expect.stringMatching(/^10\.0{10}\d+$/) as string,
       NAME: 'us-east-1',
       AWS_ENDPOINT_URL_RDS_DATA: rehearsal.endpoint,
       AWS_LAMBDA_FUNCTION_NAME: 'Environment',

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { CreateStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { Rehearsal } from '../src/index.js';
-import { writeAssembly, type Assembly } from './assembly.js';
-import { clientConfig } from './execute.js';
+import { invoke as invoking, writeAssembly, type Assembly } from './assembly.js';
+import { clientConfig, execute, history, types } from './execute.js';
 
 /** Waits ten minutes, several times side by side, several times over; with each of Node's timers. */
 const code = `
@@ -14,7 +16,7 @@ const code = `
     module: () => new Promise((resolve) => timers.setTimeout(resolve, ms)),
     promised: () => promised(ms, 'value'),
     promisified: () => promisify(setTimeout)(ms),
-    other: () => promised(ms / 2),
+    other: () => promised(Math.round(ms)),
   };
   let rounds = 0;
   exports.handler = async ({ wait = 'global', lanes = 1, times = 0, read }, context) => {
@@ -84,5 +86,106 @@ describe('the waits of a function, scaled', () => {
     await invoke({ times: 2 });
     // Twenty minutes at 128 MiB.
     expect(rehearsal.costs().lambdaGigabyteSeconds - before).toBeGreaterThanOrEqual(149.9);
+  });
+});
+
+describe('the time-outs of states, scaled', () => {
+  let assembly: Assembly;
+  let rehearsal: Rehearsal;
+  let client: SFNClient;
+
+  const wait = { Type: 'Wait', Seconds: 600 };
+  /** Of twelve hundred seconds, which leave a machine that is busy time enough. */
+  const run = async (states: object, input: unknown = {}) => {
+    const definition = JSON.stringify({ StartAt: 'First', TimeoutSeconds: 1_190, States: states });
+    const { stateMachineArn = '' } = await client.send(
+      new CreateStateMachineCommand({
+        name: randomUUID(),
+        roleArn: 'arn:aws:iam::123456789012:role/any',
+        definition: definition.replaceAll(
+          '${Wait.Arn}',
+          'arn:aws:lambda:us-east-1:123456789012:function:Wait',
+        ),
+      }),
+    );
+    return execute(client, stateMachineArn, input);
+  };
+
+  beforeAll(async () => {
+    const environment = { DELAY_MS: '600000' };
+    assembly = writeAssembly({ functions: { Wait: { code, environment, timeoutSeconds: 1_500 } } });
+    rehearsal = await Rehearsal.start({
+      assembly: assembly.folder,
+      timeScale: 60_000,
+      scaledVariables: ['DELAY_MS'],
+    });
+    client = new SFNClient({ ...clientConfig, endpoint: rehearsal.endpoint });
+  });
+  afterAll(async () => {
+    client.destroy();
+    await rehearsal.close();
+    assembly.remove();
+  });
+
+  it('leave an execution the time that it has on AWS', async () => {
+    const once = await run({ First: { ...wait, End: true } });
+    expect(once.status).toBe('SUCCEEDED');
+    const twice = await run({ First: { ...wait, Next: 'Second' }, Second: { ...wait, End: true } });
+    expect(twice.status).toBe('TIMED_OUT');
+    expect(types(await history(client, twice.executionArn)).at(-1)).toBe('ExecutionTimedOut');
+  });
+
+  it('count the waits of functions', async () => {
+    const task = invoking('Wait');
+    const states = { First: { ...task, Next: 'Second' }, Second: { ...wait, End: true } };
+    expect((await run(states, { times: 1 })).status).toBe('TIMED_OUT');
+    expect((await run(states, { times: 0 })).status).toBe('SUCCEEDED');
+  });
+
+  it.each([
+    ['INLINE', 10, 'SUCCEEDED'],
+    ['INLINE', 5, 'TIMED_OUT'],
+    ['DISTRIBUTED', 10, 'SUCCEEDED'],
+    ['DISTRIBUTED', 5, 'TIMED_OUT'],
+  ])(
+    'let the iterations of a Map pass side by side: %s, %d at a time',
+    async (mode, atOnce, end) => {
+      const map = {
+        Type: 'Map',
+        MaxConcurrency: atOnce,
+        ItemProcessor: {
+          ProcessorConfig: {
+            Mode: mode,
+            ...(mode === 'DISTRIBUTED' && { ExecutionType: 'STANDARD' }),
+          },
+          StartAt: 'Wait',
+          States: { Wait: { ...wait, End: true } },
+        },
+        End: true,
+      };
+      const items = Array.from({ length: 10 }, (_, index) => index);
+      expect((await run({ First: map }, items)).status).toBe(end);
+    },
+  );
+
+  it('end a task whose function waits longer', async () => {
+    const task = invoking('Wait', {
+      TimeoutSeconds: 900,
+      Catch: [{ ErrorEquals: ['States.Timeout'], Next: 'Late' }],
+      End: true,
+    });
+    const late = await run({ First: task, Late: { Type: 'Succeed' } }, { times: 2 });
+    expect(late.status).toBe('SUCCEEDED');
+    expect(types(await history(client, late.executionArn))).toEqual([
+      'ExecutionStarted',
+      'TaskStateEntered',
+      'TaskScheduled',
+      'TaskStarted',
+      'TaskTimedOut',
+      'TaskStateExited',
+      'SucceedStateEntered',
+      'SucceedStateExited',
+      'ExecutionSucceeded',
+    ]);
   });
 });

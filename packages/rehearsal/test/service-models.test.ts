@@ -52,7 +52,7 @@ describe('an answer', () => {
     [error('StateMachineAlreadyExists', 400, {}), /an error that it has not/],
     [error('InvalidName', 404, {}), /has the status 404/],
     [error('InvalidName', 400, { Message: 'm' }), /Message, a member that it has not/],
-    [error('InvalidName', 400, { __type: 'Other' }), /has the __type Other/],
+    [error('InvalidName', 400, { __type: 'Other' }), /has the __type "Other"/],
     [
       statement({}, { status: 400, headers: { 'x-amzn-errortype': 'BadRequestException' } }),
       /an error that it has not/,

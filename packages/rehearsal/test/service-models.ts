@@ -125,7 +125,9 @@ function errorDepartures(answer: Answer, found: Operation | undefined): string[]
   const { __type, ...members } = body;
   const place = `${found?.operation ?? answer.path} with ${name}`;
   const departures =
-    __type === undefined || __type === name ? [] : [`${place} has the __type ${String(__type)}`];
+    __type === undefined || __type === name
+      ? []
+      : [`${place} has the __type ${JSON.stringify(__type)}`];
   const isModelled =
     found !== undefined && errorsOf(found).includes(name) && !serverlessV1Errors.includes(name);
   const schema = isModelled

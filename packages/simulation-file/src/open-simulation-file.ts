@@ -11,7 +11,7 @@ import { digestOf, isTypeScript } from './files.js';
 export interface CodeFingerprint {
   /** SHA-256 in hex of the minified bundle of the code with its packages; comments and layout don't count. */
   readonly bundle: string;
-  /** SHA-256 in hex of the bytes of all these files, each counted once, without their names. */
+  /** SHA-256 in hex of all these files, their bytes and where they are: beside the simulation's, or in which package. */
   readonly files: string;
   /** Name and version of the bundler: only bundles of the same one compare. */
   readonly bundler: string;
@@ -80,12 +80,19 @@ async function bundleOf(path: string): Promise<Fingerprinted | undefined> {
   if (!isEsbuildInstalled()) return undefined;
   const { bundle } = await import('./bundle.js');
   const { code, inputs, bundler, unparsed } = await bundle(path);
-  const files = [...new Set(inputs.values())].sort().join('\n');
+  const places = [...inputs].map(([input, digest]) => `${digest} ${placeOf(input, path)}`);
+  const files = [...new Set(places)].sort().join('\n');
   return {
     inputs,
     unparsed,
     fingerprint: { bundle: digestOf(code), files: digestOf(files), bundler },
   };
+}
+
+/** The same in every checkout, and wherever packages are installed. */
+function placeOf(input: string, path: string): string {
+  const [, inPackage] = /^.*[\\/]node_modules[\\/](.*)$/s.exec(input) ?? [];
+  return (inPackage ?? relative(dirname(path), input)).replaceAll('\\', '/');
 }
 
 async function prepareForTypeScript(

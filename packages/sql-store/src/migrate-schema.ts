@@ -85,7 +85,9 @@ async function look(
       { retryable: false },
     );
   }
-  const rows = (await runner.query(`SELECT name FROM ${tables.migration}`)) as { name: string }[];
+  const rows = (await runner.query(`SELECT name::text FROM ${tables.migration}`)) as {
+    name: string;
+  }[];
   const had = rows.map(({ name }) => name);
   const known = migrations.map(({ name }) => name);
   const state = (): SchemaState => {
@@ -94,11 +96,11 @@ async function look(
   };
   if (had.every((name) => known.includes(name))) return { state: state(), had };
   const [reader] = isThere('stepcompute_schema')
-    ? ((await runner.query(`SELECT oldest_reader FROM ${tables.schema}`)) as {
-        oldest_reader: number;
-      }[])
+    ? ((await runner.query(
+        `SELECT oldest_reader::text AS "oldestReader" FROM ${tables.schema}`,
+      )) as { oldestReader: string }[])
     : [];
-  const mayWork = reader !== undefined && reader.oldest_reader <= known.length;
+  const mayWork = reader !== undefined && Number(reader.oldestReader) <= known.length;
   return { state: mayWork ? 'current' : 'newer', had };
 }
 

@@ -1,5 +1,4 @@
 import { isStepComputeError, messageOf, PersistenceError } from '@stepcompute/core';
-import { QueryFailedError } from 'typeorm';
 
 /**
  * PostgreSQL error classes after which the same statement may succeed: connection exceptions,
@@ -19,9 +18,9 @@ const connectionCodes: readonly string[] = [
   'EAI_AGAIN',
 ];
 
-/** The five-character SQLSTATE, or Node's code, of what a driver threw. */
+/** The five-character SQLSTATE, or Node's code, of what a driver threw, also through TypeORM, whichever copy of it. */
 export function codeOf(error: unknown): string | undefined {
-  const source: unknown = error instanceof QueryFailedError ? error.driverError : error;
+  const { driverError: source = error } = (error ?? {}) as { readonly driverError?: unknown };
   if (typeof source !== 'object' || source === null || !('code' in source)) return undefined;
   return typeof source.code === 'string' ? source.code : undefined;
 }
@@ -49,10 +48,14 @@ const remedies: Readonly<Record<string, string>> = {
     '(SELECT to look alone), and GRANT CREATE ON SCHEMA to create the tables',
 };
 
+/** A pooler's refusal of a session's setting at the start of a connection: PgBouncer's words, and RDS Proxy's. */
+const poolerRefusal = /unsupported startup parameter|support command-line options/i;
+
 /** Says if the same statement may succeed later: the trouble lies with the connection or the moment. */
 function isRetryable(error: unknown): boolean {
   const { errors } = (error ?? {}) as { errors?: unknown };
   if (Array.isArray(errors)) return errors.some(isRetryable);
+  if (poolerRefusal.test(messageOf(error))) return false;
   const code = codeOf(error);
   if (code === undefined) return lostConnection.test(messageOf(error));
   return connectionCodes.includes(code) || retryableClasses.includes(code.slice(0, 2));
@@ -82,6 +85,9 @@ const tlsAlone = /no encryption|SSL off/i;
 
 /** Where an error has no code of its own. */
 function remedyOf(message: string): string | undefined {
+  if (poolerRefusal.test(message)) {
+    return 'a pooler takes none that is of a session: name the schema as `schema`, and leave such settings to the role';
+  }
   if (noTls.test(message)) return 'sslmode=disable does without';
   return tlsAlone.test(message) ? 'sslmode=require encrypts' : undefined;
 }

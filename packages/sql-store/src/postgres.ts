@@ -182,14 +182,14 @@ function parseSchema(name: unknown): string | undefined {
  * @throws InvalidInputError when there is no such schema
  */
 async function schemaIn(pool: pg.Pool, asked: string | undefined): Promise<string> {
-  const { rows } = await pool.query<{ current: string | null; found: boolean }>(
-    `SELECT current_schema() AS current,
-       EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1) AS found`,
+  const { rows } = await pool.query<{ current: string | null; found: string | null }>(
+    `SELECT current_schema()::text AS current,
+       (SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = $1) AS found`,
     [asked ?? ''],
   );
-  const { current = null, found = false } = rows[0] ?? {};
+  const { current = null, found = null } = rows[0] ?? {};
   if (asked !== undefined) {
-    if (found) return asked;
+    if (found !== null) return asked;
     throw new InvalidInputError(
       'schema',
       'one that the database has: CREATE SCHEMA makes it',

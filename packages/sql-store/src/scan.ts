@@ -4,14 +4,13 @@ import type { DataSource } from 'typeorm';
 import { dataApi, dialectOf } from './dialect.js';
 import { execute } from './execute.js';
 import { patiently } from './patiently.js';
-import type { RunRow } from './schema.js';
-import { runTable, tablesOf } from './tables.js';
+import { tablesOf } from './tables.js';
 
 /** Neighbouring values in one row of texts, in base64: a row for each value takes three times as long. */
 interface Row {
-  readonly count: number;
-  readonly first: number;
-  readonly last: number;
+  readonly count: string;
+  readonly first: string;
+  readonly last: string;
   /** Of all measures, an iteration after the other. */
   readonly values: string;
   /** Null where they were not asked for. */
@@ -74,14 +73,14 @@ function pageStatement(
     FROM start,
       unnest(ARRAY[${offsets.join(', ')}]) AS row_offset,
       LATERAL (
-        SELECT count(*)::integer AS count, min(iteration_id) AS first, max(iteration_id) AS last,
+        SELECT count(*)::text AS count, min(iteration_id)::text AS first, max(iteration_id)::text AS last,
           ${values} AS values, ${ids} AS ids, ${codes} AS codes
         FROM ${table}
         WHERE run_id = $1 AND iteration_id >= $2
           AND iteration_id >= start.first + row_offset
           AND iteration_id < start.first + row_offset + ${rowLength}
       ) AS page
-    WHERE page.count > 0 ORDER BY page.first`;
+    WHERE page.count <> '0' ORDER BY row_offset`;
 }
 
 /**
@@ -115,15 +114,17 @@ export async function* scanValues(
     for (const row of rows) yield columnsOf(row, measures);
     const [first] = rows;
     if (first === undefined) return;
-    next = (Math.floor(first.first / rowLength) + rowsPerPage) * rowLength;
+    next = (Math.floor(Number(first.first) / rowLength) + rowsPerPage) * rowLength;
   }
 }
 
 function isContiguous({ first, last, count }: Row): boolean {
-  return last - first + 1 === count;
+  return Number(last) - Number(first) + 1 === Number(count);
 }
 
-function columnsOf({ count, first, values, ids, codes }: Row, measures: number): ValueColumns {
+function columnsOf(row: Row, measures: number): ValueColumns {
+  const { values, ids, codes } = row;
+  const [count, first] = [Number(row.count), Number(row.first)];
   const numbers = viewOf(values);
   if (numbers.byteLength !== 8 * count * measures) {
     throw new PersistenceError(
@@ -161,11 +162,16 @@ function viewOf(base64: string): DataView {
 
 /** @throws RunNotFoundError */
 async function scanOf(dataSource: DataSource, id: RunId): Promise<Scan> {
-  const run = await dataSource
-    .getRepository<RunRow>(runTable)
-    .findOne({ select: { id: true, simulation: true, measures: true }, where: { id } });
-  if (run === null) throw new RunNotFoundError(id);
-  const measures = run.measures.length;
+  const { records } = await execute(
+    dataSource,
+    `SELECT json_array_length(simulation::json)::text AS codes,
+       json_array_length(measures::json)::text AS measures
+     FROM ${tablesOf(dataSource).run} WHERE id = $1`,
+    [id],
+  );
+  const [run] = records as { codes: string; measures: string }[];
+  if (run === undefined) throw new RunNotFoundError(id);
+  const measures = Number(run.measures);
   const further = Array.from({ length: measures - 1 }, (_, place) => `more[${place + 1}]`);
   const numbers = ['value', ...further].map((number) => `float8send(${number})`);
   return {
@@ -173,6 +179,6 @@ async function scanOf(dataSource: DataSource, id: RunId): Promise<Scan> {
     rowLength: rowLengthOf(measures),
     rowsPerPage: dialectOf(dataSource).rowsPerScan,
     values: texts(numbers.join(' || ')),
-    codes: run.simulation.length === 1 ? noText : codeTexts,
+    codes: run.codes === '1' ? noText : codeTexts,
   };
 }

@@ -47,7 +47,8 @@ export const askedColumns = {
   versions: { ...json, nullable: true },
 } as const satisfies Record<keyof NewRun, EntitySchemaColumnOptions>;
 
-const runColumns = {
+/** All columns of a run. */
+export const runColumns = {
   id: {
     type: 'integer',
     primary: true,

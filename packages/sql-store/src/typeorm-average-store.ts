@@ -8,8 +8,9 @@ import type { DataSource } from 'typeorm';
 import { execute } from './execute.js';
 import { patiently } from './patiently.js';
 import { tablesOf, type Tables } from './tables.js';
+import { doubleOf, doubleText } from './texts.js';
 
-/** An average's figures as JSON, under the names of their columns. */
+/** An average's figures under the names of their columns, as JSON takes them. */
 interface Row {
   readonly averaging: string | null;
   readonly count: number;
@@ -19,11 +20,20 @@ interface Row {
   readonly maximum: number;
 }
 
-interface MeasureRow extends Row {
-  readonly measure: string;
-}
+/** The same as statements answer with them. */
+type Texts = { readonly [Figure in keyof Row]: string | (null & Row[Figure]) };
 
 const figures = 'count, mean, standard_deviation, minimum, maximum, averaging';
+
+/** The columns' names with their texts, of a table under a name. */
+const textsOf = (table: string): readonly (readonly [keyof Row, string])[] => [
+  ['averaging', `${table}.averaging`],
+  ['count', `${table}.count::text`],
+  ['mean', doubleText(`${table}.mean`)],
+  ['standard_deviation', doubleText(`${table}.standard_deviation`)],
+  ['minimum', doubleText(`${table}.minimum`)],
+  ['maximum', doubleText(`${table}.maximum`)],
+];
 
 /** $2 has the averages, that of the first measure without a name. All of them are stored, or none. */
 const insertStatement = ({ average, measureAverage }: Tables): string => `
@@ -44,17 +54,20 @@ const insertStatement = ({ average, measureAverage }: Tables): string => `
 /** So many of the longest averages of 64 measures fit an answer of the Data API, 1 MiB. */
 const averagesPerStatement = 40;
 
-/** From the count $2 on. PostgreSQL writes a double into JSON so that it is read as the same. */
+/** From the count $2 on. */
 const readStatement = ({ average, measureAverage }: Tables): string => `
-  SELECT ${figures}, (
+  SELECT ${textsOf('a')
+    .map(([name, text]) => `${text} AS ${name}`)
+    .join(', ')}, (
     SELECT json_agg(json_build_object(
-      'measure', m.measure, 'averaging', m.averaging, 'count', m.count, 'mean', m.mean,
-      'standard_deviation', m.standard_deviation, 'minimum', m.minimum, 'maximum', m.maximum
+      'measure', m.measure, ${textsOf('m')
+        .map(([name, text]) => `'${name}', ${text}`)
+        .join(', ')}
     ) ORDER BY m.measure)::text
     FROM ${measureAverage} m WHERE m.run_id = $1 AND m.count = a.count
   ) AS more
-  FROM ${average} a WHERE run_id = $1 AND count >= $2
-  ORDER BY count LIMIT $3`;
+  FROM ${average} a WHERE a.run_id = $1 AND a.count >= $2
+  ORDER BY a.count LIMIT $3`;
 
 /** Averages in the tables `stepcompute_average`, and `stepcompute_measure_average` for measures after the first. */
 export class TypeOrmAverageStore implements AverageStore {
@@ -90,10 +103,10 @@ export class TypeOrmAverageStore implements AverageStore {
   async #read(id: RunId, from: number, limit: number): Promise<RunAverage[]> {
     const statement = readStatement(tablesOf(this.dataSource));
     const { records } = await execute(this.dataSource, statement, [id, from, limit]);
-    return (records as (Row & { more: string | null })[]).map(({ more, ...row }) => {
+    return (records as (Texts & { more: string | null })[]).map(({ more, ...row }) => {
       const average = averageOf(row);
       if (more === null) return average;
-      const rows = JSON.parse(more) as MeasureRow[];
+      const rows = JSON.parse(more) as (Texts & { measure: string })[];
       return {
         ...average,
         more: Object.fromEntries(rows.map((each) => [each.measure, averageOf(each)])),
@@ -113,7 +126,14 @@ function rowOf({ method, count, mean, standardDeviation, minimum, maximum }: Ave
   };
 }
 
-function averageOf({ averaging, count, mean, minimum, maximum, ...row }: Row): Average {
-  const standardDeviation = row.standard_deviation;
-  return completeAverage({ method: averaging, count, mean, standardDeviation, minimum, maximum });
+function averageOf(row: Texts): Average {
+  const { averaging: method, standard_deviation: deviation } = row;
+  return completeAverage({
+    method,
+    count: Number(row.count),
+    mean: doubleOf(row.mean),
+    standardDeviation: deviation === null ? null : doubleOf(deviation),
+    minimum: doubleOf(row.minimum),
+    maximum: doubleOf(row.maximum),
+  });
 }

@@ -2,6 +2,7 @@ import {
   Repetitions,
   RunNotFoundError,
   type FailureStore,
+  type IterationId,
   type IterationFailure,
   type Ledger,
   type Placed,
@@ -45,13 +46,13 @@ export class TypeOrmFailureStore implements FailureStore, Placed {
       }
       const { records } = await execute(
         this.dataSource,
-        `SELECT repetitions, (${standingFailures(tables)}) AS standing FROM ${tables.run} WHERE id = $1`,
+        `SELECT repetitions::text, (${standingFailures(tables)}) AS standing FROM ${tables.run} WHERE id = $1`,
         [id],
       );
-      const [run] = records as { repetitions: Repetitions; standing: number }[];
+      const [run] = records as { repetitions: string; standing: string }[];
       if (run === undefined) throw new RunNotFoundError(id);
-      refuseOutside({ id, repetitions: run.repetitions }, last);
-      return run.standing;
+      refuseOutside({ id, repetitions: Number(run.repetitions) as Repetitions }, last);
+      return Number(run.standing);
     });
   }
 
@@ -64,16 +65,17 @@ export class TypeOrmFailureStore implements FailureStore, Placed {
       const { records } = await patiently(this.dataSource, () =>
         execute(
           this.dataSource,
-          `SELECT iteration_id AS "iterationId", error_name AS "errorName", message, attempts
+          `SELECT iteration_id::text AS "iterationId", error_name AS "errorName", message,
+             attempts::text
            FROM ${failure} f
            WHERE run_id = $1 AND iteration_id > $2 AND NOT EXISTS (
              SELECT FROM ${value} v WHERE v.run_id = $1 AND v.iteration_id = f.iteration_id
            )
-           ORDER BY iteration_id LIMIT ${pageSize}`,
+           ORDER BY f.iteration_id LIMIT ${pageSize}`,
           [id, last],
         ),
       );
-      const page = records as IterationFailure[];
+      const page = (records as Record<keyof IterationFailure, string>[]).map(failureOf);
       const lowest = page.at(-1);
       if (lowest === undefined) return;
       yield page;
@@ -98,6 +100,11 @@ export class TypeOrmFailureStore implements FailureStore, Placed {
   ledger(id: RunId): Promise<Ledger> {
     return patiently(this.dataSource, () => readLedger(this.dataSource, id));
   }
+}
+
+function failureOf(row: Record<keyof IterationFailure, string>): IterationFailure {
+  const iterationId = Number(row.iterationId) as IterationId;
+  return { ...row, iterationId, attempts: Number(row.attempts) };
 }
 
 /**

@@ -17,28 +17,52 @@ import {
   type ParsedRequest,
   type ParsedRunChange,
 } from '@stepcompute/core/adapters';
-import {
-  LessThan,
-  LessThanOrEqual,
-  Not,
-  type DataSource,
-  type EntitySchemaColumnOptions,
-} from 'typeorm';
+import { LessThanOrEqual, Not, type DataSource, type EntitySchemaColumnOptions } from 'typeorm';
 import { dialectOf } from './dialect.js';
 import { execute } from './execute.js';
 import { patiently } from './patiently.js';
 import { translated } from './persistence-error.js';
-import { askedColumns, type RunRow } from './schema.js';
+import { askedColumns, runColumns, type RunRow } from './schema.js';
 import { runTable, tablesOf, type Tables } from './tables.js';
+import { doubleOf, doubleText, timeOf, timeText } from './texts.js';
 
 const askedFields = Object.keys(askedColumns) as (keyof NewRun)[];
+/** Above the id of any run. */
+const afterAll = 2 ** 31;
 const placeholders = askedFields.map(
   (field, index) => `$${index + 1}::${askedColumns[field].type}`,
 );
-const columnNames = askedFields.map((field) => {
-  const column: EntitySchemaColumnOptions = askedColumns[field];
-  return column.name ?? field;
-});
+const columnNames = askedFields.map((field) => nameOf(field));
+
+function columnOf(field: keyof Run): EntitySchemaColumnOptions {
+  return runColumns[field];
+}
+
+function nameOf(field: keyof Run): string {
+  return columnOf(field).name ?? field;
+}
+
+/** A run's columns as texts, under the names of its fields. */
+const selectedTexts = (Object.keys(runColumns) as (keyof Run)[])
+  .map((field) => `${textOf(field)} AS "${field}"`)
+  .join(', ');
+
+function textOf(field: keyof Run): string {
+  const { type } = columnOf(field);
+  if (type === 'double precision') return doubleText(nameOf(field));
+  if (type === 'timestamp with time zone') return timeText(nameOf(field));
+  return `${nameOf(field)}::text`;
+}
+
+/** The field's value of its text, as {@link selectedTexts} has it; null of null. */
+function readOf(field: keyof Run, text: string | null): unknown {
+  const { type, transformer } = columnOf(field);
+  if (text === null) return null;
+  if (type === 'double precision') return doubleOf(text);
+  if (type === 'timestamp with time zone') return timeOf(text);
+  if (transformer !== undefined && 'from' in transformer) return transformer.from(text) as unknown;
+  return type === 'integer' ? Number(text) : text;
+}
 
 /**
  * An id is taken for each row that is to be inserted, also when it then is not. So the key is looked up
@@ -57,7 +81,7 @@ const allocateStatement = ({ run }: Tables): string => `
       DO UPDATE SET idempotency_key = EXCLUDED.idempotency_key
     RETURNING id
   )
-  SELECT id FROM known UNION ALL SELECT id FROM added`;
+  SELECT id::text FROM known UNION ALL SELECT id::text FROM added`;
 
 /** Runs in the table `stepcompute_run`. */
 export class TypeOrmRunStore implements RunStore, Placed {
@@ -81,7 +105,7 @@ export class TypeOrmRunStore implements RunStore, Placed {
       allocateStatement(tablesOf(this.dataSource)),
       askedFields.map((field) => storedOf(field, run)),
     );
-    return this.#find((records[0] as { id: RunId }).id);
+    return this.#find(Number((records[0] as { id: string }).id) as RunId);
   }
 
   get(id: RunId): Promise<Run> {
@@ -95,14 +119,13 @@ export class TypeOrmRunStore implements RunStore, Placed {
       const runs: Run[] = [];
       while (runs.length < limit) {
         const take = Math.min(limit - runs.length, runsPerStatement);
-        const last = runs.at(-1);
-        const rows = await this.dataSource.getRepository<RunRow>(runTable).find({
-          where: last === undefined ? {} : { id: LessThan(last.id) },
-          order: { id: 'DESC' },
+        const before = runs.at(-1)?.id ?? afterAll;
+        const found = await this.#select('WHERE id < $1::bigint ORDER BY run.id DESC LIMIT $2', [
+          before,
           take,
-        });
-        runs.push(...rows.map(toRun));
-        if (rows.length < take) break;
+        ]);
+        runs.push(...found);
+        if (found.length < take) break;
       }
       return runs;
     });
@@ -141,21 +164,31 @@ export class TypeOrmRunStore implements RunStore, Placed {
     });
   }
 
-  /** By the database, so that of several at once none is lost. A run that was not reopened accepts nothing. */
+  /**
+   * By the database, so that of several at once none is lost, and none comes twice when it is sent again. A run
+   * that was not reopened accepts nothing.
+   */
   async #accept(id: RunId, repetitions: number | undefined, accepted: Fingerprint): Promise<void> {
     await execute(
       this.dataSource,
       // The list without its last bracket, and one more.
       `UPDATE ${tablesOf(this.dataSource).run} SET simulation = left(simulation, -1) || ',' || $1::text || ']'
-       WHERE id = $2 AND repetitions <= $3`,
+       WHERE id = $2 AND repetitions <= $3 AND right(simulation, length($1::text) + 1) <> $1::text || ']'`,
       [JSON.stringify(accepted), id, repetitions ?? Repetitions.maximum],
     );
   }
 
   async #find(id: RunId): Promise<Run> {
-    const row = await this.dataSource.getRepository<RunRow>(runTable).findOneBy({ id });
-    if (row === null) throw new RunNotFoundError(id);
-    return toRun(row);
+    const [run] = await this.#select('WHERE id = $1', [id]);
+    if (run === undefined) throw new RunNotFoundError(id);
+    return run;
+  }
+
+  async #select(which: string, parameters: readonly unknown[]): Promise<Run[]> {
+    const { run } = tablesOf(this.dataSource);
+    const statement = `SELECT ${selectedTexts} FROM ${run} AS run ${which}`;
+    const { records } = await execute(this.dataSource, statement, parameters);
+    return (records as Record<keyof Run, string | null>[]).map(toRun);
   }
 }
 
@@ -176,7 +209,10 @@ function changeableOf(request: ParsedRequest): Partial<ParsedRequest> {
 
 const requestNames = Object.keys(requestFields) as (keyof ParsedRequest)[];
 
-function toRun(row: RunRow): Run {
+function toRun(texts: Readonly<Record<keyof Run, string | null>>): Run {
+  const row = Object.fromEntries(
+    (Object.keys(runColumns) as (keyof Run)[]).map((field) => [field, readOf(field, texts[field])]),
+  ) as RunRow;
   const fields = Object.entries(row).map(([field, value]) => [field, value ?? undefined]);
   const run = Object.fromEntries(fields) as Run;
   const asNow = Object.fromEntries(requestNames.map((name) => [name, run[name]]));

@@ -1,6 +1,6 @@
 import { InvalidInputError, type Stores } from '@stepcompute/core';
 import { refuseUnknown } from '@stepcompute/core/adapters';
-import { EntitySchema, type DataSource } from 'typeorm';
+import type { DataSource, EntitySchema } from 'typeorm';
 import { runTable } from './tables.js';
 import { TypeOrmAverageStore } from './typeorm-average-store.js';
 import { TypeOrmFailureStore } from './typeorm-failure-store.js';
@@ -53,7 +53,8 @@ function refuseUnfit(dataSource: DataSource, field: string): void {
   const isThere = dataSource.isInitialized
     ? dataSource.hasMetadata(runTable)
     : Object.values(entities ?? {}).some(
-        (entity) => entity instanceof EntitySchema && entity.options.name === runTable,
+        // Of whichever copy of TypeORM.
+        (entity) => (entity as Partial<EntitySchema>).options?.name === runTable,
       );
   if (dataSource.isInitialized && isThere) {
     const { tableName } = dataSource.getMetadata(runTable);

@@ -31,6 +31,7 @@ import { patiently } from './patiently.js';
 import { codeOf } from './persistence-error.js';
 import { scanValues } from './scan.js';
 import { tablesOf } from './tables.js';
+import { doubleOf, doubleText } from './texts.js';
 
 const valueColumns: readonly Column<IterationValue>[] = [
   { name: 'iteration_id', type: integers, of: ({ iterationId }) => iterationId },
@@ -138,11 +139,16 @@ export class TypeOrmValueStore implements ValueStore, Placed {
       measures === 1 ? ['', ''] : [' || batch.more', ' OR v.more <> batch.more'];
     const { records } = await execute(
       this.dataSource,
-      `SELECT differing.iteration_id, number.*
+      // OFFSET keeps the look-ups apart, one in the index for each value: joined, PostgreSQL compares all with
+      // all while it has no statistics of the run, 10,000 values for 39 s.
+      `SELECT differing.iteration_id::text AS iteration, number.place::text AS place,
+         ${doubleText('number.kept')} AS kept, ${doubleText('number.offered')} AS offered
        FROM (
          SELECT v.iteration_id, v.value || v.more AS kept, ARRAY[batch.value]${more} AS offered
-         FROM ${item}
-         JOIN ${tablesOf(this.dataSource).value} v ON v.run_id = $1 AND v.iteration_id = batch.iteration_id
+         FROM ${item}, LATERAL (
+           SELECT * FROM ${tablesOf(this.dataSource).value}
+           WHERE run_id = $1 AND iteration_id = batch.iteration_id OFFSET 0
+         ) AS v
          WHERE v.value <> batch.value${differ}
          ORDER BY v.iteration_id LIMIT 1
        ) AS differing,
@@ -151,16 +157,15 @@ export class TypeOrmValueStore implements ValueStore, Placed {
        ORDER BY number.place LIMIT 1`,
       [runId, ...parameters],
     );
-    const [conflict] = records as {
-      iteration_id: IterationId;
-      kept: number;
-      offered: number;
-      place: number | string;
-    }[];
+    const [conflict] = records as Record<'iteration' | 'place' | 'kept' | 'offered', string>[];
     if (conflict === undefined) return undefined;
-    const { iteration_id: iterationId, kept, offered, place } = conflict;
-    const measure = run.measures[Number(place) - 1];
-    return new ConflictingValueError(runId, iterationId, kept, offered, measure);
+    return new ConflictingValueError(
+      runId,
+      Number(conflict.iteration) as IterationId,
+      doubleOf(conflict.kept),
+      doubleOf(conflict.offered),
+      run.measures[Number(conflict.place) - 1],
+    );
   }
 
   read(id: RunId, from?: IterationId): AsyncIterable<readonly IterationValue[]> {

@@ -12,6 +12,7 @@ import {
   describeOnPostgres,
   type TestDatabase,
 } from '../../../testing/postgres/databases.js';
+import { describeOnPgBouncer, PgBouncer } from '../../../testing/postgres/pgbouncer.js';
 
 function testAll(name: string, stores: () => Stores, restart?: () => Promise<void>): void {
   testStores({ describe, it }, { name, stores });
@@ -52,17 +53,22 @@ describe('PGlite', () => {
   testAll('PGlite', () => typeOrmStores(dataSource));
 });
 
-describeOnPostgres('PostgreSQL', () => {
+/** @param way where the stores' statements go: to the database, or through what stands before it */
+function testOnServer(name: string, way: (database: TestDatabase) => Promise<Way>): void {
   let database: TestDatabase;
   let dataSource: DataSource;
   let administration: DataSource;
+  let remove: Way['remove'];
   beforeAll(async () => {
     database = await createDatabase();
-    dataSource = await openPostgres({ url: database.url });
+    const reached = await way(database);
+    ({ remove } = reached);
+    dataSource = await openPostgres({ url: reached.url });
     administration = await openPostgres({ url: database.url, poolSize: 1 });
   });
   afterAll(async () => {
     await Promise.all([dataSource.destroy(), administration.destroy()]);
+    await remove();
     await database.drop();
   });
 
@@ -73,5 +79,23 @@ describeOnPostgres('PostgreSQL', () => {
        WHERE datname = current_database() AND pid <> pg_backend_pid()`,
     );
   };
-  testAll('PostgreSQL', () => typeOrmStores(dataSource), cutConnections);
+  testAll(name, () => typeOrmStores(dataSource), cutConnections);
+}
+
+interface Way {
+  readonly url: string;
+  readonly remove: () => Promise<void>;
+}
+
+describeOnPostgres('PostgreSQL', () => {
+  testOnServer('PostgreSQL', ({ url }) =>
+    Promise.resolve({ url, remove: () => Promise.resolve() }),
+  );
+});
+
+describeOnPgBouncer('PostgreSQL through PgBouncer', () => {
+  testOnServer('PgBouncer', async (database) => {
+    const pooler = await PgBouncer.before(database);
+    return { url: pooler.url, remove: () => pooler.remove() };
+  });
 });

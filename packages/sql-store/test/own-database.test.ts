@@ -1,8 +1,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { uniformInteger, InProcessOrchestrator, type RunResult } from '@stepcompute/core';
+import {
+  InProcessOrchestrator,
+  IterationId,
+  uniformInteger,
+  type RunId,
+  type RunResult,
+  type Stores,
+} from '@stepcompute/core';
 import { expectedAverage } from '@stepcompute/core/testing';
+import { inMemoryStores } from '@stepcompute/inmemory-adapter';
 import pg from 'pg';
 import { DataSource, EntitySchema, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { migrateSchema, schemaState } from '../src/migrate-schema.js';
@@ -14,6 +22,9 @@ import {
   describeOnPostgres,
   type TestDatabase,
 } from '../../../testing/postgres/databases.js';
+
+type Oid = Parameters<typeof pg.types.getTypeParser>[0];
+type Parser = (text: string) => unknown;
 
 const request = { repetitions: 50, seed: 42 };
 
@@ -172,6 +183,101 @@ describeOnPostgres('in a database that has an owner already', () => {
     }
   });
 
+  describe('with readings of its own of what the database answers', () => {
+    const refuse = (): never => {
+      throw new Error('nothing but a text is to be parsed');
+    };
+    /** TypeORM asks for names of its own accord. */
+    const isTextual = (oid: Oid): boolean => ['25', '19'].includes(String(oid));
+    const types: pg.CustomTypesConfig = {
+      getTypeParser: (oid: Oid) => (isTextual(oid) ? String : refuse),
+    };
+    const arrayOfDoubles: unknown = 1022;
+    const others = [...Object.values(pg.types.builtins), arrayOfDoubles as Oid].filter(
+      (oid) => !isTextual(oid),
+    );
+
+    /** A run of doubles that need all of their digits. */
+    const thirds = {
+      measures: ['a', 'b'] as const,
+      generate: ({ iterationId }: { readonly iterationId: number }) => ({
+        a: 1 / (iterationId + 3),
+        b: -1e100 / (iterationId + 7),
+      }),
+    };
+    const asked = { repetitions: 100, seed: 2 ** 53 - 1, delayMs: 0.1, idempotencyKey: 'a key' };
+
+    /** All that is known of a run. */
+    async function seenOf(stores: Stores, id: RunId): Promise<unknown> {
+      const values: unknown[] = [];
+      for await (const batch of stores.values.scan(id)) values.push(batch);
+      const run = await stores.runs.get(id);
+      return { run, values, averages: await stores.averages.history(id) };
+    }
+
+    async function expectTheSame(dataSource: DataSource): Promise<void> {
+      await useEverything(dataSource);
+      const stores = typeOrmStores(dataSource);
+      const orchestrator = new InProcessOrchestrator({ generator: thirds, stores });
+      const { run, averages } = await orchestrator.run(asked);
+      const inMemory = inMemoryStores();
+      const expected = await new InProcessOrchestrator({
+        generator: thirds,
+        stores: inMemory,
+      }).run(asked);
+      expect(averages).toEqual(expected.averages);
+      // A repeated key meets the run as it was asked for, and its average as it is stored.
+      expect((await orchestrator.run(asked)).averages).toEqual(averages);
+      await stores.averages.save(run.id, (await stores.averages.history(run.id))[0]!);
+      await expect(
+        stores.values.write(run.id, [
+          { iterationId: IterationId.parse(0), value: 1 / 7, more: [1 / 9] },
+        ]),
+      ).rejects.toMatchObject({ name: 'ConflictingValueError', kept: 1 / 3, offered: 1 / 7 });
+      const usual = await openPostgres({ url: database.url });
+      expect(await seenOf(stores, run.id)).toEqual(await seenOf(typeOrmStores(usual), run.id));
+      expect(run.startedAt.getTime()).toBeLessThanOrEqual(Date.now() + 60_000);
+      await usual.destroy();
+      await dataSource.destroy();
+    }
+
+    it('takes the parsers of a pool for what they are: the service’s', async () => {
+      const pool = new pg.Pool({ connectionString: database.url, types });
+      await expectTheSame(await openPostgres({ pool }));
+      await pool.end();
+    });
+
+    it('takes parsers that hold for all of pg so too', async () => {
+      const parserOf = (oid: Oid): Parser => pg.types.getTypeParser(oid, 'text') as Parser;
+      const before = others.map((oid) => [oid, parserOf(oid)] as const);
+      for (const oid of others) pg.types.setTypeParser(oid, refuse);
+      try {
+        const dataSource = new DataSource({
+          type: 'postgres',
+          url: database.url,
+          entities: schemas,
+        });
+        await dataSource.initialize();
+        await migrateSchema(dataSource);
+        await expectTheSame(dataSource);
+      } finally {
+        for (const [oid, parser] of before) pg.types.setTypeParser(oid, parser);
+      }
+    });
+
+    it('reads what a session writes with few digits, and times in another way', async () => {
+      const settings = {
+        extra_float_digits: '-10',
+        DateStyle: 'German',
+        TimeZone: 'Asia/Kolkata',
+        bytea_output: 'escape',
+      };
+      const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
+      const url = urlWith(`options=${encodeURIComponent(options.join(' '))}`);
+      await expectTheSame(await openPostgres({ url }));
+    });
+  });
+
   describe('with a DataSource of the service’s own', () => {
     const order = new EntitySchema<{ id: number }>({
       name: 'order_item',
@@ -215,6 +321,33 @@ describeOnPostgres('in a database that has an owner already', () => {
         await dataSource.destroy();
       },
     );
+
+    it('takes one of another copy of TypeORM, with entities of another copy of ours', async () => {
+      let Copy = DataSource;
+      let entities = schemas;
+      jest.isolateModules(() => {
+        ({ DataSource: Copy } = jest.requireActual<{ DataSource: typeof DataSource }>('typeorm'));
+      });
+      jest.isolateModules(() => {
+        ({ schemas: entities } = jest.requireActual<{ schemas: typeof schemas }>(
+          '../src/schema.js',
+        ));
+      });
+      expect(Copy).not.toBe(DataSource);
+      expect(entities).not.toBe(schemas);
+      const dataSource = new Copy({ type: 'postgres', url: database.url, entities });
+      expect(() => typeOrmStores(dataSource)).not.toThrow();
+      await dataSource.initialize();
+      await migrateSchema(dataSource);
+      await useEverything(dataSource);
+      const stores = typeOrmStores(dataSource);
+      const run = await stores.runs.get((await stores.runs.list(1))[0]!.id);
+      // By the driver's code for a key that is there already.
+      await stores.values.write(run.id, [
+        { iterationId: IterationId.parse(0), value: 0, more: [1] },
+      ]);
+      await dataSource.destroy();
+    });
 
     it.each<[string, () => DataSource, string]>([
       [

@@ -172,6 +172,36 @@ describeOnPostgres('on a PostgreSQL server', () => {
     },
   );
 
+  it('looks each value up that is sent again, instead of comparing all with all', async () => {
+    const database = await createDatabase();
+    const dataSource = await openPostgres({ url: database.url });
+    const stores = typeOrmStores(dataSource);
+    const { id } = await stores.runs.allocate(parseNewRun({ repetitions: 2000, seed: 1 }));
+    const values = Array.from({ length: 2000 }, (_, index) => ({
+      iterationId: IterationId.parse(index),
+      value: index,
+    }));
+    await stores.values.write(id, values);
+    const query = jest.spyOn(Object.getPrototypeOf(dataSource.createQueryRunner()), 'query');
+    await stores.values.write(id, values);
+    const selects = query.mock.calls.filter(([text]) =>
+      (text as string).startsWith('SELECT differing'),
+    );
+    expect(selects).toHaveLength(1);
+    const [statement, parameters] = selects[0] as [string, unknown[]];
+    query.mockRestore();
+    // With no statistics yet, of which PostgreSQL makes the worst.
+    const plan: unknown = await dataSource.query(
+      `EXPLAIN (ANALYZE, FORMAT JSON) ${statement}`,
+      parameters,
+    );
+    const removed = [...JSON.stringify(plan).matchAll(/"Rows Removed by Join Filter":(\d+)/g)];
+    expect(removed.map(([, rows]) => Number(rows)).filter((rows) => rows > 2000)).toEqual([]);
+    expect(JSON.stringify(plan)).toContain('stepcompute_value_pk');
+    await dataSource.destroy();
+    await database.drop();
+  });
+
   it('keeps the averages in another database when told to', async () => {
     const [first, second] = await Promise.all([createDatabase(), createDatabase()]);
     const dataSource = await openPostgres({ url: first.url });

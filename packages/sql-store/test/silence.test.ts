@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { InProcessOrchestrator, uniformInteger } from '@stepcompute/core';
 import { expectedAverage } from '@stepcompute/core/testing';
 import type { DataSource } from 'typeorm';
@@ -9,6 +12,7 @@ import {
   describeOnPostgres,
   type TestDatabase,
 } from '../../../testing/postgres/databases.js';
+import { describeOnPgBouncer, PgBouncer } from '../../../testing/postgres/pgbouncer.js';
 import { Relay } from '../../../testing/postgres/relay.js';
 
 describeOnPostgres('a server that falls silent', () => {
@@ -17,8 +21,7 @@ describeOnPostgres('a server that falls silent', () => {
   let url: string;
   beforeEach(async () => {
     database = await createDatabase();
-    relay = new Relay(database.url);
-    url = await relay.listen();
+    ({ relay, url } = await Relay.before(database));
   });
   afterEach(async () => {
     relay.close();
@@ -86,5 +89,43 @@ describeOnPostgres('a server that falls silent', () => {
     });
     relay.close();
     await dataSource.destroy();
+  });
+});
+
+describeOnPgBouncer('a server that is stopped', () => {
+  it.each([
+    ['idle connections', 0],
+    ['pending statements', 3],
+    ['connections that are being made', 8],
+  ])('does not keep who leaves it with %s', async (_, lists) => {
+    const database = await createDatabase();
+    const pooler = await PgBouncer.before(database);
+    const main = resolve(__dirname, '../dist');
+    // The process ends by itself, once nothing holds it any more.
+    const program = `
+      const { openPostgres } = require(${JSON.stringify(`${main}/postgres.js`)});
+      const { typeOrmStores } = require(${JSON.stringify(`${main}/index.js`)});
+      (async () => {
+        const dataSource = await openPostgres({
+          url: ${JSON.stringify(pooler.url)},
+          statementTimeoutMs: 0,
+          connectTimeoutMs: 2 ** 31 - 1,
+        });
+        const { runs } = typeOrmStores(dataSource);
+        await Promise.all([1, 2, 3].map(() => runs.list(1)));
+        process.kill(${pooler.pid}, 'SIGSTOP');
+        void Promise.allSettled(Array.from({ length: ${lists} }, () => runs.list(1)));
+        setImmediate(async () => {
+          await dataSource.destroy();
+          console.log('destroyed');
+        });
+      })();`;
+    try {
+      const { stdout } = await promisify(execFile)(process.execPath, ['-e', program]);
+      expect(stdout.trim()).toBe('destroyed');
+    } finally {
+      await pooler.remove();
+      await database.drop();
+    }
   });
 });

@@ -3,10 +3,13 @@ import { performance } from 'node:perf_hooks';
 import {
   ChangedSimulationError,
   Fingerprint,
+  isStepComputeError,
   messageOf,
   nameOf,
+  RunParameters,
   SystemClock,
   type IterationId,
+  type JsonObject,
 } from '@stepcompute/core';
 import {
   Attempt,
@@ -25,7 +28,8 @@ let loading: Promise<ParsedSimulation> | undefined;
 
 /** Never rejects: an error of the generator is its iteration's failure. */
 export async function generateRange(work: RangeWork): Promise<RangeOutcome> {
-  const { identity, first, count, timeoutMs, begun } = work;
+  const { first, count, timeoutMs, begun } = work;
+  const identity = { ...work.identity, parameters: frozen(work.identity.parameters) };
   let measures: readonly string[] | undefined;
   let values = new Float64Array(count).fill(NaN);
   const failures: { position: number; thrown: CarriedError }[] = [];
@@ -78,6 +82,19 @@ export async function generateRange(work: RangeWork): Promise<RangeOutcome> {
   }
 }
 
+let known: JsonObject | undefined;
+
+/**
+ * The parameters as a generator may have them: frozen throughout, and one object for all iterations of a run.
+ * Each range comes with a copy.
+ */
+function frozen(copy: JsonObject): JsonObject {
+  if (known === undefined || RunParameters.text(known) !== RunParameters.text(copy)) {
+    known = RunParameters.parse(copy);
+  }
+  return known;
+}
+
 /** Another file than that of the thread that asks: it was changed since, or this is another machine's. */
 function refuseChanged({ identity, fingerprint: expected }: RangeWork, found: Fingerprint): void {
   if (expected === undefined || Fingerprint.areSame(expected, found) !== false) return;
@@ -88,6 +105,8 @@ function refuseChanged({ identity, fingerprint: expected }: RangeWork, found: Fi
   );
 }
 
+/** An error of StepCompute's own says nothing by where it was thrown. */
 function carried(thrown: unknown): CarriedError {
-  return { name: nameOf(thrown), message: messageOf(thrown), stack: stackOf(thrown) };
+  const stack = isStepComputeError(thrown) ? undefined : stackOf(thrown);
+  return { name: nameOf(thrown), message: messageOf(thrown), stack };
 }

@@ -26,9 +26,10 @@ const seed = 42;
 
 interface RunOfThreads extends Partial<WorkerThreadsProps> {
   readonly tolerance?: number;
+  readonly parameters?: object;
 }
 
-async function run({ tolerance = 0, ...props }: RunOfThreads = {}) {
+async function run({ tolerance = 0, parameters, ...props }: RunOfThreads = {}) {
   const threads = new WorkerThreads({ module: draws, workers: 2, ...props });
   const stores = inMemoryStores();
   try {
@@ -37,7 +38,7 @@ async function run({ tolerance = 0, ...props }: RunOfThreads = {}) {
       stores,
       clock: new SystemClock(),
     });
-    const result = await orchestrator.run({ repetitions, seed, tolerance });
+    const result = await orchestrator.run({ repetitions, seed, tolerance, parameters });
     const values: number[] = [];
     for await (const batch of stores.values.read(result.run.id)) {
       for (const { value } of batch) values.push(value);
@@ -51,6 +52,22 @@ async function run({ tolerance = 0, ...props }: RunOfThreads = {}) {
 }
 
 const inProcess = () => simulate(uniformInteger, { repetitions, seed });
+
+describe('the parameters of a simulation in worker threads', () => {
+  const parameters = { path: [] };
+
+  it('are frozen throughout, as in process', async () => {
+    await expect(run({ exportName: 'meddling', parameters })).rejects.toMatchObject({
+      name: 'IterationFailedError',
+      cause: { name: 'TypeError', message: expect.stringContaining('not extensible') as string },
+    });
+  });
+
+  it('are one object in a thread', async () => {
+    const { values } = await run({ exportName: 'countingParameters', parameters, workers: 2 });
+    expect(new Set(values)).toEqual(new Set([1]));
+  });
+});
 
 describe('a simulation in worker threads', () => {
   it.each([1, 2, 5])('has the values of one in process, with %i threads', async (workers) => {

@@ -32,6 +32,8 @@ export function lambdaHandler<Answer>(
         // A bug is found by its stack; an expected error is told by its message.
         ...(expected ? {} : { stack: isError(error) ? error.stack : undefined }),
       });
+      // Lambda puts the stack into the execution's cause.
+      if (expected) error.stack = `${error.name}: ${error.message}`;
       throw error;
     }
   };

@@ -10,7 +10,7 @@ import { deployed } from '@stepcompute/aws-adapter/simulation';
 import {
   assignmentsOf,
   parseRetrieveRunIdEvent,
-  refuseTooManyPairs,
+  refuseTooMany,
   refuseTooManyToAverage,
   requestOf,
   type RetrieveRunIdEvent,
@@ -23,12 +23,17 @@ export const handler = lambdaHandler('retrieve-run-id', async (event, { awsReque
   const parsed = parseRetrieveRunIdEvent(event);
   const plan = await planOf(parsed, awsRequestId);
   log({ runId: plan.run.id, repetitions: plan.run.repetitions });
-  if (parsed.blockSize === undefined) refuseTooManyPairs(countOf(plan.missing));
-  return assignmentsOf(plan, parsed.blockSize, parsed.traceparent);
+  const { blockSize, most } = parsed;
+  refuseTooMany(
+    blockSize === undefined ? countOf(plan.missing) : plan.run.repetitions,
+    blockSize,
+    most,
+  );
+  return assignmentsOf(plan, blockSize, parsed);
 });
 
 async function planOf(
-  { input, executionId, delayMs, blockSize }: RetrieveRunIdEvent,
+  { input, executionId, delayMs, blockSize, most }: RetrieveRunIdEvent,
   awsRequestId: string,
 ): Promise<RunPlan> {
   const container = await functionContainer(deployed);
@@ -37,16 +42,18 @@ async function planOf(
   const step = container.get(RetrieveRunId);
   if ('runId' in input) {
     const { runId, parameters, ...change } = input;
-    if (change.repetitions !== undefined) refuseTooManyToAverage(change.repetitions, perCall);
-    if (blockSize === undefined && change.repetitions !== undefined) {
+    if (change.repetitions !== undefined) {
+      refuseTooManyToAverage(change.repetitions, perCall);
       const { completed } = await container.get<Stores>(Stores).failures.ledger(runId);
-      refuseTooManyPairs(change.repetitions - completed);
+      // Blocks are handed out whole.
+      const done = blockSize === undefined ? completed : 0;
+      refuseTooMany(change.repetitions - done, blockSize, most);
     }
     return step.resume(runId, change, parameters);
   }
   // Before the run is allocated, so that a refused one leaves nothing behind.
   refuseTooManyToAverage(input.repetitions, perCall);
-  if (blockSize === undefined) refuseTooManyPairs(input.repetitions);
+  refuseTooMany(input.repetitions, blockSize, most);
   return step.execute(
     requestOf(input, {
       delayMs,

@@ -8,23 +8,26 @@ export {
   type PostgresAddress,
   type Variables,
 } from './environment.js';
-export { awsFacts } from './facts.js';
 export { handlerModule, handlerNames, simulationModule, type HandlerName } from './handlers.js';
 export {
   assignmentsOf,
   caughtField,
   isTraceparent,
+  messageOfCause,
+  mostBlocks,
   mostPairs,
   parseAssignment,
+  parseCaught,
   parseLostAssignment,
   parseProcessed,
   parseRetrieveRunIdEvent,
   parseWriteToDbEvent,
-  refuseTooManyPairs,
+  refuseTooMany,
   refuseTooManyToAverage,
   type Assignments,
   type Block,
   type LostAssignment,
+  type MostAssigned,
   type Pair,
   type RetrieveRunIdEnvelope,
   type RetrieveRunIdEvent,
@@ -45,4 +48,4 @@ export {
   type FieldsBy,
   type RequestInput,
 } from './request-fields.js';
-export { toldErrors } from './told-errors.js';
+export { recordedErrors, toldErrors } from './told-errors.js';

@@ -39,17 +39,13 @@ export interface Assignments {
   readonly traceparent: string | null;
 }
 
-/** The most history events that an execution is planned with; AWS ends it at 25,000. */
-const historyEvents = 20_000;
-/** Each pair adds as many to the history of an inline Map, without a retry. */
-const eventsPerPair = 7;
-/** The rest of the state machine adds as many. */
-const eventsAround = 20;
-/** The most pairs that an inline Map is given. */
-export const mostPairs = Math.floor((historyEvents - 1 - eventsAround) / eventsPerPair);
+// The lists have to stay below 200 KiB of the 256 that a state may hand on.
 
-/** Each costs at most 58 bytes in the list, which has to stay below 200 KiB. */
-const mostBlocks = 3_000;
+/** The most pairs in a list: each costs at most 48 bytes. A deployment's settings may allow fewer. */
+export const mostPairs = 4_000;
+
+/** The most blocks in a list: each costs at most 58 bytes. A deployment's settings may allow fewer. */
+export const mostBlocks = 3_000;
 
 /**
  * A run to be resumed, with what is to be changed of it. Its parameters can't be: given, as by a request
@@ -71,6 +67,18 @@ export interface RetrieveRunIdEvent {
   readonly blockSize: number | undefined;
   /** The request's trace context, beside what is asked for: a run doesn't depend on it. */
   readonly traceparent?: string | undefined;
+  /** What the deployment's settings allow one execution. */
+  readonly most: MostAssigned;
+}
+
+/** The most that one execution of a deployment gets done. */
+export interface MostAssigned {
+  /** Default: {@link mostPairs}. */
+  readonly pairs?: number | undefined;
+  /** Default: {@link mostBlocks}. */
+  readonly blocks?: number | undefined;
+  /** The most iterations in a block that one invocation of step 2 gets done. Default: any number. */
+  readonly iterationsInBlock?: number | undefined;
 }
 
 /** What the state machine gives beside the execution's input, which has the trace context in it. */
@@ -81,12 +89,13 @@ const envelopeFields = Object.keys({
   executionId: true,
   delayMs: true,
   blockSize: true,
+  most: true,
 } satisfies Record<keyof RetrieveRunIdEnvelope, true>);
 
 /**
  * @throws InvalidInputError unless it is `{repetitions, seed?, parameters?, tolerance?, traceparent?}` or
  *   `{runId, repetitions?, tolerance?, acceptChangedSimulation?, parameters?, traceparent?}`, alone or as the
- *   `input` of `{input, executionId, delayMs?, blockSize?}`
+ *   `input` of `{input, executionId, delayMs?, blockSize?, most?}`
  */
 export function parseRetrieveRunIdEvent(event: unknown): RetrieveRunIdEvent {
   const outer = objectOf(event, 'event');
@@ -99,7 +108,20 @@ export function parseRetrieveRunIdEvent(event: unknown): RetrieveRunIdEvent {
     executionId: isEnvelope ? (outer.executionId as string) : undefined,
     delayMs: outer.delayMs as number | undefined,
     blockSize: outer.blockSize as number | undefined,
+    most: parseMost(outer.most),
   };
+}
+
+function parseMost(value: unknown): MostAssigned {
+  if (value === undefined) return {};
+  const most = objectOf(value, 'most');
+  refuseOthers(most, 'most', ['pairs', 'blocks', 'iterationsInBlock']);
+  for (const [name, count] of Object.entries(most)) {
+    if (!Number.isSafeInteger(count) || Number(count) < 1) {
+      throw new InvalidInputError(`most ${name}`, 'an integer of 1 or more', count);
+    }
+  }
+  return most;
 }
 
 function parseInput(input: Record<string, unknown>): RetrieveRunIdInput {
@@ -116,14 +138,29 @@ function parseInput(input: Record<string, unknown>): RetrieveRunIdInput {
   return requestInputOf(input as unknown as RequestInput);
 }
 
-/** @throws InvalidInputError when there are too many for an inline Map */
-export function refuseTooManyPairs(repetitions: number): void {
-  if (repetitions > mostPairs) {
-    throw new InvalidInputError(
-      'repetitions',
-      `at most ${mostPairs} in inline mode (deploy with mode "distributed" for more)`,
-      repetitions,
-    );
+/**
+ * @param repetitions those of the run, or of an inline Map those that it still has to do
+ * @throws InvalidInputError when they are more than one execution gets done
+ */
+export function refuseTooMany(
+  repetitions: number,
+  blockSize: number | undefined,
+  most: MostAssigned,
+): void {
+  if (blockSize === undefined) {
+    const { pairs = mostPairs } = most;
+    if (repetitions > pairs) {
+      const expected = `at most ${pairs} in inline mode (deploy with mode "distributed" for more)`;
+      throw new InvalidInputError('repetitions', expected, repetitions);
+    }
+    return;
+  }
+  const { blocks = mostBlocks, iterationsInBlock = Infinity } = most;
+  if (repetitions > blocks * iterationsInBlock) {
+    const expected =
+      `at most ${blocks * iterationsInBlock} as deployed, ${blocks} blocks of the ${iterationsInBlock} ` +
+      'iterations that one function gets done in its time';
+    throw new InvalidInputError('repetitions', expected, repetitions);
   }
 }
 
@@ -152,14 +189,17 @@ export function refuseTooManyToAverage(repetitions: number, perCall: number): vo
 export function assignmentsOf(
   { run, missing }: RunPlan,
   blockSize: number | undefined,
-  traceparent: string | null = null,
+  {
+    most: { blocks: most = mostBlocks } = {},
+    traceparent = null,
+  }: { readonly most?: MostAssigned; readonly traceparent?: string | null | undefined } = {},
 ): Assignments {
   const { id: runId, seed, repetitions } = run;
   if (blockSize === undefined) {
     const pairs = Array.from(iterationsOf(missing), (iterationId) => ({ runId, iterationId }));
     return { runId, seed, pairs, traceparent };
   }
-  const size = Math.max(blockSize, blockSizeFor(repetitions, mostBlocks));
+  const size = Math.max(blockSize, blockSizeFor(repetitions, most));
   const blocks = Array.from(blocksOf({ run, missing }, size), (block) => ({ runId, ...block }));
   return { runId, seed, blocks, traceparent };
 }
@@ -194,7 +234,7 @@ export function parseAssignment(event: unknown): Block {
 /** Where a Catch of the state machine puts the error beside the assignment, as `{Error, Cause}`. */
 export const caughtField = 'error';
 
-/** An assignment whose function was lost. */
+/** An assignment whose function ended without its values. */
 export interface LostAssignment extends WriteToDbEvent {
   /** As it was caught. */
   readonly error: Error;
@@ -203,15 +243,38 @@ export interface LostAssignment extends WriteToDbEvent {
 /** @throws InvalidInputError unless it is a pair or a block with `error: {Error, Cause}` */
 export function parseLostAssignment(event: unknown): LostAssignment {
   const { [caughtField]: caught, ...item } = objectOf(event, 'event');
+  return { ...parseWriteToDbEvent(item), error: parseError(caught) };
+}
+
+/**
+ * The error that a Catch has put beside the assignments; undefined when there is none.
+ * @throws InvalidInputError unless it is `{Error, Cause}`
+ */
+export function parseCaught(event: unknown): Error | undefined {
+  const { [caughtField]: caught } = event as Record<string, unknown>;
+  return caught === undefined ? undefined : parseError(caught);
+}
+
+function parseError(caught: unknown): Error {
   const { Error: name, Cause: cause } = objectOf(caught, caughtField);
   if (typeof name !== 'string') {
     throw new InvalidInputError(caughtField, '{Error, Cause}', caught);
   }
-  const message = typeof cause === 'string' && cause !== '' ? cause : 'no cause was given';
-  return {
-    ...parseWriteToDbEvent(item),
-    error: Object.assign(new Error(message), { name }),
-  };
+  const message = messageOfCause(typeof cause === 'string' ? cause : undefined);
+  // Its stack stayed where it was thrown.
+  return Object.assign(new Error(message), { name, stack: `${name}: ${message}` });
+}
+
+/** The message in a cause: a function's error is a JSON object, a service's is plain text. */
+export function messageOfCause(cause: string | undefined): string {
+  if (cause === undefined || cause === '') return 'no cause was given';
+  try {
+    const { errorMessage } = JSON.parse(cause) as { errorMessage?: unknown };
+    if (typeof errorMessage === 'string') return errorMessage;
+  } catch {
+    // Plain text.
+  }
+  return cause;
 }
 
 /**

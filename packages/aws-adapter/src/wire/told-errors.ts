@@ -45,3 +45,9 @@ const tells = {
 export const toldErrors: readonly string[] = Object.entries(tells)
   .filter(([, isTold]) => isTold)
   .map(([name]) => name);
+
+/** Those of them that tell of failures which step 2 has put on record before. */
+export const recordedErrors: readonly string[] = [
+  'IterationFailedError',
+  'ToleranceExceededError',
+] satisfies ErrorName[];

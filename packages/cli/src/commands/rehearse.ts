@@ -86,7 +86,8 @@ export const rehearseCommand = declareCommand({
     verbose: flag('--verbose', 'show the functions’ logs, and the stack traces of errors'),
   },
   help: `
-Ten minutes of delay become ten milliseconds. The output says what the run would have cost.
+Ten minutes of delay become ten milliseconds. The output says what the run would have cost, and how long
+it would have taken, at least, by how many functions the account lets work at a time.
 
 Examples:
   $ stepcompute rehearse --repetitions 200 --seed 42
@@ -136,7 +137,7 @@ Examples:
           { repetitions, seed, parameters, tolerance },
           context,
         );
-        report(result, rehearsal.costs(), context);
+        await report(mode, result, rehearsal.costs(), context);
       } finally {
         await rehearsal.close();
       }
@@ -253,17 +254,53 @@ async function rehearse(
   }
 }
 
-function report(result: RunResult, costs: Costs, { terminal, elapsedMs }: Context): void {
+/** A new account has ten functions at work at a time in a region, an older one a thousand. */
+const accounts = [10, 100, 1000];
+
+/** Of a function as it is deployed by default, in GB. */
+const functionMemory = 0.25;
+
+/** How long the run would take on AWS, by how many functions the account lets work at a time. */
+async function lengthsOf(
+  mode: 'inline' | 'distributed',
+  { run, ledger }: RunResult,
+  costs: Costs,
+): Promise<{ readonly functions: number; readonly seconds: number }[]> {
+  const { runSeconds } = await import('@stepcompute/infra');
+  const { repetitions, delayMs } = run;
+  // Inline, each function sleeps; what is left is their computing and their starts, as they were here.
+  const asleep = mode === 'inline' ? (ledger.completed * delayMs) / 1000 : 0;
+  const awake = Math.max(0, costs.lambdaGigabyteSeconds / functionMemory - asleep);
+  const secondsPerIteration = awake / repetitions;
+  return accounts.map((functions) => ({
+    functions,
+    seconds: Math.round(runSeconds({ mode }, { repetitions, functions, secondsPerIteration })),
+  }));
+}
+
+async function report(
+  mode: 'inline' | 'distributed',
+  result: RunResult,
+  costs: Costs,
+  { terminal, elapsedMs }: Context,
+): Promise<void> {
   const { ledger, average } = result;
+  const lengths = await lengthsOf(mode, result, costs);
   if (terminal.wantsJson) {
     const fields = {
       ...reportOf(result),
       elapsedMs: elapsedMs(),
-      rehearsal: costs,
+      rehearsal: { ...costs, lengths },
     };
     terminal.print(JSON.stringify(fields));
   } else {
     const rows = rowsOf(result, costs, elapsedMs());
+    rows.after.push(
+      ...lengths.map(({ functions, seconds }) => [
+        `on AWS, ${formatCount(functions)} functions at a time`,
+        formatDuration(seconds * 1000),
+      ]),
+    );
     terminal.print(formatResult(rows, result.averages, terminal.isInteractive));
   }
   const warning = warningOf(ledger, average);
@@ -274,7 +311,7 @@ function rowsOf(
   result: RunResult,
   costs: Costs,
   elapsedMs: number,
-): Parameters<typeof formatResult>[0] {
+): { readonly before: string[][]; readonly after: string[][] } {
   const faults = Object.entries(costs.faults).map(([name, count]) => `${name} ${count}`);
   return {
     before: rowsOfRun(result),

@@ -4,7 +4,7 @@ import { refuseOtherMeasures } from '../ports/refusals.js';
 import type { ValueStore } from '../ports/stores.js';
 import { Fingerprint } from '../run/fingerprint.js';
 import type { IterationId } from '../run/numbers.js';
-import { ChangedSimulationError } from '../run/run-errors.js';
+import { CancelledError, ChangedSimulationError } from '../run/run-errors.js';
 import { RunIdentity, type Run } from '../run/run.js';
 import { FirstBlock, RandomStream } from '../simulation/random-stream.js';
 import type { ParsedSimulation } from '../simulation/simulation.js';
@@ -30,6 +30,9 @@ const mostAccepted = 50;
 /** So many stored iterations explain a difference; they can't prove that there is none. */
 const sampleSize = 3;
 
+/** Up to here a run is looked through for values of one code, so that a look takes a second or two at most. */
+const farthest = 4_000_000;
+
 /** A stored iteration that was generated again. */
 interface Sample {
   readonly iterationId: IterationId;
@@ -46,7 +49,7 @@ interface Sample {
 export class CheckedSimulation {
   constructor(
     readonly simulation: ParsedSimulation,
-    private readonly values: Pick<ValueStore, 'read'>,
+    private readonly values: Pick<ValueStore, 'read' | 'scan'>,
     private readonly settings: CheckSettings,
   ) {}
 
@@ -55,12 +58,12 @@ export class CheckedSimulation {
    * begun with: that of the last equal one, else of the last that can't be compared.
    * @throws ChangedSimulationError when it has none
    */
-  async codeOf(run: Run): Promise<number> {
+  async codeOf(run: Run, signal?: AbortSignal): Promise<number> {
     refuseOtherMeasures(run, this.simulation.measures);
     const match = this.#matchOf(run);
     if (match !== undefined) return match.code;
     const fingerprints = run.simulation.map(Fingerprint.describe).join('; ');
-    const samples = await this.#generateAgain(run, undefined, sampleSize);
+    const samples = await this.#generateAgain(run, undefined, sampleSize, signal);
     throw new ChangedSimulationError(
       run.id,
       `its code differs (${fingerprints}; at hand: ` +
@@ -72,13 +75,14 @@ export class CheckedSimulation {
    * Generates stored iterations of the run again, as the settings say.
    * @throws ChangedSimulationError when one comes to another value, or fails
    */
-  async recheck(run: Run): Promise<void> {
+  async recheck(run: Run, signal?: AbortSignal): Promise<void> {
     refuseOtherMeasures(run, this.simulation.measures);
     const { checkStored } = this.settings;
     const match = this.#matchOf(run);
     if (match === undefined || checkStored === false) return;
     if (match.isKnown && checkStored !== true) return;
-    const samples = await this.#generateAgain(run, match.code, match.isKnown ? 1 : sampleSize);
+    const count = match.isKnown ? 1 : sampleSize;
+    const samples = await this.#generateAgain(run, match.code, count, signal);
     const differing = samples.filter((sample) => differenceOf(sample) !== undefined);
     if (differing.length === 0) return;
     const cause = match.isKnown
@@ -95,10 +99,14 @@ export class CheckedSimulation {
    * @throws ChangedSimulationError when a change is not to be accepted
    * @throws InvalidInputError when the run has accepted as many as it keeps
    */
-  async toAccept(run: Run, accepts: boolean): Promise<Fingerprint | undefined> {
+  async toAccept(
+    run: Run,
+    accepts: boolean,
+    signal?: AbortSignal,
+  ): Promise<Fingerprint | undefined> {
     try {
-      await this.codeOf(run);
-      await this.recheck(run);
+      await this.codeOf(run, signal);
+      await this.recheck(run, signal);
       return undefined;
     } catch (error) {
       if (!accepts || !(error instanceof ChangedSimulationError && error.isAcceptable)) throw error;
@@ -120,7 +128,12 @@ export class CheckedSimulation {
   }
 
   /** @param code of which code the iterations are. Default: any */
-  async #generateAgain(run: Run, code: number | undefined, count: number): Promise<Sample[]> {
+  async #generateAgain(
+    run: Run,
+    code: number | undefined,
+    count: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Sample[]> {
     const stored = await this.#storedOf(run, code);
     const last = stored.length - 1;
     const places = new Set(
@@ -128,45 +141,75 @@ export class CheckedSimulation {
         Math.round((part * last) / Math.max(1, count - 1)),
       ),
     );
-    const samples: Sample[] = [];
-    for (const place of places) {
-      const value = stored[place];
-      if (value !== undefined) samples.push(await this.#again(run, value));
+    const stop = new Stop();
+    const cancel = (): void => stop.stop(signal?.reason);
+    if (signal?.aborted === true) cancel();
+    signal?.addEventListener('abort', cancel, { once: true });
+    const cancelled = stop.stopped.then(() => {
+      throw new CancelledError(run.id, undefined, { cause: signal?.reason });
+    });
+    const again = async (): Promise<Sample[]> => {
+      const samples: Sample[] = [];
+      for (const place of places) {
+        const value = stored[place];
+        if (value !== undefined && !stop.isStopped) {
+          samples.push(await this.#again(run, value, stop));
+        }
+      }
+      return samples;
+    };
+    try {
+      return await Promise.race([cancelled, again()]);
+    } finally {
+      signal?.removeEventListener('abort', cancel);
     }
-    return samples;
   }
 
-  /** The lowest stored iterations of this code, as many as come at once. */
+  /** The lowest stored iterations of this code, as many as come at once; none where they are far behind others. */
   async #storedOf(run: Run, code: number | undefined): Promise<readonly IterationValue[]> {
-    for await (const batch of this.values.read(run.id)) {
-      const ofCode =
-        code === undefined ? batch : batch.filter((value) => (value.code ?? 0) === code);
-      if (ofCode.length > 0) return ofCode;
+    const first = code === undefined ? 0 : await this.#firstOf(run, code);
+    if (first === undefined) return [];
+    for await (const batch of this.values.read(run.id, first as IterationId)) {
+      return code === undefined ? batch : batch.filter((value) => (value.code ?? 0) === code);
     }
     return [];
   }
 
-  async #again(run: Run, stored: IterationValue): Promise<Sample> {
+  async #firstOf(run: Run, code: number): Promise<number | undefined> {
+    for await (const { iterationIds, codes } of this.values.scan(run.id)) {
+      const place = codes === undefined ? (code === 0 ? 0 : -1) : codes.indexOf(code);
+      if (place >= 0) return iterationIds[place];
+      if (iterationIds.at(-1)! >= farthest) return undefined;
+    }
+    return undefined;
+  }
+
+  async #again(run: Run, stored: IterationValue, stop: Stop): Promise<Sample> {
     const { iterationId } = stored;
     const { generate } = this.simulation;
     const identity = RunIdentity.of(run);
     const waits = new RandomStream(run.seed, iterationId, FirstBlock.backoff);
     for (let attempts = 1; ; attempts += 1) {
-      const attempt = new Attempt(new Stop());
+      const attempt = new Attempt(stop);
       try {
         const drawn = await attempt.draw(generate, identity, iterationId, this.settings);
         const again = this.simulation.valueOf(iterationId, drawn);
         return { iterationId, stored, again, reason: undefined };
       } catch (thrown) {
         const backoffMs = this.settings.retries.backoff(attempts, thrown, waits);
-        if (backoffMs === undefined) {
+        if (backoffMs === undefined || stop.isStopped) {
           return { iterationId, stored, again: undefined, reason: messageOf(thrown) };
         }
-        await this.settings.clock.sleep(backoffMs);
+        await this.#sleep(backoffMs, stop);
       } finally {
         attempt.close();
       }
     }
+  }
+
+  async #sleep(ms: number, stop: Stop): Promise<void> {
+    const sleeper = stop.open();
+    await this.settings.clock.sleep(ms, sleeper.signal).finally(() => stop.close(sleeper));
   }
 
   #described(samples: readonly Sample[]): string {

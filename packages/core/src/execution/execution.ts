@@ -56,6 +56,7 @@ export class Execution {
   /** The store's error, or the listener's, after which nothing more can be done. */
   #broken: { readonly thrown: unknown } | undefined;
   #isClosed = false;
+  #isConcluded = false;
 
   /** @param code the simulation's place among those that the run accepts */
   constructor(
@@ -228,7 +229,8 @@ export class Execution {
 
   #report(): void {
     const { onProgress } = this.options;
-    if (onProgress === undefined) return;
+    // A batch that comes late, from a store that was given up, is told to nobody.
+    if (onProgress === undefined || this.#isConcluded) return;
     const { run } = this.plan;
     const { stored, mean } = this.#recording;
     const elapsedMs = this.settings.clock.now() - this.#startedAt;
@@ -259,6 +261,7 @@ export class Execution {
 
   /** The verdict. */
   async #conclude(): Promise<void> {
+    this.#isConcluded = true;
     if (this.#broken !== undefined) throw this.#broken.thrown;
     const { id } = this.plan.run;
     const { stored, standing } = this.#recording;

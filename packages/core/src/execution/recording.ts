@@ -1,7 +1,8 @@
 import type { BatchWritten, Observer } from '../ports/observer.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
 import type { RunPlan } from '../run/plan.js';
-import { hullOf } from '../run/range.js';
+import type { IterationId } from '../run/numbers.js';
+import type { IterationRange } from '../run/range.js';
 import type { IterationValue } from '../simulation/value.js';
 import type { Clock } from '../time/clock.js';
 import { GroupCommit } from './group-commit.js';
@@ -23,9 +24,13 @@ export class Recording {
   readonly mean = new RunningMean();
   /** How many values are stored durably. */
   stored = 0;
-  /** How many failures of the run stand, in the plan and outside of it, as the store last said. */
+  /**
+   * How many failures of the run stand, as the store last said, without those of an earlier execution that
+   * are still to be tried again.
+   */
   standing = 0;
-  #isCleared = false;
+  /** The iterations of the plan that an earlier execution has left failed, and this one has not done yet. */
+  #left: Set<IterationId> | undefined;
 
   /**
    * @param onRecorded called after each batch that has become durable
@@ -57,19 +62,35 @@ export class Recording {
       this.stores.values.write(this.plan.run.id, batch),
     );
     this.stored += batch.length;
-    for (const { value } of batch) this.mean.add(value);
+    for (const { iterationId, value } of batch) {
+      this.mean.add(value);
+      this.#left?.delete(iterationId);
+    }
     this.onRecorded();
   }
 
   async #record(batch: readonly IterationFailure[]): Promise<void> {
-    const { run, missing } = this.plan;
-    // An earlier execution's failures of this plan were tried again by this one, and count no more.
-    if (!this.#isCleared) await this.stores.failures.clear(run.id, hullOf(missing));
-    this.#isCleared = true;
-    this.standing = await this.#observed('failures', batch.length, () =>
-      this.stores.failures.record(run.id, batch),
+    this.#left ??= await this.#leftFailed();
+    for (const { iterationId } of batch) this.#left.delete(iterationId);
+    const all = await this.#observed('failures', batch.length, () =>
+      this.stores.failures.record(this.plan.run.id, batch),
     );
+    this.standing = all - this.#left.size;
     this.onRecorded();
+  }
+
+  async #leftFailed(): Promise<Set<IterationId>> {
+    const left = new Set<IterationId>();
+    const ranges = this.plan.missing;
+    let place = 0;
+    for await (const batch of this.stores.failures.read(this.plan.run.id)) {
+      // Both ascend.
+      for (const { iterationId } of batch) {
+        while (place < ranges.length && iterationId >= endOf(ranges[place]!)) place += 1;
+        if (place < ranges.length && iterationId >= ranges[place]!.first) left.add(iterationId);
+      }
+    }
+    return left;
   }
 
   async #observed<T>(of: BatchWritten['of'], count: number, write: () => Promise<T>): Promise<T> {
@@ -87,4 +108,8 @@ export class Recording {
       throw error;
     }
   }
+}
+
+function endOf({ first, count }: IterationRange): number {
+  return first + count;
 }

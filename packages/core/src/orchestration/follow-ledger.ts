@@ -24,14 +24,15 @@ export async function* followLedger(
 ): AsyncGenerator<Ledger, never> {
   let open: readonly IterationRange[] = [IterationRange.whole(repetitions)];
   for (;;) {
-    // To record none tells how many stand.
-    const failed = await failures.record(id, []);
     const gaps = await values.missing(id, open);
+    // After the gaps: in the other order a failure that got its value in between would count twice, and hide
+    // one that is missing. To record none tells how many stand.
+    const failed = await failures.record(id, []);
     const completed = repetitions - countOf(gaps);
-    // A failure that has its value by now stands no more.
     yield ledgerOf({
       requested: repetitions,
       completed,
+      // There are others where the run has been extended meanwhile.
       failed: Math.min(failed, repetitions - completed),
     });
     open = coarser(gaps);

@@ -12,9 +12,9 @@ import type { Stores } from '../ports/stores.js';
 import type { Ledger } from '../run/ledger.js';
 import { RunId } from '../run/numbers.js';
 import type { RunPlan } from '../run/plan.js';
-import { countOf } from '../run/range.js';
+import { countOf, IterationRange, without } from '../run/range.js';
 import { parseRunChange, type RunChange, type RunRequest } from '../run/request.js';
-import { CancelledError } from '../run/run-errors.js';
+import { CancelledError, IncompleteRunError } from '../run/run-errors.js';
 import type { Run } from '../run/run.js';
 import type { AnySimulation } from '../simulation/simulation.js';
 import { AggregateAndStoreValue } from '../steps/aggregate-and-store-value.js';
@@ -82,7 +82,9 @@ export class Orchestration implements Orchestrator {
 
   async run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
     refuseIfAborted(options);
-    const plan = await heeding(options.signal, this.#retrieveRunId.execute(request), unanswered);
+    const { signal } = options;
+    const retrieved = this.#retrieveRunId.execute(request, signal);
+    const plan = await heeding(signal, retrieved, unanswered);
     const stored = await answered(storedResult(this.#stores, plan.run), plan.run.id, options);
     return stored === undefined ? this.#toTheEnd(plan, options) : tellOf(stored, options);
   }
@@ -95,8 +97,8 @@ export class Orchestration implements Orchestrator {
       const complete = await answered(completeResult(this.#stores, run), runId, options);
       if (complete !== undefined) return tellOf(complete, options);
     }
-    const plan = await answered(this.#retrieveRunId.resume(runId, change), runId, options);
-    return this.#toTheEnd(plan, options);
+    const retrieved = this.#retrieveRunId.resume(runId, change, undefined, options.signal);
+    return this.#toTheEnd(await answered(retrieved, runId, options), options);
   }
 
   async #toTheEnd(plan: RunPlan, options: RunOptions): Promise<RunResult> {
@@ -111,12 +113,11 @@ export class Orchestration implements Orchestrator {
     const ended = (how: Pick<RunEnded, 'status' | 'ledger' | 'error'>): void =>
       this.#observer?.({ type: 'end', runId: id, durationMs: this.#clock.now() - begunAt, ...how });
     try {
-      await this.#executor.execute(plan, options);
       const averaged = async (): Promise<RunResult> => {
         const average = await this.#aggregateAndStoreValue.execute(id);
         return resultOf(await runs.get(id), await failures.ledger(id), average);
       };
-      const result = await answered(averaged(), id, options);
+      const result = await this.#executed(plan, averaged, options);
       ended({ status: 'completed', ledger: result.ledger });
       return result;
     } catch (error) {
@@ -125,7 +126,43 @@ export class Orchestration implements Orchestrator {
       throw error;
     }
   }
+
+  /**
+   * Executes the plan, and what is missing after it: another process, which resumes the run, has taken failures
+   * back to try them again, or an engine has lost a piece.
+   */
+  async #executed(
+    plan: RunPlan,
+    averaged: () => Promise<RunResult>,
+    options: RunOptions,
+  ): Promise<RunResult> {
+    const { run } = plan;
+    for (let todo = plan, round = 1; ; round += 1) {
+      await this.#executor.execute(todo, options);
+      try {
+        return await answered(averaged(), run.id, options);
+      } catch (error) {
+        const isWorthMore = error instanceof IncompleteRunError && error.ledger.missing > 0;
+        if (!isWorthMore || round === mostRounds) throw error;
+        todo = { ...plan, missing: await answered(this.#unaccounted(run), run.id, options) };
+      }
+    }
+  }
+
+  /** The iterations that have neither a value nor a failure. */
+  async #unaccounted({ id, repetitions }: Run): Promise<readonly IterationRange[]> {
+    const { values, failures } = this.#stores;
+    const missing = await values.missing(id, [IterationRange.whole(repetitions)]);
+    const failed: IterationRange[] = [];
+    for await (const batch of failures.read(id)) {
+      for (const { iterationId: first } of batch) failed.push({ first, count: 1 });
+    }
+    return without(missing, failed);
+  }
 }
+
+/** So often the work of a run is done, before what is still missing of it is an error. */
+const mostRounds = 5;
 
 /**
  * A run's stores' answer, which who cancels waits for no longer than a few seconds.

@@ -4,18 +4,19 @@ import { textOf } from './text.js';
 
 /**
  * The marks that tell a simulation's code from other code, and where it came from. Two are of the same
- * simulation when one of their digests is equal: `version`, `bundle` or `files`.
+ * simulation when their `version` or their `bundle` is equal; where they were bundled by different bundlers,
+ * whose output may differ for the same code, when their `files` are.
  */
 export interface Fingerprint {
   /** As the program that holds the simulation calls it, 1 … 256 characters: a release, a commit. */
   readonly version?: string | undefined;
   /** The digest of the code as it is bundled: comments and layout are not in it. */
   readonly bundle?: string | undefined;
-  /** The digest of the files that the code is made of. */
+  /** The digest of the files that the code is made of, and of where each is. */
   readonly files?: string | undefined;
-  /** Made the bundle. For information, like what follows. */
+  /** Name and version of what made the bundle: the bundles of others are not compared with it. */
   readonly bundler?: string | undefined;
-  /** The git commit that the file was at. */
+  /** The git commit that the file was at. For information, like what follows. */
   readonly commit?: string | undefined;
   /** True when there were changes that this commit doesn't have. */
   readonly isDirty?: boolean | undefined;
@@ -69,9 +70,12 @@ export const Fingerprint = {
   },
   /** Undefined when the two have no digest of the same kind. */
   areSame: (a: Fingerprint, b: Fingerprint): boolean | undefined => {
-    const common = digests.filter((kind) => a[kind] !== undefined && b[kind] !== undefined);
-    if (common.length === 0) return undefined;
-    return common.some((kind) => a[kind] === b[kind]);
+    const [version, bundle, files] = digests.map((kind) =>
+      a[kind] === undefined || b[kind] === undefined ? undefined : a[kind] === b[kind],
+    );
+    if (version === true || bundle === true) return true;
+    // The files say less: not how they are put together.
+    return (a.bundler === b.bundler ? bundle : undefined) ?? files ?? version;
   },
   /** For people: the digests, shortened. */
   describe: (fingerprint: Fingerprint): string => {

@@ -229,10 +229,11 @@ export class CancelledError extends errorClass('CancelledError', 'CANCELLED') {
     readonly ledger?: Ledger,
     { isKnown = true, ...options }: ErrorOptions & { readonly isKnown?: boolean } = {},
   ) {
+    const beginning = runId === undefined ? 'a run was allocated' : 'it was gone on with';
     super(
       runId === undefined || ledger === undefined
         ? `${runId === undefined ? '' : `run ${runId} was `}cancelled before ` +
-            (isKnown ? 'a run was allocated' : 'its store had answered')
+            (isKnown ? beginning : 'its store had answered')
         : `run ${runId} was cancelled: ${isKnown ? '' : 'its store does not answer; as far as is known, '}` +
             `${ledger.completed} of ${ledger.requested} values are stored, ` +
             `${ledger.failed} failed, ${ledger.missing} missing`,

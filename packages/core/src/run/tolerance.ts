@@ -33,7 +33,8 @@ export const Tolerance = {
   /** The most failures that a run of so many repetitions may end with: of a share, what is whole of it. */
   failures: (tolerance: Tolerance, repetitions: number): number => {
     if (!tolerance.endsWith('%')) return Number(tolerance);
-    // A ten-thousandth of a percent is the smallest share, so no whole number is missed by rounding.
-    return Math.floor((repetitions * Number(tolerance.slice(0, -1))) / 100 + 1e-7);
+    // In whole millionths of a percent: a double would round some shares up to the next whole number.
+    const millionths = BigInt(Math.round(Number(tolerance.slice(0, -1)) * 1e6));
+    return Number((BigInt(repetitions) * millionths) / 100_000_000n);
   },
 } as const;

@@ -15,17 +15,18 @@ export class RecordFailure {
   /**
    * Puts every iteration of the range that has no value on record as failed. Idempotent.
    * @param error the loss, as far as it is known, with its `name`
+   * @param endsRun true when the run fails with this error, whatever it tolerates. Default: false
+   * @throws that error where it ends the run, once it is on record
    * @throws IterationFailedError for the range's lowest iteration without a value, when the run tolerates no failure
    * @throws ToleranceExceededError when more of the run's iterations have failed by now than it tolerates
    * @throws RunNotFoundError
    */
-  async execute(id: RunId, range: IterationRange, error: Error): Promise<void> {
+  async execute(id: RunId, range: IterationRange, error: Error, endsRun = false): Promise<void> {
     const { runs, values, failures } = this.stores;
     const run = await runs.get(id);
     const tolerated = Tolerance.failures(run.tolerance, run.repetitions);
     const missing = await values.missing(id, [range]);
     const [lowest] = missing;
-    if (lowest === undefined) return;
     let standing = 0;
     let batch: IterationFailure[] = [];
     for (const iterationId of iterationsOf(missing)) {
@@ -35,7 +36,8 @@ export class RecordFailure {
       batch = [];
     }
     if (batch.length > 0) standing = await failures.record(id, batch);
-    if (standing <= tolerated) return;
+    if (endsRun) throw error;
+    if (lowest === undefined || standing <= tolerated) return;
     const cause = new IterationFailedError({ runId: id, seed: run.seed }, lowest.first, error);
     throw tolerated === 0 ? cause : new ToleranceExceededError(id, standing, tolerated, { cause });
   }

@@ -33,18 +33,20 @@ export class RetrieveRunId {
    * repetition is not compared.
    * @throws InvalidInputError before anything is allocated
    * @throws ConflictingRunError when the key's run was asked for with another input, or another simulation
+   * @param signal ends the generation of stored iterations
    * @throws ChangedSimulationError when stored iterations of the key's run come to other values
+   * @throws CancelledError when the signal is aborted meanwhile
    */
-  async execute(request: RunRequest): Promise<RunPlan> {
+  async execute(request: RunRequest, signal?: AbortSignal): Promise<RunPlan> {
     const asked = await this.parse(request);
     const run = await this.stores.runs.allocate(asked);
     refuseOtherRequest(run, asked, request);
     // One with its average answers with it, also where failures were tolerated.
     if (run.status === 'completed') return { run, missing: [] };
     // One that ended otherwise is begun again.
-    if (run.status !== 'started') return this.resume(run.id);
+    if (run.status !== 'started') return this.resume(run.id, {}, undefined, signal);
     const missing = await this.stores.values.missing(run.id);
-    if (countOf(missing) < run.repetitions) await this.simulation?.recheck(run);
+    if (countOf(missing) < run.repetitions) await this.simulation?.recheck(run, signal);
     return { run, missing };
   }
 
@@ -78,8 +80,14 @@ export class RetrieveRunId {
    * @throws ConflictingRunError when the parameters are not the run's, once their defaults are filled in
    * @throws ChangedSimulationError when the simulation at hand is not the run's, unless it is accepted
    * @throws RunNotFoundError
+   * @throws CancelledError when the signal is aborted while stored iterations are generated
    */
-  async resume(id: number, change: RunChange = {}, parameters?: object): Promise<RunPlan> {
+  async resume(
+    id: number,
+    change: RunChange = {},
+    parameters?: object,
+    signal?: AbortSignal,
+  ): Promise<RunPlan> {
     const { runs, values, failures } = this.stores;
     const parsed = parseRunChange(change);
     const run = await runs.get(RunId.parse(id));
@@ -93,7 +101,8 @@ export class RetrieveRunId {
     const isChanged = Object.keys(parsed).length > 0;
     if (!isChanged && missing.length === 0) return { run, missing };
     // Before anything is changed.
-    const accepted = await this.simulation?.toAccept(run, change.acceptChangedSimulation === true);
+    const accepts = change.acceptChangedSimulation === true;
+    const accepted = await this.simulation?.toAccept(run, accepts, signal);
     const reopened = await runs.reopen(run.id, { ...parsed, ...(accepted && { accepted }) });
     await failures.clear(run.id);
     return { run: reopened, missing: extended(missing, run.repetitions, reopened.repetitions) };

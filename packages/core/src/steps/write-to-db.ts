@@ -143,7 +143,8 @@ export class WriteToDb implements Executor {
 
   async #execute(plan: RunPlan, options: RunOptions): Promise<void> {
     // A plan with nothing in it needs no simulation.
-    const code = plan.missing.length === 0 ? 0 : await this.#simulation.codeOf(plan.run);
+    const isDone = plan.missing.length === 0;
+    const code = isDone ? 0 : await this.#simulation.codeOf(plan.run, options.signal);
     const { simulation } = this.#simulation;
     await new Execution(plan, simulation, code, this.stores, this.#settings, options).toTheEnd();
   }

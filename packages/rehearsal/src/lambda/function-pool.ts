@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import pLimit from 'p-limit';
-import type { FunctionDefinition } from '../cloud-assembly.js';
+import type { FunctionDefinition } from '../assembly.js';
 import { after } from '../timer.js';
 import { Instance, type InstanceProps } from './instance.js';
 
@@ -14,6 +14,8 @@ export interface Invocation {
   /** As it would be on AWS: with what the time scale takes off the function's waits. */
   readonly durationMs: number;
   readonly initMs: number;
+  /** The part of the duration that the time scale has taken off. */
+  readonly removedMs: number;
   /** True when the process was killed at work, as it was asked for. */
   readonly hasCrashed: boolean;
 }
@@ -87,6 +89,7 @@ export class FunctionPool {
         functionError: answer.failed ? 'Unhandled' : undefined,
         durationMs: Math.max(0, realMs - answer.initMs) + answer.removedMs,
         initMs: answer.initMs,
+        removedMs: answer.removedMs,
         hasCrashed: false,
       };
     }
@@ -106,6 +109,7 @@ export class FunctionPool {
       payload: JSON.stringify({ errorType, errorMessage }),
       functionError: 'Unhandled',
       durationMs: killedFor === 'time' ? timeoutMs : realMs,
+      removedMs: killedFor === 'time' ? Math.max(0, timeoutMs - realMs) : 0,
       initMs: 0,
       hasCrashed: killedFor === 'crash',
     };

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { delimiter, join } from 'node:path';
-import type { FunctionDefinition } from '../cloud-assembly.js';
+import type { FunctionDefinition } from '../assembly.js';
 import type { HostPorts } from './redirected-hosts.js';
 import type { ScaledWaits } from './scaled-timers.js';
 
@@ -23,7 +23,7 @@ export interface InstanceRequest {
   readonly payload: string;
 }
 
-export interface InstanceAnswer {
+interface InstanceAnswer {
   /** JSON: what the handler returned, or Lambda's description of what it threw. */
   readonly payload: string;
   readonly failed: boolean;

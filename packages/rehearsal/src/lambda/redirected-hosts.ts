@@ -3,8 +3,6 @@ import { Socket } from 'node:net';
 /** The ports of this machine that stand for hosts of the deployment, by the hosts' names. */
 export type HostPorts = Readonly<Record<string, number>>;
 
-type Connect = typeof Socket.prototype.connect;
-
 /**
  * Lets this process's connections to the hosts of a deployment arrive at the ports that stand for them,
  * as a VPC's network would. The host's name stays what its certificate is compared with.
@@ -23,5 +21,5 @@ export function redirectHosts(ports: HostPorts): void {
     const callback = given.flat().find((argument) => typeof argument === 'function');
     const options = typeof first === 'object' ? first : {};
     return connect.call(this, { ...options, host: '127.0.0.1', port }, callback);
-  } as Connect;
+  };
 }

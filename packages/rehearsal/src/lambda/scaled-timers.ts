@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 /** The waits of a function that the time scale makes shorter. */
 export interface ScaledWaits {
   readonly factor: number;
-  /** Scaled, in milliseconds: a timer of one of these lengths is such a wait. */
+  /** Scaled, in milliseconds: a timer of exactly one of these lengths is such a wait. */
   readonly waitsMs: readonly number[];
 }
 
@@ -44,8 +44,7 @@ export class ScaledTimers {
 
   /** @returns when a wait that begins now is over on AWS, in milliseconds from the invocation's start */
   #dueOf(ms: number): number | undefined {
-    // A driver may have rounded it.
-    if (!this.waits.waitsMs.some((wait) => Math.abs(wait - ms) < 1e-6 * wait)) return undefined;
+    if (!this.waits.waitsMs.includes(ms)) return undefined;
     return this.#realMs + this.#removedMs + ms * this.waits.factor;
   }
 

@@ -6,7 +6,10 @@ export interface Certificate {
   readonly certificate: string;
 }
 
-/** A certificate for these host names, signed by itself, for a day. X.509 version 3, RFC 5280. */
+/**
+ * A certificate for these host names, signed by itself, for a day. Node.js makes none, and packages that do
+ * bring twenty others. X.509 version 3, RFC 5280.
+ */
 export function createCertificate(hosts: readonly string[]): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   // ecdsa-with-SHA256

@@ -51,7 +51,10 @@ export async function openEngine(
   return new PgliteEngine(pglite);
 }
 
-/** The one session of an embedded PostgreSQL, handed from one caller to the next. */
+/**
+ * The one session of an embedded PostgreSQL, handed from one caller to the next. PGlite's own server,
+ * pglite-socket, wants one exact version of PGlite, and knows nothing of the Data API's turns.
+ */
 class PgliteEngine implements Engine {
   #lastRelease: Promise<void> = Promise.resolve();
 
@@ -133,7 +136,7 @@ class PgliteEngine implements Engine {
 
 /** Leaves the values of every type that PGlite would convert as the text that they are. */
 const asText = (oids: readonly unknown[]): Record<string, (text: string) => string> =>
-  Object.fromEntries(oids.map((oid) => [oid, (text: string) => text]));
+  Object.fromEntries(oids.map((oid) => [String(oid), (text: string) => text]));
 
 /** The messages that a client waits for an answer after. */
 const answered = ['Q', 'S', 'H', 'c', 'f'];

@@ -30,15 +30,6 @@ import {
 export type StatementFault =
   'resuming' | 'timeoutAfterCommit' | 'droppedConnection' | 'droppedAnswer';
 
-/** One call as it was answered. */
-interface DataApiCall {
-  readonly operation: string;
-  readonly requestBytes: number;
-  readonly responseBytes: number;
-  /** The error's name, if it was one. */
-  readonly error: string | undefined;
-}
-
 /** A cluster that the Data API is asked for, and what is behind it. */
 export interface DataApiCluster {
   readonly resourceArn: string;
@@ -49,9 +40,14 @@ export interface DataApiCluster {
 
 export interface RdsDataServiceProps {
   readonly clusters: readonly DataApiCluster[];
-  /** The fault of the next call. Default: none. */
-  readonly nextFault?: ((operation: string) => StatementFault | undefined) | undefined;
-  readonly onCall?: ((call: DataApiCall) => void) | undefined;
+  /**
+   * The fault of the next call. A cluster with an open transaction does not pause, so that the end of one
+   * never meets it resuming; nor has it such an error, by the model.
+   * @default none
+   */
+  readonly nextFault?: ((endsTransaction: boolean) => StatementFault | undefined) | undefined;
+  /** Told of each call, with the error's name if it was one. */
+  readonly onCall?: ((error: string | undefined) => void) | undefined;
   /** How long a call may take that continues after it. Default: AWS's 45 seconds. */
   readonly statementTimeoutMs?: number | undefined;
 }
@@ -151,14 +147,12 @@ export class RdsDataService {
     work: (body: Body) => Promise<object>,
   ): Promise<FastifyReply> {
     const requestBytes = Buffer.byteLength(text ?? '');
-    const record = (responseBytes: number, error?: string): void =>
-      this.props.onCall?.({ operation, requestBytes, responseBytes, error });
     const drop = (): FastifyReply => {
-      record(0, 'dropped');
+      this.props.onCall?.('dropped');
       reply.hijack().raw.destroy();
       return reply;
     };
-    const fault = this.props.nextFault?.(operation);
+    const fault = this.props.nextFault?.(/^(?:Commit|Rollback)/.test(operation));
     if (fault === 'droppedConnection') return drop();
     try {
       if (fault === 'resuming') {
@@ -176,12 +170,12 @@ export class RdsDataService {
       if (Buffer.byteLength(answer) > mostResponseBytes) {
         throw tooLarge('Database returned more than the allowed response size limit');
       }
-      record(Buffer.byteLength(answer));
+      this.props.onCall?.(undefined);
       return await reply.type('application/json').send(answer);
     } catch (error) {
       const { name, message, status, members } = serviceErrorOf(error);
       const answer = JSON.stringify({ message, ...members });
-      record(Buffer.byteLength(answer), name);
+      this.props.onCall?.(name);
       return reply
         .code(status)
         .header('x-amzn-errortype', name)

@@ -83,14 +83,14 @@ export class Transactions {
   }
 
   async close(): Promise<void> {
-    const busy: Transaction[] = [];
+    const open = [...this.#open];
     await Promise.all(
-      [...this.#open].map(([id, transaction]) =>
-        transaction.busy ? busy.push(transaction) : this.end(id, 'ROLLBACK'),
-      ),
+      open.map(async ([id, { busy, session }]) => {
+        // What still runs in it is of no more interest: the engine ends with its sessions.
+        if (busy) session.release(true);
+        else await this.end(id, 'ROLLBACK');
+      }),
     );
-    // What still runs in these is of no more interest: the engine ends with its sessions.
-    for (const { session } of busy) session.release(true);
     this.#open.clear();
   }
 

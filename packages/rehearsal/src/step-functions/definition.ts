@@ -137,7 +137,7 @@ function reachedFrom(start: string, states: Fields): ReadonlySet<string> {
     const { Next, Default, Catch = [], Choices = [] } = states[name] as Fields;
     const targets = [...(Catch as Fields[]), ...(Choices as Fields[])].map((one) => one.Next);
     for (const target of [Next, Default, ...targets]) {
-      if (target !== undefined) reached.add(String(target));
+      if (typeof target === 'string') reached.add(target);
     }
   }
   return reached;

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
 import { after } from '../timer.js';
+import { Ahead } from './ahead.js';
 import type { Definition } from './definition.js';
 import { History, HistoryWriter } from './history.js';
 import { States, type MapItems } from './interpreter.js';
@@ -44,9 +46,10 @@ export class Execution implements Child {
     readonly input: string,
     private readonly definition: Definition = machine.definition,
     readonly mapRun?: MapRun,
+    ahead?: Ahead,
   ) {
     machine.onExecution(this);
-    this.#attempt = this.#newAttempt();
+    this.#attempt = this.#newAttempt(ahead);
     this.ended = this.#run(this.#attempt, 0, 'ExecutionStarted', {
       executionStartedEventDetails: { input, roleArn: machine.roleArn },
     });
@@ -79,21 +82,29 @@ export class Execution implements Child {
   }
 
   /** Goes on from the state that it ended in; only for one that can be redriven. */
-  redrive(): void {
+  redrive(ahead?: Ahead): void {
     this.status = 'RUNNING';
     this.error = undefined;
     this.cause = undefined;
     this.stopDate = undefined;
     this.redriveDate = Date.now() / 1000;
     this.redriveCount += 1;
-    this.#attempt = this.#newAttempt();
+    this.#attempt = this.#newAttempt(ahead);
     this.ended = this.#run(this.#attempt, this.history.events.length, 'ExecutionRedriven', {
       executionRedrivenEventDetails: { redriveCount: this.redriveCount },
     });
   }
 
-  #newAttempt(): Attempt {
-    return { history: new HistoryWriter(this.history), abort: new AbortController() };
+  /** @param ahead of a child, as its Map Run has it */
+  #newAttempt(ahead?: Ahead): Attempt {
+    const history = new HistoryWriter(this.history);
+    const abort = new AbortController();
+    const startMs = performance.now();
+    const mostMs = (this.definition.TimeoutSeconds ?? Infinity) * 1000;
+    const onMore = (ms: number): void => {
+      if (performance.now() - startMs + ms > mostMs) this.#timeOut({ history, abort });
+    };
+    return { history, abort, ahead: ahead ?? new Ahead(0, onMore) };
   }
 
   async #run(
@@ -111,10 +122,11 @@ export class Execution implements Child {
         history,
         timeScale: machine.timeScale,
         region: machine.arn.split(':')[3] ?? '',
+        ahead: attempt.ahead,
         signal: abort.signal,
         context: this.#context(),
         invoke: machine.invoke,
-        runChildren: (map, signal) => this.#runChildren(history, map, signal),
+        runChildren: (map, signal) => this.#runChildren(attempt, map, signal),
       },
       first,
       this.#progress,
@@ -143,18 +155,20 @@ export class Execution implements Child {
     }
   }
 
-  /** Real time, from the start or the redrive: what is rehearsed faster has no need of less. */
-  #limitTime({ history, abort }: Attempt): () => void {
+  /** From the start or the redrive. A wait that is scaled may bring the end forward. */
+  #limitTime(attempt: Attempt): () => void {
     const { TimeoutSeconds } = this.definition;
     if (TimeoutSeconds === undefined) return () => undefined;
-    return after(TimeoutSeconds * 1000, () => {
-      if (!history.isOpen) return;
-      this.#end('TIMED_OUT', { error: 'States.Timeout' });
-      history.end(this.history.events.length, 'ExecutionTimedOut', {
-        executionTimedOutEventDetails: { error: 'States.Timeout' },
-      });
-      abort.abort();
+    return after(TimeoutSeconds * 1000, () => this.#timeOut(attempt));
+  }
+
+  #timeOut({ history, abort }: Pick<Attempt, 'history' | 'abort'>): void {
+    if (!history.isOpen) return;
+    this.#end('TIMED_OUT', { error: 'States.Timeout' });
+    history.end(this.history.events.length, 'ExecutionTimedOut', {
+      executionTimedOutEventDetails: { error: 'States.Timeout' },
     });
+    abort.abort();
   }
 
   #end(
@@ -176,15 +190,15 @@ export class Execution implements Child {
   }
 
   async #runChildren(
-    history: HistoryWriter,
+    { history, ahead }: Attempt,
     map: MapItems,
     signal: AbortSignal,
   ): Promise<MapRunEnd> {
     const { previousEvent, progress } = map;
     const end =
       progress.run === undefined
-        ? this.#newMapRun(map).run(history, previousEvent, signal)
-        : progress.run.redrive(history, previousEvent, signal);
+        ? this.#newMapRun(map).run(history, previousEvent, signal, ahead)
+        : progress.run.redrive(history, previousEvent, signal, ahead);
     const { failure } = await end;
     // AWS redrives no Map Run whose results are too large: the next one is new.
     if (failure?.name === 'States.DataLimitExceeded') delete progress.run;
@@ -200,17 +214,24 @@ export class Execution implements Child {
       name,
       maxConcurrency: state.MaxConcurrency ?? 0,
       inputs,
-      startChild: (run, input) => this.#startChild(run, label, state.ItemProcessor, input),
+      startChild: (run, input, ahead) =>
+        this.#startChild(run, label, state.ItemProcessor, input, ahead),
     });
     machine.onMapRun(progress.run);
     return progress.run;
   }
 
-  #startChild(mapRun: MapRun, label: string, processor: Definition, input: unknown): Execution {
+  #startChild(
+    mapRun: MapRun,
+    label: string,
+    processor: Definition,
+    input: unknown,
+    ahead: Ahead,
+  ): Execution {
     const name = randomUUID();
     const prefix = this.machine.arn.replace(':stateMachine:', ':execution:');
     const arn = `${prefix}/${label}:${name}`;
-    return new Execution(this.machine, arn, name, JSON.stringify(input), processor, mapRun);
+    return new Execution(this.machine, arn, name, JSON.stringify(input), processor, mapRun, ahead);
   }
 }
 
@@ -218,4 +239,5 @@ export class Execution implements Child {
 interface Attempt {
   readonly history: HistoryWriter;
   readonly abort: AbortController;
+  readonly ahead: Ahead;
 }

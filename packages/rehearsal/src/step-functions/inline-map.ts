@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { Places, type Ahead } from './ahead.js';
 import type { HistoryWriter } from './history.js';
 import type { MapRunEnd } from './map-run.js';
 import type { IterationProgress, MapProgress } from './progress.js';
@@ -14,11 +15,13 @@ export interface InlineMap {
   readonly previousEvent: number;
   readonly progress: MapProgress;
   readonly history: HistoryWriter;
+  readonly ahead: Ahead;
   readonly newIteration: (
     index: number,
     previousEvent: number,
     progress: IterationProgress,
     signal: AbortSignal,
+    ahead: Ahead,
   ) => Iteration;
 }
 
@@ -29,15 +32,18 @@ export interface Iteration {
 
 /** Runs a Map's items within the execution's own history, but for those that have succeeded before. */
 export async function runInline(map: InlineMap, whole: AbortSignal): Promise<MapRunEnd> {
-  const { name, inputs, maxConcurrency, previousEvent, progress, history, newIteration } = map;
+  const { name, inputs, maxConcurrency, previousEvent, progress, history, ahead, newIteration } =
+    map;
   const { iterations } = progress;
-  const limit = pLimit(maxConcurrency === 0 ? mostInline : Math.min(maxConcurrency, mostInline));
+  const atOnce = maxConcurrency === 0 ? mostInline : Math.min(maxConcurrency, mostInline);
+  const limit = pLimit(atOnce);
+  const places = new Places(ahead, atOnce);
   const stop = new AbortController();
   const signal = AbortSignal.any([whole, stop.signal]);
   const isStopped = (): boolean => signal.aborted;
   let lastEvent = previousEvent;
   let failure: Error | undefined;
-  const iterate = async (input: unknown, index: number): Promise<unknown> => {
+  const iterate = async (input: unknown, index: number, branch: Ahead): Promise<unknown> => {
     if (isStopped()) return undefined;
     const known = iterations[index];
     if (known?.hasSucceeded === true) return known.end?.output;
@@ -50,7 +56,7 @@ export async function runInline(map: InlineMap, whole: AbortSignal): Promise<Map
             mapIterationStartedEventDetails: details,
           })
         : previousEvent;
-    const iteration = newIteration(index, first, own, signal);
+    const iteration = newIteration(index, first, own, signal, branch);
     try {
       const output = await iteration.run(input);
       if (history.isOpen) own.hasSucceeded = true;
@@ -73,10 +79,11 @@ export async function runInline(map: InlineMap, whole: AbortSignal): Promise<Map
   // All have ended when the Map has, whichever failed first.
   const outputs = await Promise.all(
     inputs.map((input, index) =>
-      limit(() => iterate(input, index)).catch((error: unknown) => {
+      limit(() => places.run((branch) => iterate(input, index, branch))).catch((error: unknown) => {
         failure ??= error as Error;
       }),
     ),
   );
+  places.join();
   return { outputs, lastEvent, failure };
 }

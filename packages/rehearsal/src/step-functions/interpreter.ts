@@ -1,3 +1,4 @@
+import type { Ahead } from './ahead.js';
 import type { Definition, MapState, State } from './definition.js';
 import type { HistoryWriter } from './history.js';
 import { runInline, type Iteration } from './inline-map.js';
@@ -15,6 +16,7 @@ export interface Surroundings {
   readonly history: HistoryWriter;
   readonly timeScale: number;
   readonly region: string;
+  readonly ahead: Ahead;
   readonly signal: AbortSignal;
   /** The context object, `$$`. */
   readonly context: Readonly<Record<string, unknown>>;
@@ -49,8 +51,9 @@ export class States implements Iteration {
     previousEvent: number,
     private readonly progress: Progress,
   ) {
-    const { history, region } = surroundings;
-    this.#log = new StatesLog(definition, history, progress, region, previousEvent);
+    const { history, region, timeScale, ahead } = surroundings;
+    const onWaited = (ms: number): void => ahead.add(ms - ms / timeScale);
+    this.#log = new StatesLog(definition, history, progress, region, onWaited, previousEvent);
     this.#keptMap = progress.current?.map;
     this.#signal = AbortSignal.any([surroundings.signal, this.#stop.signal]);
   }
@@ -132,12 +135,16 @@ export class States implements Iteration {
       if (counts() && !this.#signal.aborted) this.#log.add(...told);
     };
     try {
-      const result = await invoke(String(state.Resource), given);
+      const result = await invoke(String(state.Resource), given, {
+        timeoutMs: Number(state.TimeoutSeconds ?? Infinity) * 1000,
+        onRemoved: (ms) => this.surroundings.ahead.add(ms),
+      });
       tell(events.succeeded(history.payload(result)));
       return result;
     } catch (thrown) {
       const { name: error, message: cause } = thrown as Error;
-      tell(events.failed(error, cause));
+      // Of a time-out, the interpreter tells itself.
+      if (error !== 'States.Timeout') tell(events.failed(error, cause));
       throw thrown;
     }
   }
@@ -173,9 +180,10 @@ export class States implements Iteration {
         ...map,
         maxConcurrency,
         history: surroundings.history,
-        newIteration: (index, previousEvent, progress, signal) => {
+        ahead: surroundings.ahead,
+        newIteration: (index, previousEvent, progress, signal, ahead) => {
           const context = contextOfItem(surroundings.context, index, items[index]);
-          const own = { ...surroundings, signal, context };
+          const own = { ...surroundings, signal, context, ahead };
           return new States(ItemProcessor, own, previousEvent, progress);
         },
       },

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { Places, type Ahead } from './ahead.js';
 import type { HistoryWriter } from './history.js';
 import { assertPayload, StateError } from './state-error.js';
 
@@ -17,7 +18,7 @@ export interface Child {
   readonly notRedrivable: string | undefined;
   readonly stop: () => void;
   readonly awaitRedrive: () => void;
-  readonly redrive: () => void;
+  readonly redrive: (ahead: Ahead) => void;
 }
 
 export interface MapRunProps {
@@ -28,7 +29,7 @@ export interface MapRunProps {
   readonly maxConcurrency: number;
   /** The children's inputs, one each. */
   readonly inputs: readonly unknown[];
-  readonly startChild: (mapRun: MapRun, input: unknown) => Child;
+  readonly startChild: (mapRun: MapRun, input: unknown, ahead: Ahead) => Child;
 }
 
 export interface MapRunEnd {
@@ -73,15 +74,25 @@ export class MapRun {
    * Runs the children; the first to fail ends the others.
    * @param signal that whatever the Map Run belongs to has ended
    */
-  run(history: HistoryWriter, previousEvent: number, signal: AbortSignal): Promise<MapRunEnd> {
+  run(
+    history: HistoryWriter,
+    previousEvent: number,
+    signal: AbortSignal,
+    ahead: Ahead,
+  ): Promise<MapRunEnd> {
     const lastEvent = history.add(previousEvent, 'MapRunStarted', {
       mapRunStartedEventDetails: { mapRunArn: this.arn },
     });
-    return this.#runChildren(history, lastEvent, signal);
+    return this.#runChildren(history, lastEvent, signal, ahead);
   }
 
   /** Runs the children that have not succeeded, each from where it ended, and those that are new. */
-  redrive(history: HistoryWriter, previousEvent: number, signal: AbortSignal): Promise<MapRunEnd> {
+  redrive(
+    history: HistoryWriter,
+    previousEvent: number,
+    signal: AbortSignal,
+    ahead: Ahead,
+  ): Promise<MapRunEnd> {
     this.status = 'RUNNING';
     this.stopDate = undefined;
     this.redriveDate = Date.now() / 1000;
@@ -91,13 +102,14 @@ export class MapRun {
       mapRunRedrivenEventDetails: { mapRunArn, redriveCount },
     });
     for (const child of this.children) child.awaitRedrive();
-    return this.#runChildren(history, lastEvent, signal);
+    return this.#runChildren(history, lastEvent, signal, ahead);
   }
 
   async #runChildren(
     history: HistoryWriter,
     previousEvent: number,
     signal: AbortSignal,
+    ahead: Ahead,
   ): Promise<MapRunEnd> {
     const { name, inputs, startChild } = this.props;
     let lastEvent = previousEvent;
@@ -113,18 +125,21 @@ export class MapRun {
     const abort = (): void => finish('ABORTED');
     signal.addEventListener('abort', abort, { once: true });
     const limit = pLimit(this.maxConcurrency);
+    const places = new Places(ahead, this.maxConcurrency);
+    const runChild = async (input: unknown, index: number, branch: Ahead): Promise<unknown> => {
+      if (isOver()) return undefined;
+      const child = (this.children[index] ??= startChild(this, input, branch));
+      if (child.status === 'PENDING_REDRIVE') child.redrive(branch);
+      await child.ended;
+      if (child.status !== 'SUCCEEDED') finish('FAILED');
+      return JSON.parse(child.output ?? 'null') as unknown;
+    };
     const ends = inputs.map((input, index) =>
-      limit(async () => {
-        if (isOver()) return undefined;
-        const child = (this.children[index] ??= startChild(this, input));
-        if (child.status === 'PENDING_REDRIVE') child.redrive();
-        await child.ended;
-        if (child.status !== 'SUCCEEDED') finish('FAILED');
-        return JSON.parse(child.output ?? 'null') as unknown;
-      }),
+      limit(() => places.run((branch) => runChild(input, index, branch))),
     );
     try {
       const outputs = await Promise.all(ends);
+      places.join();
       // AWS gathers them even where the state discards them.
       if (!isOver()) assertPayload(history.payload(outputs), name);
       finish('SUCCEEDED');

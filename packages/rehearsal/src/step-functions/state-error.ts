@@ -22,7 +22,14 @@ export class StateError extends Error {
 const terminal = ['States.DataLimitExceeded', 'States.Runtime'];
 
 /** A task's call: the `Resource`, with what the state gives to it. */
-export type Task = (resource: string, given: unknown) => Promise<unknown>;
+export type Task = (resource: string, given: unknown, call: TaskCall) => Promise<unknown>;
+
+export interface TaskCall {
+  /** How long it may take by the state's `TimeoutSeconds`, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Told how much the time scale has taken off it, in milliseconds. */
+  readonly onRemoved: (ms: number) => void;
+}
 
 /** 256 KiB, for every input and output. */
 export const mostPayloadBytes = 262_144;

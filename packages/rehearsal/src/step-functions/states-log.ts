@@ -19,6 +19,8 @@ export class StatesLog {
     private readonly history: HistoryWriter,
     private readonly progress: Progress,
     private readonly region: string,
+    /** Told of each wait that is over, as long as it is on AWS, in milliseconds. */
+    private readonly onWaited: (ms: number) => void,
     previousEvent: number,
   ) {
     this.last = previousEvent;
@@ -86,6 +88,8 @@ export class StatesLog {
   }
 
   #leave({ name, output }: InterpreterState): void {
+    const state = this.definition.States[name];
+    if (state?.Type === 'Wait') this.onWaited(Number(state.Seconds) * 1000);
     const text = this.history.payload(output);
     assertPayload(text, name);
     this.add(`${this.#typeOf(name)}StateExited`, {

@@ -83,12 +83,43 @@ function secondsOf(text: string): number {
  * just when a connection is handed out finds nobody listening yet; whoever uses it is told all the same.
  */
 class GuardedPool extends pg.Pool {
+  readonly #clients: ReadonlySet<pg.Client>;
+
   constructor(settings: PoolSettings) {
-    super({ Client: LightClient, ...settings });
+    const { Client = LightClient } = settings as { readonly Client?: typeof pg.Client };
+    const clients = new Set<pg.Client>();
+    super({ ...settings, Client: keptIn(clients, Client) });
+    this.#clients = clients;
     this.on('connect', (client) => client.on('error', () => undefined));
     // An idle connection that breaks is replaced; a statement that breaks reports it itself.
     this.on('error', () => undefined);
   }
+
+  /** Ends it, with all connections. A server that does not answer is waited for 3 s, also by those being made. */
+  async close(): Promise<void> {
+    const cut = (): void => {
+      for (const client of this.#clients) socketOf(client).destroy();
+    };
+    // Connections outlast the pool's own end; the process lasts as long as they do, not as the timer.
+    setTimeout(cut, 3000).unref();
+    await this.end();
+  }
+}
+
+/** The class with its instances kept in the set until they have ended. */
+function keptIn(clients: Set<pg.Client>, Client: typeof pg.Client): typeof pg.Client {
+  return class extends Client {
+    constructor(settings?: pg.ClientConfig) {
+      super(settings);
+      clients.add(this);
+      this.once('end', () => clients.delete(this));
+    }
+  };
+}
+
+function socketOf(client: pg.Client): Socket {
+  return (client as unknown as { readonly connection: { readonly stream: Socket } }).connection
+    .stream;
 }
 
 /** A connection on which a statement got no answer. */
@@ -124,7 +155,7 @@ class LightClient extends pg.Client {
     return new Promise((resolve, reject) => {
       const silent = (): void => {
         reject(new SilentServerError(limit));
-        (this as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+        socketOf(this).destroy();
       };
       const timer = limit === 0 ? undefined : setTimeout(silent, limit);
       query(text, values ?? [], (error: Error | null, result: unknown) => {
@@ -169,7 +200,7 @@ export function heldPool(
     return { pool, end: () => Promise.resolve(), isOwn: false };
   }
   const pool = new GuardedPool({ ...defaults, ...(given as pg.PoolConfig), ...overriding });
-  return { pool, end: () => pool.end(), isOwn: true };
+  return { pool, end: () => pool.close(), isOwn: true };
 }
 
 /** The `Pool` that TypeORM makes one of: the one that there is. */

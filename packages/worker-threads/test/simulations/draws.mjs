@@ -55,6 +55,19 @@ export function tooLong({ iterationId, random, signal }) {
   return random.integer(0, 1000);
 }
 
+/** What it would leave in its parameters would change the iterations after it. */
+export function meddling({ parameters }) {
+  parameters.path.push(1);
+  return parameters.path.length;
+}
+
+const seen = new Set();
+
+/** How many objects of parameters its thread has seen by then. */
+export function countingParameters({ parameters }) {
+  return seen.add(parameters).size;
+}
+
 export function endlessForSeedZero({ seed, random }) {
   while (seed === 0);
   return random.integer(0, 1000);
