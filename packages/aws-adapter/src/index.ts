@@ -1,4 +1,5 @@
 export { openDataApi, type OpenDataApiOptions } from './open-data-api.js';
+export { openDeployment, type Deployment, type OpenDeploymentOptions } from './open-deployment.js';
 export {
   StepFunctionsOrchestrator,
   type StepFunctionsOrchestratorProps,

@@ -1,8 +1,8 @@
 import type { DataSource } from 'typeorm';
-import type { DatabaseAddress } from '../wire/index.js';
+import type { DatabaseAddress } from './wire/index.js';
 
 /**
- * Opens a function's database. The function is bundled with the driver that it needs alone, so that each is
+ * Opens a deployment's database. A function is bundled with the driver that it needs alone, so that each is
  * loaded when it is asked for.
  * @param check false to send nothing before the first statement: who is about to migrate the schema looks himself
  */
@@ -11,6 +11,6 @@ export async function openDatabase(address: DatabaseAddress, check = true): Prom
     const { openServer } = await import('./open-server.js');
     return openServer(address, { check });
   }
-  const { openDataApi } = await import('../open-data-api.js');
+  const { openDataApi } = await import('./open-data-api.js');
   return openDataApi({ ...address, check });
 }

@@ -2,7 +2,7 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import { InvalidInputError, messageOf, PersistenceError } from '@stepcompute/core';
 import { openPostgres } from '@stepcompute/sql-store/postgres';
 import type { DataSource } from 'typeorm';
-import type { PostgresAddress } from '../wire/index.js';
+import type { PostgresAddress } from './wire/index.js';
 
 /**
  * Opens a PostgreSQL server, or a proxy before one, by one connection: Lambda gives a function instance one

@@ -13,7 +13,7 @@ import {
   type TestDatabase,
 } from '../../../testing/postgres/databases.js';
 import { hasOpenssl, makeCertificates, relay } from '../../../testing/postgres/tls.js';
-import { loginFrom } from '../src/handlers/open-server.js';
+import { loginFrom } from '../src/open-server.js';
 import { handlerModule, variables, type HandlerName } from '../src/wire/index.js';
 
 describe('a server’s user', () => {

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { InvalidInputError, PersistenceError, type Stores } from '@stepcompute/core';
 import { inMemoryStores } from '@stepcompute/inmemory-adapter';
 import type { typeOrmStores } from '@stepcompute/sql-store';
+import { openDeployed, type DeployedPlace } from './deployments.js';
 import type { Interruption } from './interruption.js';
 
 export interface Database {
@@ -87,18 +88,27 @@ export async function openExistingDatabase(location: string): Promise<Database> 
   return kind === 'server' ? openServer(location, { create: false }) : openFolder(location);
 }
 
+/** Where a command looks for runs. */
+export interface Place {
+  readonly db: string;
+  /** Takes the place of the database. */
+  readonly on: DeployedPlace | undefined;
+}
+
 /**
  * Opens a database that is there already, for as long as the work takes. An interruption abandons it.
  * @param unsettled the message when nothing is left that could end the work
  */
 export async function withStores(
-  location: string,
+  { db, on }: Place,
   interruption: Interruption,
   work: (stores: Stores) => Promise<void>,
   unsettled = 'the database never answers',
 ): Promise<void> {
   const openAndWork = async (): Promise<void> => {
-    const { stores, close } = await openExistingDatabase(location);
+    const { stores, close } = await (on === undefined
+      ? openExistingDatabase(db)
+      : openDeployed(on));
     try {
       await work(stores);
     } finally {

@@ -7,6 +7,7 @@ import {
   Tolerance,
   WriteToDbSettings,
 } from '@stepcompute/core';
+import { parsePlace } from './deployments.js';
 import { parseWorkers } from '@stepcompute/worker-threads';
 import ms, { type StringValue } from 'ms';
 import { argument, flag, list, option, withDefault, without, type ValuesOf } from './command.js';
@@ -153,6 +154,26 @@ export function databaseOption(
 function databaseOf({ STEPCOMPUTE_DB: db }: NodeJS.ProcessEnv): string {
   return db === undefined || db === '' ? '.stepcompute' : db;
 }
+
+/** Where the run's deployment is, in place of a database. */
+export function onOption(description: string, ...excluded: readonly string[]) {
+  return ['db', ...excluded].reduce(
+    (place, other) => without(place, other),
+    option('--on <place>', description, (text) => parsePlace(text)),
+  );
+}
+
+/** The options of an execution that a deployment has settled. */
+export const settled = [
+  'generator',
+  'delay',
+  'concurrency',
+  'workers',
+  'timeout',
+  'attempts',
+  'backoff',
+  'retryOn',
+] as const;
 
 export function jsonOption(description: string) {
   return flag('--json', description);

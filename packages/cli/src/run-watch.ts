@@ -112,7 +112,9 @@ export class RunWatch {
   }
 
   #remedies(id: RunId): string[] {
-    return this.place === 'memory' ? [] : [`Take it up again with: stepcompute resume ${id}`];
+    if (this.place === 'memory') return [];
+    const on = this.place.startsWith('aws:') ? ` --on ${this.place}` : '';
+    return [`Take it up again with: stepcompute resume ${id}${on}`];
   }
 
   /** The error with what the stores still know of its run; as it is when they are what failed. */

@@ -93,7 +93,7 @@ function parsed(module: unknown, fingerprint: Fingerprint, path: string): Parsed
  * @throws InvalidInputError
  */
 export async function givenParameters(
-  { parameters: declared }: ParsedSimulation,
+  { parameters: declared }: Pick<ParsedSimulation, 'parameters'>,
   given: readonly Parameter[],
   file: string | undefined,
 ): Promise<Record<string, unknown> | undefined> {

@@ -1,4 +1,3 @@
-import type { GivenAddress } from '@stepcompute/aws-adapter/wire';
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { StepCompute, type StepComputeProps } from './step-compute.js';
@@ -17,18 +16,8 @@ export class StepComputeStack extends Stack {
     super(scope, id, props);
     // The id that leaves no trace in the logical ids of what is within.
     this.stepCompute = new StepCompute(this, 'Default', props);
-    const { stateMachine, database } = this.stepCompute;
-    new CfnOutput(this, 'StateMachineArn', { value: stateMachine.stateMachineArn });
-    for (const [name, value] of Object.entries(outputsOf(database.address))) {
+    for (const [name, value] of Object.entries(this.stepCompute.outputs)) {
       new CfnOutput(this, name, { value });
     }
   }
-}
-
-/** All that a client needs to open the database. */
-function outputsOf(address: GivenAddress): Readonly<Record<string, string>> {
-  const { secretArn: SecretArn, database: DatabaseName } = address;
-  return 'host' in address
-    ? { Host: address.host, Port: String(address.port), SecretArn, DatabaseName }
-    : { ClusterArn: address.resourceArn, SecretArn, DatabaseName };
 }

@@ -1,4 +1,4 @@
-import { variables, type HandlerName } from '@stepcompute/aws-adapter/wire';
+import { outputs, variables, type HandlerName } from '@stepcompute/aws-adapter/wire';
 import { Duration } from 'aws-cdk-lib';
 import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
@@ -120,6 +120,12 @@ export class StepCompute extends Construct {
    * stepCompute.alarm.addAlarmAction(new SnsAction(topic));
    */
   readonly alarm: Alarm;
+  /**
+   * All that a client has to know, by the names that a stack's outputs have for `openDeployment`.
+   * @example
+   * for (const [name, value] of Object.entries(stepCompute.outputs)) new CfnOutput(stack, name, { value });
+   */
+  readonly outputs: Readonly<Record<string, string>>;
   readonly #databases: readonly IStepComputeDatabase[];
 
   constructor(scope: Construct, id: string, props: StepComputeProps = {}) {
@@ -218,6 +224,12 @@ export class StepCompute extends Construct {
     this.stateMachine = machine.stateMachine;
     this.alarm = failureAlarm(this, 'FailedExecutions', this.stateMachine);
     this.#databases = databases;
+    this.outputs = outputs.of({
+      stateMachineArn: this.stateMachine.stateMachineArn,
+      delayMs: delay.toMilliseconds(),
+      database: database.address,
+      averagesDatabase: averagesDatabase?.address,
+    });
     if (props.dashboard ?? true) {
       dashboardOf(this, 'Dashboard', {
         stateMachine: this.stateMachine,

@@ -50,11 +50,20 @@ export interface Secret {
   readonly text: string;
 }
 
+/** A stack, and what it tells of itself. */
+export interface StackDescription {
+  readonly name: string;
+  /** Its ARN. */
+  readonly id: string;
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
 /** The rehearsed part of a cloud assembly. */
 export interface CloudAssembly {
   /** The account and the region of its first stack; those of a stack for anywhere are made up. */
   readonly account: string;
   readonly region: string;
+  readonly stacks: readonly StackDescription[];
   readonly functions: readonly FunctionDefinition[];
   readonly stateMachines: readonly StateMachineResource[];
   readonly clusters: readonly ClusterDefinition[];

@@ -68,6 +68,7 @@ export function readCloudAssembly(folder: string): CloudAssembly {
     account,
     region,
     password,
+    stacks: parts.map(({ stack }) => stack),
     functions,
     databaseHosts: [...databaseHosts, ...importedHosts(functions, databaseHosts)],
     secrets: [...secrets, ...importedSecrets(functions, secrets, password)],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { CloudAssembly, DatabaseHost, FunctionDefinition } from './assembly.js';
 import { readCloudAssembly } from './cloud-assembly.js';
+import { CloudFormationService, cloudFormationPath } from './cloud-formation-service.js';
 import type { Costs } from './costs.js';
 import { Faults } from './faults.js';
 import { createServer } from './http-server.js';
@@ -70,6 +71,7 @@ export class Deployment {
     this.rdsData = this.#openRdsData(engines);
     this.rdsData.register(this.#server);
     new SecretsService(this.assembly.secrets).register(this.#server);
+    new CloudFormationService(this.assembly.stacks).register(this.#server);
     this.#lambda = new LambdaService(
       this.assembly.functions.map((definition) => this.#poolOf(definition)),
       (pool, payload) => this.#invoke(pool, payload),
@@ -87,6 +89,7 @@ export class Deployment {
       AWS_ENDPOINT_URL_SFN: endpoint,
       AWS_ENDPOINT_URL_LAMBDA: endpoint,
       AWS_ENDPOINT_URL_RDS_DATA: endpoint,
+      AWS_ENDPOINT_URL_CLOUDFORMATION: `${endpoint}${cloudFormationPath}`,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: `${endpoint}${secretsPath}`,
       AWS_REGION: this.assembly.region,
       AWS_ACCESS_KEY_ID: 'rehearsal',

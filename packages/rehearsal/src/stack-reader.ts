@@ -3,11 +3,13 @@ import type {
   ClusterDefinition,
   FunctionDefinition,
   Secret,
+  StackDescription,
   StateMachineResource,
 } from './assembly.js';
 import {
   Intrinsics,
   assertUnconditional,
+  partitionOf,
   type Resource,
   type Resources,
   type StackEnvironment,
@@ -25,7 +27,7 @@ export class StackReader {
 
   constructor(
     private readonly template: Template,
-    environment: StackEnvironment,
+    private readonly environment: StackEnvironment,
     /** Of the databases' logins. */
     private readonly password: string,
     /** The folder of an asset, by its hash. */
@@ -47,7 +49,9 @@ export class StackReader {
     return this.#intrinsics.text(Value, `${id}.Value`);
   }
 
-  read(): Omit<CloudAssembly, 'account' | 'region' | 'password'> {
+  read(): Omit<CloudAssembly, 'account' | 'region' | 'password' | 'stacks'> & {
+    readonly stack: StackDescription;
+  } {
     const providers = this.#readProviders();
     const triggers = this.#triggersInOrder().map(([id, resource]) => {
       assertUnconditional(id, resource);
@@ -56,6 +60,7 @@ export class StackReader {
       return handler.replace(/:\d+$/, '');
     });
     return {
+      stack: this.#describe(),
       // Those that serve custom resources are never called: of these, triggers alone are rehearsed.
       functions: this.#ofType('AWS::Lambda::Function')
         .filter(([id]) => !providers.includes(id))
@@ -79,6 +84,23 @@ export class StackReader {
       ],
       triggered: triggers,
     };
+  }
+
+  /** An output that depends on something which is not rehearsed is left out. */
+  #describe(): StackDescription {
+    const { stackName: name, region, account } = this.environment;
+    const outputs = Object.entries(this.template.Outputs ?? {}).flatMap(
+      ([id, { Value }]): [string, string][] => {
+        try {
+          return [[id, this.#intrinsics.text(Value, `${id}.Value`)]];
+        } catch (error) {
+          if (error instanceof UnsupportedError) return [];
+          throw error;
+        }
+      },
+    );
+    const place = `arn:${partitionOf(region)}:cloudformation:${region}:${account}`;
+    return { name, id: `${place}:stack/${name}/rehearsal`, outputs: Object.fromEntries(outputs) };
   }
 
   #databases(): [string, Resource][] {

@@ -19,7 +19,7 @@ import { sqlStoresModule } from '@stepcompute/sql-store/inversify';
 import { Container } from 'inversify';
 import type { DeployedSimulation } from '../simulation.js';
 import { variables } from '../wire/index.js';
-import { openDatabase } from './open-database.js';
+import { openDatabase } from '../open-database.js';
 
 /** Key of the function's simulation, a {@link ParsedSimulation}. */
 export const Simulation = Symbol('simulation');

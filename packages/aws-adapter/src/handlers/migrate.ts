@@ -3,7 +3,7 @@ import { migrateSchema } from '@stepcompute/sql-store';
 import { backOff } from 'exponential-backoff';
 import { variables } from '../wire/index.js';
 import { lambdaHandler } from './lambda-handler.js';
-import { openDatabase } from './open-database.js';
+import { openDatabase } from '../open-database.js';
 
 /** Brings the schema up to date, in the averages' database too where that is another one. */
 export const handler = lambdaHandler('migrate', async () => {

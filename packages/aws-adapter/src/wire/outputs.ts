@@ -34,7 +34,11 @@ export const outputs = {
   parse: (texts: Environment): DeploymentAddress => {
     const { [stateMachineName]: stateMachineArn = '', [delayName]: delayText } = texts;
     if (stateMachineArn === '') {
-      throw new InvalidInputError(fieldOf(stateMachineName), 'that of a StepComputeStack', undefined);
+      throw new InvalidInputError(
+        fieldOf(stateMachineName),
+        'that of a StepComputeStack',
+        undefined,
+      );
     }
     return {
       stateMachineArn,

@@ -5,9 +5,11 @@ import {
   executionOptions,
   goOnOptions,
   histogramOption,
+  onOption,
   repetitionsOption,
   reportOption,
   runArgument,
+  settled,
   verboseOption,
 } from '../options.js';
 import { resume } from './resume.js';
@@ -24,6 +26,7 @@ export const extendCommand = declareCommand({
     ...goOnOptions,
     ...executionOptions,
     db: databaseOption(),
+    on: onOption('extend a run of a deployment: aws:STACK', 'check', ...settled),
     histogram: histogramOption,
     json: reportOption,
     verbose: verboseOption,
@@ -33,9 +36,9 @@ The run's values are kept, its seed goes on, and its old average stays in its hi
 
 Example:
   $ stepcompute extend 3 --to 1000000`,
-  action: ({ id, db, repetitions, delayMs, tolerance, ...options }, context) => {
+  action: ({ id, db, on, repetitions, delayMs, tolerance, ...options }, context) => {
     const { acceptChangedSimulation, ...others } = options;
     const change = { repetitions, delayMs, tolerance, acceptChangedSimulation };
-    return resume(id, change, db, others, context);
+    return resume(id, change, { db, on }, others, context);
   },
 });

@@ -2,7 +2,7 @@ import type { IterationFailure } from '@stepcompute/core';
 import { declareCommand } from '../command.js';
 import { withStores } from '../databases.js';
 import { formatArray, formatTable } from '../format.js';
-import { databaseOption, jsonOption, runArgument, verboseOption } from '../options.js';
+import { databaseOption, jsonOption, onOption, runArgument, verboseOption } from '../options.js';
 
 export const failuresCommand = declareCommand({
   name: 'failures',
@@ -10,6 +10,7 @@ export const failuresCommand = declareCommand({
   arguments: { id: runArgument },
   options: {
     db: databaseOption(),
+    on: onOption('look at the runs of a deployment: aws:STACK'),
     json: jsonOption('print a JSON array'),
     verbose: verboseOption,
   },
@@ -17,8 +18,8 @@ export const failuresCommand = declareCommand({
 Examples:
   $ stepcompute failures 3
   $ stepcompute replay 3 57   # tries iteration 57 alone`,
-  action: ({ id, db }, { terminal, interruption }) =>
-    withStores(db, interruption, async ({ runs, failures }) => {
+  action: ({ id, db, on }, { terminal, interruption }) =>
+    withStores({ db, on }, interruption, async ({ runs, failures }) => {
       const { seed } = await runs.get(id);
       const batches = failures.read(id);
       await terminal.stream(

@@ -2,7 +2,13 @@ import { RunId, RunParameters } from '@stepcompute/core';
 import { declareCommand, option, withDefault } from '../command.js';
 import { withStores } from '../databases.js';
 import { formatCount, formatNumber, formatTable } from '../format.js';
-import { databaseOption, jsonOption, parseWholeNumber, verboseOption } from '../options.js';
+import {
+  databaseOption,
+  jsonOption,
+  onOption,
+  parseWholeNumber,
+  verboseOption,
+} from '../options.js';
 
 export const listCommand = declareCommand({
   name: 'list',
@@ -16,6 +22,7 @@ export const listCommand = declareCommand({
       20,
     ),
     db: databaseOption(),
+    on: onOption('look at the runs of a deployment: aws:STACK'),
     json: jsonOption('print a JSON array'),
     verbose: verboseOption,
   },
@@ -23,8 +30,8 @@ export const listCommand = declareCommand({
 Examples:
   $ stepcompute list
   $ stepcompute list --limit 5 --json`,
-  action: ({ limit, db }, { terminal, interruption }) =>
-    withStores(db, interruption, async (stores) => {
+  action: ({ limit, db, on }, { terminal, interruption }) =>
+    withStores({ db, on }, interruption, async (stores) => {
       // No store has more runs than ids.
       const runs = await stores.runs.list(Math.min(limit, RunId.maximum));
       const averages = await Promise.all(

@@ -5,7 +5,6 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
-  InvalidInputError,
   PersistenceError,
   reportOf,
   SystemClock,
@@ -30,6 +29,7 @@ import {
   seedOption,
   toleranceOption,
 } from '../options.js';
+import { refuseMissingPackages } from '../packages.js';
 import { openProgress } from '../progress-display.js';
 import { builtIn, givenParameters, openSimulation } from '../simulations.js';
 import type { Context } from '../context.js';
@@ -97,7 +97,7 @@ Examples:
   async action(given, context) {
     const { mode, generator, db, verbose, repetitions, seed, tolerance } = given;
     const { terminal, interruption } = context;
-    refuseWithoutPackages();
+    refuseMissingPackages('rehearse', packages);
     const { simulation } =
       generator === undefined
         ? builtIn
@@ -155,26 +155,6 @@ const packages = [
   '@stepcompute/rehearsal',
   '@aws-sdk/client-sfn',
 ];
-
-/** @throws InvalidInputError that says what to add */
-function refuseWithoutPackages(): void {
-  const missing = packages.filter((name) => !isInstalled(name));
-  if (missing.length === 0) return;
-  throw new InvalidInputError(
-    'rehearse',
-    `run where its packages are installed beside the command: npm install ${missing.join(' ')}`,
-    missing.length === packages.length ? 'none of them' : 'some of them',
-  );
-}
-
-function isInstalled(name: string): boolean {
-  try {
-    import.meta.resolve(name);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Has CDK's app write its assembly, as `npm run synth` does but without the command line of CDK. */
 async function synthesize(

@@ -25,6 +25,7 @@ import {
   databaseOption,
   generatorOption,
   jsonOption,
+  onOption,
   parseNumber,
   runArgument,
   timeoutOption,
@@ -44,6 +45,7 @@ export const replayCommand = declareCommand({
     file: generatorOption('the simulation; without it, the one that the run recorded'),
     timeoutMs: timeoutOption('the longest that an asynchronous generator may take'),
     db: databaseOption(),
+    on: onOption('take the run from a deployment: aws:STACK; the simulation is a file here'),
     json: jsonOption('print a JSON object'),
     verbose: verboseOption,
   },
@@ -51,7 +53,7 @@ export const replayCommand = declareCommand({
 Examples:
   $ stepcompute replay 1 500
   $ stepcompute replay 1 500 --generator ./my-mended-simulation.js`,
-  action({ id, iterationId, file, timeoutMs, db }, { terminal, interruption }) {
+  action({ id, iterationId, file, timeoutMs, db, on }, { terminal, interruption }) {
     const work = async (stores: Stores): Promise<void> => {
       const run = await stores.runs.get(id);
       refuseOutside(run, iterationId);
@@ -95,7 +97,7 @@ Examples:
       }
       if (terminal.wantsJson) terminal.print(JSON.stringify(answer));
     };
-    return withStores(db, interruption, work, 'the generator never settles');
+    return withStores({ db, on }, interruption, work, 'the generator never settles');
   },
 });
 

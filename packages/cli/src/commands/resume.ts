@@ -1,7 +1,8 @@
 import type { RunChange, RunId } from '@stepcompute/core';
 import { completeResult, parseRunChange } from '@stepcompute/core/adapters';
 import { declareCommand } from '../command.js';
-import { openExistingDatabase } from '../databases.js';
+import { openExistingDatabase, type Place } from '../databases.js';
+import { openDeployed } from '../deployments.js';
 import { openEngine } from '../engine.js';
 import { refuseOtherMeasure } from '../format.js';
 import {
@@ -10,8 +11,10 @@ import {
   executionOptions,
   goOnOptions,
   histogramOption,
+  onOption,
   reportOption,
   runArgument,
+  settled,
   verboseOption,
   type ExecutionOptions,
   type GoOnOptions,
@@ -29,6 +32,7 @@ export const resumeCommand = declareCommand({
     ...goOnOptions,
     ...executionOptions,
     db: databaseOption(),
+    on: onOption('resume a run of a deployment: aws:STACK', 'check', ...settled),
     histogram: histogramOption,
     json: reportOption,
     verbose: verboseOption,
@@ -44,34 +48,38 @@ Examples:
   $ stepcompute resume 3 --attempts 5 --tolerate 2
   $ stepcompute resume 3 --generator ./moved/pricing.ts
   $ stepcompute resume 3 --accept-changed-simulation`,
-  action: ({ id, delayMs, tolerance, acceptChangedSimulation, db, ...options }, context) =>
-    resume(id, { delayMs, tolerance, acceptChangedSimulation }, db, options, context),
+  action: ({ id, delayMs, tolerance, acceptChangedSimulation, db, on, ...options }, context) =>
+    resume(id, { delayMs, tolerance, acceptChangedSimulation }, { db, on }, options, context),
 });
 
 /** Takes a run, with what is to be changed of it, to its end. */
 export async function resume(
   id: RunId,
   change: RunChange,
-  db: string,
+  { db, on }: Place,
   options: ExecutionOptions & GoOnOptions & { readonly histogram: string | undefined },
   context: Context,
 ): Promise<void> {
   const { interruption } = context;
-  const { stores, close } = await interruption.race(
-    openExistingDatabase(db),
-    'the database never opens',
-  );
+  const deployed =
+    on && (await interruption.race(openDeployed(on), 'the deployment never answers'));
+  const { stores, close } =
+    deployed ?? (await interruption.race(openExistingDatabase(db), 'the database never opens'));
   try {
     const neverAnswers = 'the database never answers';
     const run = await interruption.race(stores.runs.get(id), neverAnswers);
     refuseOtherMeasure(run.measures, options.histogram);
-    const watch = new RunWatch(stores, db, context, options.histogram);
+    const watch = new RunWatch(stores, on?.text ?? db, context, options.histogram);
     if (Object.keys(parseRunChange(change)).length === 0) {
       const complete = await interruption.race(completeResult(stores, run), neverAnswers);
       if (complete !== undefined) {
         await watch.answer(complete);
         return;
       }
+    }
+    if (deployed !== undefined) {
+      await watch.toTheEnd(deployed.orchestrator.resume(id, change, watch.runOptions));
+      return;
     }
     const { file, checkStored } = options;
     const found = await interruption.race(

@@ -8,15 +8,20 @@ import {
   executionOptions,
   generatorOption,
   histogramOption,
+  onOption,
   parameterOptions,
   repetitionsOption,
   reportOption,
   seedOption,
+  settled,
   toleranceOption,
   verboseOption,
+  type Parameter,
 } from '../options.js';
+import { openDeployed, type DeployedPlace } from '../deployments.js';
 import { RunWatch } from '../run-watch.js';
 import { builtIn, givenParameters, openSimulation } from '../simulations.js';
+import type { Context } from '../context.js';
 
 export const runCommand = declareCommand({
   name: 'run',
@@ -42,6 +47,11 @@ export const runCommand = declareCommand({
     db: databaseOption(
       'where the run is kept: a folder, postgres://user:password@host:port/database, or memory',
     ),
+    on: onOption(
+      'run the simulation of a deployment: aws:STACK; its code, delay and attempts are the deployment’s',
+      'histogram',
+      ...settled,
+    ),
     histogram: histogramOption,
     json: reportOption,
     verbose: verboseOption,
@@ -55,6 +65,7 @@ Examples:
   $ stepcompute run --generator ./pricing.ts --param strike=110 --param 'rates=[0.01,0.02]'
   $ stepcompute run --generator ./pricing.ts --histogram delta
   $ stepcompute run --db memory --json
+  $ stepcompute run --on aws:Pricing -n 100000 --param strike=110
 
 my-simulation.js:
   export default ({ random }) => random.integer(1, 6) + random.integer(1, 6);
@@ -67,7 +78,8 @@ The same with two measures:
       return { sum: a + b, highest: Math.max(a, b) };
     },
   };`,
-  async action({ generator: file, db, histogram, ...options }, context) {
+  async action({ generator: file, db, on, histogram, ...options }, context) {
+    if (on !== undefined) return runDeployed(on, options, context);
     const { terminal, interruption } = context;
     // The simulation first: a file, or a parameter, that is refused leaves no database behind.
     const found =
@@ -102,3 +114,32 @@ The same with two measures:
     }
   },
 });
+
+/** Parameters are JSON where they can be: the deployed simulation's own checks are on AWS. */
+async function runDeployed(
+  on: DeployedPlace,
+  asked: RunRequestOptions,
+  context: Context,
+): Promise<void> {
+  const { repetitions, seed, tolerance, parameters: given, parametersFile } = asked;
+  const parameters = await givenParameters({ parameters: undefined }, given, parametersFile);
+  const { stores, orchestrator, close } = await context.interruption.race(
+    openDeployed(on),
+    'the deployment never answers',
+  );
+  try {
+    const watch = new RunWatch(stores, on.text, context);
+    const request = { repetitions, seed, parameters, tolerance };
+    await watch.toTheEnd(orchestrator.run(request, watch.runOptions));
+  } finally {
+    await close();
+  }
+}
+
+interface RunRequestOptions {
+  readonly repetitions: number;
+  readonly seed: number | undefined;
+  readonly tolerance: string;
+  readonly parameters: readonly Parameter[];
+  readonly parametersFile: string | undefined;
+}

@@ -31,6 +31,7 @@ import {
   databaseOption,
   histogramOption,
   jsonOption,
+  onOption,
   runArgument,
   verboseOption,
 } from '../options.js';
@@ -46,6 +47,7 @@ export const showCommand = declareCommand({
     ),
     histogram: histogramOption,
     db: databaseOption(),
+    on: onOption('look at the runs of a deployment: aws:STACK'),
     json: jsonOption('print a JSON object'),
     verbose: verboseOption,
   },
@@ -54,8 +56,8 @@ Examples:
   $ stepcompute show 3
   $ stepcompute show 3 --histogram delta
   $ stepcompute show 3 --verify   # exits with 6 if values were altered after the run was averaged`,
-  action: ({ id, verify, histogram, db }, { terminal, interruption }) =>
-    withStores(db, interruption, async (stores) => {
+  action: ({ id, verify, histogram, db, on }, { terminal, interruption }) =>
+    withStores({ db, on }, interruption, async (stores) => {
       const run = await stores.runs.get(id);
       refuseOtherMeasure(run.measures, histogram);
       const ledger = await stores.failures.ledger(id);

@@ -3,7 +3,7 @@ import { areSameMeasures, singleMeasure, type ValueColumns } from '@stepcompute/
 import { declareCommand, flag, option, withDefault } from '../command.js';
 import { withStores } from '../databases.js';
 import { formatArray } from '../format.js';
-import { databaseOption, parseEither, runArgument, verboseOption } from '../options.js';
+import { databaseOption, onOption, parseEither, runArgument, verboseOption } from '../options.js';
 
 export const valuesCommand = declareCommand({
   name: 'values',
@@ -23,17 +23,18 @@ export const valuesCommand = declareCommand({
       'begin the csv with a line of column names: iteration, and the measures',
     ),
     db: databaseOption(),
+    on: onOption('look at the runs of a deployment: aws:STACK'),
     verbose: verboseOption,
   },
   help: `
 Examples:
   $ stepcompute values 1 > values.csv
   $ stepcompute values 1 --format json`,
-  action: ({ id, format, header, db }, { terminal, interruption }) => {
+  action: ({ id, format, header, db, on }, { terminal, interruption }) => {
     if (header && format === 'json') {
       throw new InvalidInputError('--header', 'left out with json, which names all it has', header);
     }
-    return withStores(db, interruption, async (stores) => {
+    return withStores({ db, on }, interruption, async (stores) => {
       const { measures } = await stores.runs.get(id);
       await terminal.stream(
         format === 'csv'

@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Rehearsal } from '@stepcompute/rehearsal';
+import { variables } from '@stepcompute/aws-adapter/wire';
+import { synthesize, type TestAssembly } from '../../../testing/assembly.js';
+import { lastLine, stepcompute, type Outcome } from './support.js';
+
+/** Two measures, a parameter, and an iteration that fails where another parameter says so. */
+const source = `export default {
+  name: 'priced',
+  parameters: { strike: 100, failing: -1 },
+  measures: ['payoff', 'delta'],
+  generate({ iterationId, random, parameters: { strike, failing } }) {
+    if (iterationId === failing) throw new RangeError('no price at ' + iterationId);
+    const price = 100 + 20 * random.normal();
+    return { payoff: Math.max(0, price - strike), delta: price > strike ? 1 : 0 };
+  },
+};`;
+
+const stack = 'Pricing';
+let folder: string;
+let assembly: TestAssembly;
+let rehearsal: Rehearsal;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'stepcompute-on-aws-'));
+  const generator = join(folder, 'priced.mjs');
+  writeFileSync(generator, source);
+  assembly = synthesize({ mode: 'distributed', generator, stackName: stack });
+  rehearsal = await Rehearsal.start({
+    assembly: assembly.folder,
+    timeScale: 60_000,
+    scaledVariables: [variables.delay.name],
+  });
+});
+afterAll(async () => {
+  await rehearsal.close();
+  assembly.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const command = (...args: string[]): Promise<Outcome> =>
+  stepcompute(folder, args, { environment: rehearsal.environment });
+const on = (...args: string[]): Promise<Outcome> => command(...args, '--on', `aws:${stack}`);
+
+const asked = ['-n', '200', '--seed', '42'];
+const without = ({ elapsedMs, delayMs, request, simulation, runId, ...rest }: object & Report) =>
+  rest;
+interface Report {
+  readonly elapsedMs?: unknown;
+  readonly delayMs?: unknown;
+  readonly request?: unknown;
+  readonly simulation?: unknown;
+  readonly runId?: unknown;
+}
+
+describe('a run on a deployment', () => {
+  it('has the report of one in memory, from run, show and resume; and its values', async () => {
+    const local = await command(
+      ...['run', '--generator', 'priced.mjs', '--db', 'memory', '--param', 'strike=110'],
+      ...[...asked, '--json'],
+    );
+    const ran = await on('run', ...asked, '--param', 'strike=110', '--json');
+    expect(ran).toMatchObject({ code: 0 });
+    expect(without(lastLine(ran))).toEqual(without(lastLine(local)));
+    const { runId, measures } = lastLine(ran) as { runId: number; measures: object };
+    const id = String(runId);
+    expect(lastLine(await on('show', id, '--json'))).toMatchObject({ runId, measures });
+    expect(lastLine(await on('resume', id, '--json'))).toMatchObject({ runId, measures });
+    const { stdout } = await on('values', id, '--header');
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines[0]).toBe('iteration,payoff,delta');
+    expect(lines).toHaveLength(201);
+    const [newest] = lastLine(await on('list', '--json')) as unknown as { runId: number }[];
+    expect(newest).toMatchObject({ runId, generator: 'priced', parameters: { strike: 110 } });
+  });
+
+  it('that fails exits with 3 and says how it goes on; failures and replay tell why', async () => {
+    const failed = await on('run', ...asked, '--param', 'failing=7');
+    expect(failed).toMatchObject({ code: 3, stdout: '' });
+    expect(failed.stderr).toMatch(/iteration 7 of run \d+ failed: no price at 7/);
+    const [, id = ''] = /stepcompute resume (\d+) --on aws:Pricing/.exec(failed.stderr) ?? [];
+    const [failure] = lastLine(await on('failures', id, '--json')) as unknown as object[];
+    expect(failure).toMatchObject({ iterationId: 7, errorName: 'RangeError' });
+    const replayed = await on('replay', id, '7', '--generator', 'priced.mjs');
+    expect(replayed.code).toBe(3);
+    expect(replayed.stderr).toContain('no price at 7');
+    const tolerated = await on('resume', id, '--tolerate', '1', '--json');
+    expect(lastLine(tolerated)).toMatchObject({ completed: 199, failed: 1, status: 'completed' });
+    const extended = await on('extend', id, '--to', '300', '--json');
+    expect(lastLine(extended)).toMatchObject({ completed: 299, failed: 1 });
+  });
+
+  it.each([
+    [['run', '--on', 'elsewhere'], '--on must be aws:STACK'],
+    [['run', '--on', 'aws:Nowhere'], 'stack must be one that is deployed in this account'],
+    [['run', '--on', 'aws:Pricing', '--delay', '5s'], "cannot be used with option '--delay"],
+    [['run', '--on', 'aws:Pricing', '--param', 'strick=1'], 'strick'],
+    [['show', '1', '--on', 'aws:Pricing', '--db', 'x'], "cannot be used with option '--db"],
+  ])('exits with 2 and one line: %j', async (args, message) => {
+    const outcome = await command(...args);
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain(message);
+    expect(outcome.stderr).not.toMatch(/^\s+at /m);
+  });
+});
