@@ -4,6 +4,9 @@ import { errorClass } from '@stepcompute/core/adapters';
 /** A simulation that went wrong outside of any one iteration's promise, or never settles. */
 export class SimulationError extends errorClass('SimulationError', 'SIMULATION') {}
 
+/** Results that could not be written to standard output. */
+export class OutputError extends errorClass('OutputError', 'OUTPUT') {}
+
 /** Ctrl-C, where there is no run to cancel. */
 export class InterruptedError extends errorClass('InterruptedError', 'INTERRUPTED') {}
 

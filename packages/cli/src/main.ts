@@ -39,13 +39,13 @@ const commands: readonly DeclaredCommand[] = [
 export async function main(argv: readonly string[]): Promise<void> {
   // A reader that has seen enough, as in `stepcompute values 1 | head`, is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? ExitCode.done : ExitCode.unexpected);
+    if (error.code === 'EPIPE') process.exit(ExitCode.done);
   });
   // Nor is one that takes no notes.
   process.stderr.on('error', () => undefined);
   const exitCode = await execute(argv, new Interruption().listen());
   // A generator may have left timers or connections behind, which would keep the process alive.
-  process.stdout.write('', () => process.exit(exitCode));
+  process.exit(exitCode);
 }
 
 /**
@@ -68,15 +68,26 @@ export async function execute(
   };
   const stopTelling = tellOfOutages(context.terminal);
   try {
+    const exitCode = await runProgram(argv, context);
+    await context.terminal.flush();
+    return exitCode;
+  } catch (error) {
+    const exitCode = reportFailure(error, context);
+    // Standard error has the failure already.
+    await context.terminal.flush().catch(() => undefined);
+    return exitCode;
+  } finally {
+    stopTelling();
+  }
+}
+
+async function runProgram(argv: readonly string[], context: Context): Promise<ExitCode> {
+  try {
     await buildProgram(context).parseAsync(argv);
     return ExitCode.done;
   } catch (error) {
-    if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? ExitCode.done : ExitCode.invalidInput;
-    }
-    return reportFailure(error, context);
-  } finally {
-    stopTelling();
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? ExitCode.done : ExitCode.invalidInput;
   }
 }
 
@@ -91,7 +102,10 @@ export function buildProgram(context: Context): Command {
     command
       .showHelpAfterError('(see --help)')
       // A URL in the wrong place is repeated in the error about it.
-      .configureOutput({ outputError: (text, write) => write(withoutSecrets(text)) })
+      .configureOutput({
+        writeOut: (text) => context.terminal.print(text.trimEnd()),
+        outputError: (text, write) => write(withoutSecrets(text)),
+      })
       .exitOverride();
   }
   return program;

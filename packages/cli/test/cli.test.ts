@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { InProcessOrchestrator, IterationId, RunId, type ValueGenerator } from '@stepcompute/core';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
 import { typeOrmStores } from '@stepcompute/sql-store';
@@ -260,10 +260,41 @@ describe('in memory', () => {
 
   it('ends well when nobody reads its notes', async () => {
     const outcome = await stepcompute(folder, ['run', '--db', 'memory', '-n', '5'], {
-      onStart: ({ stderr }) => stderr.destroy(),
+      onStart: ({ stderr }) => stderr?.destroy(),
     });
     expect(outcome.code).toBe(0);
     expect(outcome.stdout).toContain('values\t5');
+  });
+
+  it('ends well when its reader has seen enough', async () => {
+    const outcome = await stepcompute(folder, ['run', '--db', 'memory', '-n', '5'], {
+      onStart: ({ stdout }) => stdout?.destroy(),
+    });
+    expect(outcome.code).toBe(0);
+  });
+
+  const full = '/dev/full';
+  const line = ['run', '--db', 'memory', '-n', '5'];
+  it.each<[where: string, args: string[], stdoutTo: string]>([
+    ['cut short', ['--help'], 'short'],
+    ...(existsSync(full)
+      ? ([
+          ['lost', line, full],
+          ['lost', [...line, '--json'], full],
+          ['lost', ['--help'], full],
+          ['lost', ['values', '1'], full],
+        ] satisfies [string, string[], string][])
+      : []),
+  ])('says that its results are %s on a full disk: %j', async (_, args, file) => {
+    if (args[0] === 'values') await run('run', '-n', '5');
+    const outcome = await stepcompute(folder, args, {
+      stdoutTo: resolve(folder, file),
+      ...(file !== full && { fileLimitKilobytes: 1 }),
+    });
+    expect(outcome.code).toBe(7);
+    expect(outcome.stderr.match(/^stepcompute: .*$/gm)).toEqual([
+      expect.stringMatching(/^stepcompute: standard output can't be written: E\w+: /),
+    ]);
   });
 
   it('stops at once when it is interrupted while the generator’s file is loading', async () => {
