@@ -15,6 +15,7 @@ import { runCommand } from './commands/run.js';
 import { showCommand } from './commands/show.js';
 import { valuesCommand } from './commands/values.js';
 import { reportFailure } from './context.js';
+import { UsageError } from './errors.js';
 import { ExitCode, meanings } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import type { Context } from './context.js';
@@ -87,7 +88,12 @@ async function runProgram(argv: readonly string[], context: Context): Promise<Ex
     return ExitCode.done;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? ExitCode.done : ExitCode.invalidInput;
+    if (error.exitCode === 0) return ExitCode.done;
+    // It has shown the help instead of an error.
+    if (error.code === 'commander.help') return ExitCode.invalidInput;
+    // A URL in the wrong place is repeated in the error about it.
+    const message = withoutSecrets(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
+    throw new UsageError(`${message} (see --help)`, { cause: error });
   }
 }
 
@@ -100,11 +106,10 @@ export function buildProgram(context: Context): Command {
   for (const command of commands) program.addCommand(command(context));
   for (const command of [program, ...program.commands]) {
     command
-      .showHelpAfterError('(see --help)')
-      // A URL in the wrong place is repeated in the error about it.
       .configureOutput({
         writeOut: (text) => context.terminal.print(text.trimEnd()),
-        outputError: (text, write) => write(withoutSecrets(text)),
+        // It is thrown too, and reported as every error is.
+        outputError: () => undefined,
       })
       .exitOverride();
   }

@@ -341,7 +341,6 @@ describe('bad input', () => {
       [['--db', 'host=localhost user=me password=secret dbname=x'], 'got "another text"'],
       [['--db', 'postgres//me:secret@host/db'], 'got "another text"'],
       [['--db', 'me:se/cret@host/db'], 'got "another text"'],
-      [['--histogram', 'value', '--json'], "cannot be used with option '--json'"],
       [['--unknown'], "unknown option '--unknown'"],
     ];
     let endings: readonly Ending[];
@@ -361,6 +360,29 @@ describe('bad input', () => {
       expect(endings).toHaveLength(cases.length);
       expect(existsSync(join(folder, 'untouched'))).toBe(false);
     });
+  });
+
+  it.each<[args: string[], message: string]>([
+    [['run', '--unknown'], "unknown option '--unknown' (see --help)"],
+    [['run', '--histogram', 'value'], "cannot be used with option '--json' (see --help)"],
+    [['extend', '1'], "required option '--to <count>' not specified (see --help)"],
+    [['show'], "missing required argument 'run' (see --help)"],
+    [['rnu'], "unknown command 'rnu' (Did you mean run?) (see --help)"],
+    [['list', 'postgres://user:hunter2@host/db'], 'too many arguments'],
+  ])('%j is one JSON object too when asked for', (args, message) => {
+    const [outcome] = inOneProcess(folder, [...args, '--json']);
+    expect(outcome.code).toBe(2);
+    expect(lastLine(outcome)).toMatchObject({
+      elapsedMs: expect.any(Number) as number,
+      error: {
+        name: 'InvalidInputError',
+        code: 'INVALID_INPUT',
+        message: expect.stringContaining(message) as string,
+      },
+    });
+    expect(outcome.stderr).toMatch(/^stepcompute: .*\n$/);
+    expect(outcome.stderr).toContain(message);
+    expect(outcome.stdout).not.toContain('hunter2');
   });
 
   it('an option that nothing would read exits 2', async () => {
