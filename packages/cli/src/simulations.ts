@@ -11,6 +11,7 @@ import {
   type Run,
 } from '@stepcompute/core';
 import { parseSimulation, type ParsedSimulation } from '@stepcompute/core/adapters';
+import type { Interruption } from './interruption.js';
 import type { Parameter } from './options.js';
 
 /** A simulation, and where its code is. */
@@ -35,16 +36,16 @@ export const builtIn: SimulationFile = {
  * The simulation that a run's record names.
  * @throws InvalidInputError when it names none that can be loaded, as for a run that a program made
  */
-export async function recordedSimulation({
-  generatorName: name,
-  simulation,
-}: Pick<Run, 'generatorName' | 'simulation'>): Promise<SimulationFile> {
+export async function recordedSimulation(
+  { generatorName: name, simulation }: Pick<Run, 'generatorName' | 'simulation'>,
+  interruption: Interruption,
+): Promise<SimulationFile> {
   // The one that was accepted last is the one to go on with.
   const file = simulation.findLast((accepted) => accepted.file !== undefined)?.file;
-  if (file !== undefined) return openSimulation(file);
+  if (file !== undefined) return openSimulation(file, interruption);
   if (name === builtIn.name) return builtIn;
   // So runs were recorded before they had fingerprints.
-  if (isAbsolute(name)) return openSimulation(name);
+  if (isAbsolute(name)) return openSimulation(name, interruption);
   throw new InvalidInputError(
     'the run’s simulation',
     'a file or the built-in one, to be found from here: name its file with --generator, or go on with ' +
@@ -57,8 +58,15 @@ export async function recordedSimulation({
  * The simulation in a module, JavaScript or TypeScript, ESM or CommonJS.
  * @throws InvalidInputError when there is no such file, it can't be loaded, or exports no simulation
  */
-export async function openSimulation(file: string): Promise<SimulationFile> {
-  const path = resolve(file);
+export async function openSimulation(
+  file: string,
+  interruption: Interruption,
+): Promise<SimulationFile> {
+  interruption.hasSimulation = true;
+  return interruption.race(load(resolve(file)), 'the generator’s module never finishes loading');
+}
+
+async function load(path: string): Promise<SimulationFile> {
   const { openSimulationFile, commitOf } = await import('@stepcompute/simulation-file');
   const [{ module, fingerprint }, commit] = await Promise.all([
     openSimulationFile(path),

@@ -420,6 +420,22 @@ describe('bad input', () => {
     expect(outcome.stderr).not.toMatch(/^\s+at /m);
   });
 
+  it('an error of the command itself exits 1, and blames no simulation', async () => {
+    // Throws where nobody catches it, as soon as the command listens for that.
+    const broken =
+      'process.on("newListener", (name) => name === "uncaughtException" && ' +
+      'queueMicrotask(() => { throw new RangeError("our own"); }));';
+    const outcome = await stepcompute(folder, ['list', '--json'], {
+      environment: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(broken)}` },
+    });
+    expect(outcome.code).toBe(1);
+    expect(lastLine(outcome)).toMatchObject({
+      error: { code: 'UNEXPECTED', message: expect.stringContaining('our own') as string },
+    });
+    expect(outcome.stderr).toContain('RangeError: our own');
+    expect(outcome.stderr).not.toContain('simulation');
+  });
+
   it('a generator that does not settle within the time-out fails its iteration', async () => {
     writeFileSync(
       join(folder, 'slow.mjs'),

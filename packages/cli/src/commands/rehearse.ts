@@ -98,17 +98,13 @@ Examples:
     const { terminal, interruption } = context;
     refuseWithoutPackages();
     const { simulation } =
-      generator === undefined
-        ? builtIn
-        : await interruption.race(
-            openSimulation(generator),
-            'the generator’s module never finishes loading',
-          );
+      generator === undefined ? builtIn : await openSimulation(generator, interruption);
     const parameters = await givenParameters(simulation, given.parameters, given.parametersFile);
     await interruption.race(
       simulation.parametersOf(parameters),
       'the check of the parameters never ends',
     );
+    interruption.hasSimulation = false;
     // The functions on AWS run on a Node of their own; the warning is about this one.
     process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
     const database = await interruption.race(holdDatabase(db), 'the database never opens');
