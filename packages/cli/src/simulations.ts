@@ -106,24 +106,41 @@ export async function givenParameters(
   file: string | undefined,
 ): Promise<Record<string, unknown> | undefined> {
   if (given.length === 0 && file === undefined) return undefined;
-  const parameters = file === undefined ? {} : await readParameters(file);
+  // Without a prototype, so that every name is a name.
+  const parameters = Object.create(null) as Record<string, unknown>;
+  if (file !== undefined) Object.assign(parameters, await readParameters(file));
   const defaults = (declared ?? {}) as Record<string, Json>;
   for (const { name, text } of given) {
     const isText = Object.hasOwn(defaults, name) && typeof defaults[name] === 'string';
-    parameters[name] = isText ? text : jsonOrText(text);
+    parameters[name] = isText ? text : jsonOrText(text, `parameter ${name}`);
   }
   return parameters;
 }
 
-function jsonOrText(text: string): unknown {
+function jsonOrText(text: string, field: string): unknown {
+  let content: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    content = JSON.parse(text);
   } catch {
     return text;
   }
+  refuseRounded(text, field);
+  return content;
 }
 
-async function readParameters(file: string): Promise<Record<string, unknown>> {
+/** @throws InvalidInputError when JSON has an integer that a double would round */
+function refuseRounded(json: string, field: string): void {
+  // A text in quotes, or a number.
+  for (const [token] of json.matchAll(/"(?:\\.|[^"\\])*"|-?\d[\d.eE+-]*/g)) {
+    if (!/^-?\d+$/.test(token)) continue;
+    const value = Number(token);
+    if (Number.isFinite(value) && BigInt(value) === BigInt(token)) continue;
+    const expected = 'without an integer that a double rounds (in quotes it is text)';
+    throw new InvalidInputError(field, expected, token);
+  }
+}
+
+async function readParameters(file: string): Promise<object> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -141,6 +158,6 @@ async function readParameters(file: string): Promise<Record<string, unknown>> {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw new InvalidInputError('--params-file', 'a file with a JSON object', file);
   }
-  // Without a prototype, so that every name is a name.
-  return Object.assign(Object.create(null) as Record<string, unknown>, content);
+  refuseRounded(text, `--params-file ${file}`);
+  return content;
 }

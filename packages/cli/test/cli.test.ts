@@ -26,7 +26,10 @@ beforeAll(() => {
   inOneProcess(alone, ['run', '-n', '1']);
   replayForever = stepcompute(alone, ['replay', '1', '0', '--generator', '../stuck.mjs']);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await replayForever;
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const run = (...args: string[]): Promise<Outcome> => stepcompute(folder, args);
 
