@@ -99,7 +99,8 @@ export function refuseOtherMeasure(measures: readonly string[], name: string | u
 }
 
 /**
- * The values of one of the run's measures as a histogram; reads them once, a batch at a time.
+ * All stored values of one of the run's measures as a histogram, a batch at a time. Reads them again where
+ * some lie beyond those that the average is of, as after an extension that did not come to its end.
  * @returns nothing when they are all the same
  */
 export async function drawHistogram(
@@ -108,17 +109,29 @@ export async function drawHistogram(
   { values }: Pick<Stores, 'values'>,
 ): Promise<string> {
   const place = measures.indexOf(measure);
-  const { minimum = 0, maximum = 0 } = averages[measure] ?? {};
-  if (minimum === maximum) return '';
-  // Half the width first: the difference itself may leave the range of a double.
-  const binWidth = 2 * ((maximum / 2 - minimum / 2) / bins);
-  const counts = new Array<number>(bins).fill(0);
-  for await (const { values: first, more = [] } of values.scan(id)) {
-    for (const value of place === 0 ? first : (more[place - 1] ?? [])) {
-      const bin = Math.min(bins - 1, Math.floor((value - minimum) / binWidth));
-      counts[bin] = (counts[bin] ?? 0) + 1;
+  let { minimum = 0, maximum = 0 } = averages[measure] ?? {};
+  let counts: number[];
+  let areWithin: boolean;
+  do {
+    counts = new Array<number>(bins).fill(0);
+    areWithin = true;
+    const [lowest, highest] = [minimum, maximum];
+    // Half the width first: the difference itself may leave the range of a double.
+    const binWidth = 2 * ((highest / 2 - lowest / 2) / bins);
+    for await (const { values: first, more = [] } of values.scan(id)) {
+      for (const value of place === 0 ? first : (more[place - 1] ?? [])) {
+        if (value < lowest || value > highest) {
+          areWithin = false;
+          minimum = Math.min(minimum, value);
+          maximum = Math.max(maximum, value);
+        } else if (areWithin && binWidth > 0) {
+          const bin = Math.min(bins - 1, Math.floor((value - lowest) / binWidth));
+          counts[bin]! += 1;
+        }
+      }
     }
-  }
+  } while (!areWithin);
+  if (minimum === maximum) return '';
   const points = counts.map((count, bin): [number, number] => [bin, count]);
   return plot(points, {
     mode: 'bar',
