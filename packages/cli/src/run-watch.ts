@@ -115,7 +115,7 @@ export class RunWatch {
     return this.place === 'memory' ? [] : [`Take it up again with: stepcompute resume ${id}`];
   }
 
-  /** The error with what the stores still know of its run; as it is when they are what failed. */
+  /** The error with what the stores still know of its run. */
   async #withLedger(error: unknown): Promise<unknown> {
     if (isStepComputeError(error) && error.code === 'CHANGED_SIMULATION') {
       const hasCode = messageOf(error).includes('its code differs');
@@ -126,21 +126,11 @@ export class RunWatch {
     }
     if (this.#run === undefined) return error;
     const { id } = this.#run;
-    // That of a cancelled run knows; its store may have fallen silent.
-    const known = error instanceof CancelledError ? error.ledger : undefined;
-    let run: Run = { ...this.#run, status: 'cancelled' };
-    let ledger: Ledger;
-    // The store has fallen silent, or an outage has lasted longer than its patience.
-    const isSilent = error instanceof CancelledError && !error.isKnown;
-    if (known === undefined && (isSilent || isRetryable(error))) {
+    const known = await knownOf(this.#run, error, this.stores);
+    if (known === undefined) {
       return new ReportedError(error, { runId: id }, this.#remedies(id));
     }
-    try {
-      if (known === undefined) run = await this.stores.runs.get(id);
-      ledger = known ?? (await this.stores.failures.ledger(id));
-    } catch {
-      return error;
-    }
+    const { run, ledger } = known;
     const notes: string[] = [];
     // The error of a cancelled run has its ledger already.
     if (exitCodeOf(error) !== ExitCode.interrupted) {
@@ -152,5 +142,26 @@ export class RunWatch {
     }
     notes.push(...this.#remedies(id));
     return new ReportedError(error, reportOf({ run, ledger }), notes);
+  }
+}
+
+/**
+ * The record and the ledger of a run that has ended with an error. Undefined when its stores are what
+ * failed, or have fallen silent: they are not waited for again, and their error is not put before its.
+ */
+export async function knownOf(
+  run: Run,
+  error: unknown,
+  stores: Pick<Stores, 'runs' | 'failures'>,
+): Promise<{ readonly run: Run; readonly ledger: Ledger } | undefined> {
+  if (error instanceof CancelledError) {
+    const { ledger } = error;
+    return ledger && { run: { ...run, status: 'cancelled' }, ledger };
+  }
+  if (isRetryable(error)) return undefined;
+  try {
+    return { run: await stores.runs.get(run.id), ledger: await stores.failures.ledger(run.id) };
+  } catch {
+    return undefined;
   }
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
   InvalidInputError,
-  PersistenceError,
+  messageOf,
   reportOf,
   SystemClock,
   warningOf,
@@ -31,6 +31,7 @@ import {
   toleranceOption,
 } from '../options.js';
 import { openProgress } from '../progress-display.js';
+import { knownOf } from '../run-watch.js';
 import { builtIn, givenParameters, openSimulation } from '../simulations.js';
 import type { Context } from '../context.js';
 
@@ -187,12 +188,21 @@ async function synthesize(
   try {
     await promisify(execFile)(process.execPath, [app], { env });
   } catch (cause) {
-    const { stderr } = cause as { stderr?: string };
-    throw new PersistenceError(`the deployment could not be synthesized: ${stderr ?? ''}`, {
-      cause,
-      retryable: false,
-    });
+    const reason = reasonOf(cause);
+    if (generator === undefined) {
+      throw new Error(`the deployment can't be synthesized: ${reason}`, { cause });
+    }
+    const expected = `a simulation that can be deployed (${reason})`;
+    throw new InvalidInputError('generator', expected, generator, { cause });
   }
+}
+
+/** The message alone of the error that a child process has ended with. */
+function reasonOf(error: unknown): string {
+  const { stderr = '' } = error as { readonly stderr?: string };
+  const named = stderr.split(/^\w*Error: /m).at(-1) ?? '';
+  const [message = ''] = named.split(/\n\s+at |\n\s*\n|\s*$/);
+  return message === '' ? messageOf(error) : message;
 }
 
 /**
@@ -227,21 +237,21 @@ async function rehearse(
     pollMs: 250,
   });
   const display = openProgress(terminal);
-  let known: Run | undefined;
+  let begun: Run | undefined;
   const running = orchestrator.run(request, {
     signal: interruption.signal,
     onProgress: (progress) => {
-      known = progress.run;
+      begun = progress.run;
       display.update(progress);
     },
   });
   try {
     return await interruption.wait(running, 'the rehearsal never ends');
   } catch (error) {
-    const run = known && (await stores.runs.get(known.id));
-    const ledger = run && (await stores.failures.ledger(run.id));
+    const ended = begun && (await knownOf(begun, error, stores));
     throw new ReportedError(error, {
-      ...(run && ledger && reportOf({ run, ledger })),
+      ...(begun && { runId: begun.id }),
+      ...(ended && reportOf(ended)),
       rehearsal: rehearsal.costs(),
     });
   } finally {
