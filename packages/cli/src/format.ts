@@ -16,17 +16,23 @@ export function formatDuration(milliseconds: number): string {
   return ms(Math.round(milliseconds));
 }
 
-/** Rows of text: a bordered table on a terminal, tab-separated lines elsewhere. */
+/**
+ * Rows of text: a bordered table on a terminal, tab-separated lines elsewhere. A tab, a line break or
+ * another control character in a cell, which would end it or reach the terminal, becomes a space.
+ */
 export function formatTable(
   rows: readonly (readonly string[])[],
   isTerminal: boolean,
   head: readonly string[] = [],
 ): string {
+  const lines = rows.map((row) =>
+    row.map((cell) => cell.replaceAll(/\s*[\p{Cc}\p{Zl}\p{Zp}]+\s*/gu, ' ')),
+  );
   if (!isTerminal) {
-    return [...(head.length > 0 ? [head] : []), ...rows].map((row) => row.join('\t')).join('\n');
+    return [...(head.length > 0 ? [head] : []), ...lines].map((row) => row.join('\t')).join('\n');
   }
   const table = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
-  table.push(...rows.map((row) => [...row]));
+  table.push(...lines);
   return table.toString();
 }
 

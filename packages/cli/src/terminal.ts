@@ -34,7 +34,10 @@ export function openTerminal({ verbose, json }: { verbose: boolean; json: boolea
   const write = (text: string): Promise<void> =>
     new Promise((done) => {
       // A stream that had an error need not answer any more.
-      if (lost !== undefined) { done(); return; }
+      if (lost !== undefined) {
+        done();
+        return;
+      }
       output.write(text, (error) => {
         lost ??= error ?? undefined;
         done();
