@@ -338,6 +338,8 @@ describe('bad input', () => {
       [['--concurrency', '0'], 'concurrency must be an integer from 1'],
       [['--workers', '0'], 'workers must be auto or an integer from 1 to 1024; got 0'],
       [['--workers', 'all'], 'got "all"'],
+      [['--retry-on', ''], '--retry-on must be names with commas between them; got ""'],
+      [['--retry-on', 'Busy,,Slow'], 'got "Busy,,Slow"'],
       [['--timeout', '0'], 'timeout must be a number of milliseconds from 1'],
       [['--generator', 'nowhere.js'], 'generator must be a file that exists'],
       [['--db', 'mysql://user:secret@host/x'], 'got "another text"'],
