@@ -86,6 +86,7 @@ export class InMemoryDatabase {
     return this.#averages.get(id) ?? new Map<number, RunAverage>();
   }
 
+  /** Takes the place of one of the same count. */
   addAverage(id: RunId, average: RunAverage): void {
     this.#averages.set(id, new Map([...this.averages(id), [average.count, average]]));
   }
