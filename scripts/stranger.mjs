@@ -408,7 +408,7 @@ const compiled = (project, program) => {
   return program === undefined ? undefined : node(project, program);
 };
 
-/** What is installed together, and the projects beside it. */
+/** Packages that are installed together, and the projects beside them. */
 const installations = [
   {
     name: 'TypeORM 1, Inversify 7, TypeScript 6',

@@ -7,6 +7,7 @@ export class Relay {
   /** True: it takes what it is sent, and passes nothing on. */
   isSilent = false;
   #isCut = false;
+  readonly #onSwallow: (() => void)[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -29,11 +30,14 @@ export class Relay {
       const far = to();
       const tell = onSent();
       near.on('data', (data) => {
-        if (this.isSilent) return;
+        if (this.isSilent) {
+          this.#swallow();
+          return;
+        }
         tell(data);
         far.write(data);
       });
-      far.on('data', (data) => this.isSilent || near.write(data));
+      far.on('data', (data) => (this.isSilent ? this.#swallow() : near.write(data)));
       for (const [one, other] of [
         [near, far],
         [far, near],
@@ -51,6 +55,17 @@ export class Relay {
       this.#server.listen(0, '127.0.0.1', resolve);
     });
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Waits until it has taken something that it does not pass on. */
+  swallowed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onSwallow.push(resolve);
+    });
+  }
+
+  #swallow(): void {
+    for (const tell of this.#onSwallow.splice(0)) tell();
   }
 
   /** Breaks all connections, and each new one until it is mended. */

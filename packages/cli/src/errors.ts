@@ -1,8 +1,14 @@
 import { messageOf } from '@stepcompute/core';
 import { errorClass } from '@stepcompute/core/adapters';
 
+/** A command line that is not valid: an InvalidInputError in the parser's own words. */
+export class UsageError extends errorClass('InvalidInputError', 'INVALID_INPUT') {}
+
 /** A simulation that went wrong outside of any one iteration's promise, or never settles. */
 export class SimulationError extends errorClass('SimulationError', 'SIMULATION') {}
+
+/** Results that could not be written to standard output. */
+export class OutputError extends errorClass('OutputError', 'OUTPUT') {}
 
 /** Ctrl-C, where there is no run to cancel. */
 export class InterruptedError extends errorClass('InterruptedError', 'INTERRUPTED') {}

@@ -9,6 +9,7 @@ export const ExitCode = {
   runNotFound: 4,
   database: 5,
   mismatch: 6,
+  output: 7,
   interrupted: 130,
 } as const;
 
@@ -30,6 +31,9 @@ export const meanings: Readonly<Record<ExitCode, string>> = {
   [ExitCode.mismatch]:
     'replay generated another value than the stored one, or the stored values no longer come ' +
     'to the stored average (show --verify)',
+  [ExitCode.output]:
+    'standard output could not be written, as on a full disk: results are lost, and what the ' +
+    'database keeps is not',
   [ExitCode.interrupted]: 'Ctrl-C or SIGTERM; values completed by then are kept',
 };
 
@@ -48,6 +52,7 @@ const exitCodes: Readonly<Record<string, ExitCode>> = {
   RUN_NOT_FOUND: ExitCode.runNotFound,
   PERSISTENCE: ExitCode.database,
   MISMATCH: ExitCode.mismatch,
+  OUTPUT: ExitCode.output,
   CANCELLED: ExitCode.interrupted,
   INTERRUPTED: ExitCode.interrupted,
 };

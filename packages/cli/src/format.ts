@@ -16,17 +16,23 @@ export function formatDuration(milliseconds: number): string {
   return ms(Math.round(milliseconds));
 }
 
-/** Rows of text: a bordered table on a terminal, tab-separated lines elsewhere. */
+/**
+ * Rows of text: a bordered table on a terminal, tab-separated lines elsewhere. A tab, a line break or
+ * another control character in a cell, which would end it or reach the terminal, becomes a space.
+ */
 export function formatTable(
   rows: readonly (readonly string[])[],
   isTerminal: boolean,
   head: readonly string[] = [],
 ): string {
+  const lines = rows.map((row) =>
+    row.map((cell) => cell.replaceAll(/\s*[\p{Cc}\p{Zl}\p{Zp}]+\s*/gu, ' ')),
+  );
   if (!isTerminal) {
-    return [...(head.length > 0 ? [head] : []), ...rows].map((row) => row.join('\t')).join('\n');
+    return [...(head.length > 0 ? [head] : []), ...lines].map((row) => row.join('\t')).join('\n');
   }
   const table = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
-  table.push(...rows.map((row) => [...row]));
+  table.push(...lines);
   return table.toString();
 }
 
@@ -99,7 +105,8 @@ export function refuseOtherMeasure(measures: readonly string[], name: string | u
 }
 
 /**
- * The values of one of the run's measures as a histogram; reads them once, a batch at a time.
+ * All stored values of one of the run's measures as a histogram, a batch at a time. Reads them again where
+ * some lie beyond those that the average is of, as after an extension that did not come to its end.
  * @returns nothing when they are all the same
  */
 export async function drawHistogram(
@@ -108,17 +115,29 @@ export async function drawHistogram(
   { values }: Pick<Stores, 'values'>,
 ): Promise<string> {
   const place = measures.indexOf(measure);
-  const { minimum = 0, maximum = 0 } = averages[measure] ?? {};
-  if (minimum === maximum) return '';
-  // Half the width first: the difference itself may leave the range of a double.
-  const binWidth = 2 * ((maximum / 2 - minimum / 2) / bins);
-  const counts = new Array<number>(bins).fill(0);
-  for await (const { values: first, more = [] } of values.scan(id)) {
-    for (const value of place === 0 ? first : (more[place - 1] ?? [])) {
-      const bin = Math.min(bins - 1, Math.floor((value - minimum) / binWidth));
-      counts[bin] = (counts[bin] ?? 0) + 1;
+  let { minimum = 0, maximum = 0 } = averages[measure] ?? {};
+  let counts: number[];
+  let areWithin: boolean;
+  do {
+    counts = new Array<number>(bins).fill(0);
+    areWithin = true;
+    const [lowest, highest] = [minimum, maximum];
+    // Half the width first: the difference itself may leave the range of a double.
+    const binWidth = 2 * ((highest / 2 - lowest / 2) / bins);
+    for await (const { values: first, more = [] } of values.scan(id)) {
+      for (const value of place === 0 ? first : (more[place - 1] ?? [])) {
+        if (value < lowest || value > highest) {
+          areWithin = false;
+          minimum = Math.min(minimum, value);
+          maximum = Math.max(maximum, value);
+        } else if (areWithin && binWidth > 0) {
+          const bin = Math.min(bins - 1, Math.floor((value - lowest) / binWidth));
+          counts[bin]! += 1;
+        }
+      }
     }
-  }
+  } while (!areWithin);
+  if (minimum === maximum) return '';
   const points = counts.map((count, bin): [number, number] => [bin, count]);
   return plot(points, {
     mode: 'bar',

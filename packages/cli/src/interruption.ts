@@ -3,14 +3,19 @@ import { InterruptedError, SimulationError } from './errors.js';
 import { ExitCode } from './exit-codes.js';
 
 /**
- * Breaks a command off from outside: on Ctrl-C; when a simulation throws outside of its promise; and when
- * nothing is left that could settle a promise, where Node would end the process without a word.
+ * Breaks a command off from outside: on Ctrl-C; when something throws outside of every promise that is
+ * waited for; and when nothing is left that could settle one, where Node would end the process without a
+ * word. The last two are taken for the simulation's while one is at hand, and else for a bug.
  */
 export class Interruption {
   readonly #controller = new AbortController();
   #unsettled = 'the command never ends';
+  #broken: Error | undefined;
 
-  /** Aborted when the command is to end; the reason is a {@link SimulationError} unless it is Ctrl-C. */
+  /** True from when a simulation's file is opened until its engine has ended. */
+  hasSimulation = false;
+
+  /** Aborted when the command is to end. */
   readonly signal = this.#controller.signal;
 
   /** Listens from now on, for the rest of the process. */
@@ -19,16 +24,27 @@ export class Interruption {
       if (this.signal.aborted) process.exit(ExitCode.interrupted);
       this.#controller.abort();
     };
-    const breakOff = (message: string, cause?: unknown): void =>
-      this.#controller.abort(new SimulationError(message, { cause }));
-    const breakOut = (thrown: unknown): void =>
-      breakOff(`the simulation broke outside of its promise: ${messageOf(thrown)}`, thrown);
+    const breakOut = (thrown: unknown): void => {
+      const who = this.hasSimulation ? 'the simulation' : 'stepcompute itself';
+      this.#breakOff(`${who} broke outside of its promise: ${messageOf(thrown)}`, thrown);
+    };
     process.on('SIGINT', interrupt);
     process.on('SIGTERM', interrupt);
     process.on('uncaughtException', breakOut);
     process.on('unhandledRejection', breakOut);
-    process.on('beforeExit', () => breakOff(`${this.#unsettled}: nothing is left to wait for`));
+    process.on('beforeExit', () =>
+      this.#breakOff(`${this.#unsettled}: nothing is left to wait for`),
+    );
     return this;
+  }
+
+  #breakOff(message: string, cause?: unknown): void {
+    if (this.signal.aborted) return;
+    const options = { cause };
+    this.#broken = this.hasSimulation
+      ? new SimulationError(message, options)
+      : new Error(message, options);
+    this.#controller.abort(this.#broken);
   }
 
   /**
@@ -41,8 +57,7 @@ export class Interruption {
     try {
       return await work;
     } catch (error) {
-      const { reason } = this.signal as { reason: unknown };
-      throw reason instanceof SimulationError ? reason : error;
+      throw this.#broken ?? error;
     } finally {
       this.#unsettled = before;
     }

@@ -15,6 +15,7 @@ import { runCommand } from './commands/run.js';
 import { showCommand } from './commands/show.js';
 import { valuesCommand } from './commands/values.js';
 import { reportFailure } from './context.js';
+import { UsageError } from './errors.js';
 import { ExitCode, meanings } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import type { Context } from './context.js';
@@ -39,13 +40,13 @@ const commands: readonly DeclaredCommand[] = [
 export async function main(argv: readonly string[]): Promise<void> {
   // A reader that has seen enough, as in `stepcompute values 1 | head`, is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? ExitCode.done : ExitCode.unexpected);
+    if (error.code === 'EPIPE') process.exit(ExitCode.done);
   });
   // Nor is one that takes no notes.
   process.stderr.on('error', () => undefined);
   const exitCode = await execute(argv, new Interruption().listen());
   // A generator may have left timers or connections behind, which would keep the process alive.
-  process.stdout.write('', () => process.exit(exitCode));
+  process.exit(exitCode);
 }
 
 /**
@@ -68,15 +69,31 @@ export async function execute(
   };
   const stopTelling = tellOfOutages(context.terminal);
   try {
+    const exitCode = await runProgram(argv, context);
+    await context.terminal.flush();
+    return exitCode;
+  } catch (error) {
+    const exitCode = reportFailure(error, context);
+    // Standard error has the failure already.
+    await context.terminal.flush().catch(() => undefined);
+    return exitCode;
+  } finally {
+    stopTelling();
+  }
+}
+
+async function runProgram(argv: readonly string[], context: Context): Promise<ExitCode> {
+  try {
     await buildProgram(context).parseAsync(argv);
     return ExitCode.done;
   } catch (error) {
-    if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? ExitCode.done : ExitCode.invalidInput;
-    }
-    return reportFailure(error, context);
-  } finally {
-    stopTelling();
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return ExitCode.done;
+    // It has shown the help instead of an error.
+    if (error.code === 'commander.help') return ExitCode.invalidInput;
+    // A URL in the wrong place is repeated in the error about it.
+    const message = withoutSecrets(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
+    throw new UsageError(`${message} (see --help)`, { cause: error });
   }
 }
 
@@ -89,9 +106,11 @@ export function buildProgram(context: Context): Command {
   for (const command of commands) program.addCommand(command(context));
   for (const command of [program, ...program.commands]) {
     command
-      .showHelpAfterError('(see --help)')
-      // A URL in the wrong place is repeated in the error about it.
-      .configureOutput({ outputError: (text, write) => write(withoutSecrets(text)) })
+      .configureOutput({
+        writeOut: (text) => context.terminal.print(text.trimEnd()),
+        // It is thrown too, and reported as every error is.
+        outputError: () => undefined,
+      })
       .exitOverride();
   }
   return program;

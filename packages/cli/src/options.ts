@@ -259,7 +259,11 @@ export const executionOptions = {
   retryOn: option(
     '--retry-on <names>',
     'try again only after errors with these names, with commas between them',
-    (text) => text.split(',').map((name) => name.trim()),
+    (text) => {
+      const names = text.split(',').map((name) => name.trim());
+      if (names.every((name) => name !== '')) return names;
+      throw new InvalidInputError('--retry-on', 'names with commas between them', text);
+    },
   ),
 };
 

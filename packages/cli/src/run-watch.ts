@@ -117,7 +117,7 @@ export class RunWatch {
     return [`Take it up again with: stepcompute resume ${id}${on}`];
   }
 
-  /** The error with what the stores still know of its run; as it is when they are what failed. */
+  /** The error with what the stores still know of its run. */
   async #withLedger(error: unknown): Promise<unknown> {
     if (isStepComputeError(error) && error.code === 'CHANGED_SIMULATION') {
       const hasCode = messageOf(error).includes('its code differs');
@@ -126,23 +126,14 @@ export class RunWatch {
           (hasCode ? '' : ', --no-check generates no stored iteration again'),
       ]);
     }
-    if (this.#run === undefined) return error;
-    const { id } = this.#run;
-    // That of a cancelled run knows; its store may have fallen silent.
-    const known = error instanceof CancelledError ? error.ledger : undefined;
-    let run: Run = { ...this.#run, status: 'cancelled' };
-    let ledger: Ledger;
-    // The store has fallen silent, or an outage has lasted longer than its patience.
-    const isSilent = error instanceof CancelledError && !error.isKnown;
-    if (known === undefined && (isSilent || isRetryable(error))) {
+    const begun = this.#run ?? (await runOf(error, this.stores));
+    if (begun === undefined) return error;
+    const { id } = begun;
+    const known = await knownOf(begun, error, this.stores);
+    if (known === undefined) {
       return new ReportedError(error, { runId: id }, this.#remedies(id));
     }
-    try {
-      if (known === undefined) run = await this.stores.runs.get(id);
-      ledger = known ?? (await this.stores.failures.ledger(id));
-    } catch {
-      return error;
-    }
+    const { run, ledger } = known;
     const notes: string[] = [];
     // The error of a cancelled run has its ledger already.
     if (exitCodeOf(error) !== ExitCode.interrupted) {
@@ -154,5 +145,32 @@ export class RunWatch {
     }
     notes.push(...this.#remedies(id));
     return new ReportedError(error, reportOf({ run, ledger }), notes);
+  }
+}
+
+/** The run that an error names: one that has failed elsewhere before it was looked at has told no progress. */
+async function runOf(error: unknown, { runs }: Pick<Stores, 'runs'>): Promise<Run | undefined> {
+  if (!isStepComputeError(error) || !('runId' in error) || isRetryable(error)) return undefined;
+  return runs.get(error.runId as RunId).catch(() => undefined);
+}
+
+/**
+ * The record and the ledger of a run that has ended with an error. Undefined when its stores are what
+ * failed, or have fallen silent: they are not waited for again, and their error is not put before its.
+ */
+export async function knownOf(
+  run: Run,
+  error: unknown,
+  stores: Pick<Stores, 'runs' | 'failures'>,
+): Promise<{ readonly run: Run; readonly ledger: Ledger } | undefined> {
+  if (error instanceof CancelledError) {
+    const { ledger } = error;
+    return ledger && { run: { ...run, status: 'cancelled' }, ledger };
+  }
+  if (isRetryable(error)) return undefined;
+  try {
+    return { run: await stores.runs.get(run.id), ledger: await stores.failures.ledger(run.id) };
+  } catch {
+    return undefined;
   }
 }

@@ -11,6 +11,7 @@ import {
   type Run,
 } from '@stepcompute/core';
 import { parseSimulation, type ParsedSimulation } from '@stepcompute/core/adapters';
+import type { Interruption } from './interruption.js';
 import type { Parameter } from './options.js';
 
 /** A simulation, and where its code is. */
@@ -35,16 +36,16 @@ export const builtIn: SimulationFile = {
  * The simulation that a run's record names.
  * @throws InvalidInputError when it names none that can be loaded, as for a run that a program made
  */
-export async function recordedSimulation({
-  generatorName: name,
-  simulation,
-}: Pick<Run, 'generatorName' | 'simulation'>): Promise<SimulationFile> {
+export async function recordedSimulation(
+  { generatorName: name, simulation }: Pick<Run, 'generatorName' | 'simulation'>,
+  interruption: Interruption,
+): Promise<SimulationFile> {
   // The one that was accepted last is the one to go on with.
   const file = simulation.findLast((accepted) => accepted.file !== undefined)?.file;
-  if (file !== undefined) return openSimulation(file);
+  if (file !== undefined) return openSimulation(file, interruption);
   if (name === builtIn.name) return builtIn;
   // So runs were recorded before they had fingerprints.
-  if (isAbsolute(name)) return openSimulation(name);
+  if (isAbsolute(name)) return openSimulation(name, interruption);
   throw new InvalidInputError(
     'the run’s simulation',
     'a file or the built-in one, to be found from here: name its file with --generator, or go on with ' +
@@ -57,8 +58,15 @@ export async function recordedSimulation({
  * The simulation in a module, JavaScript or TypeScript, ESM or CommonJS.
  * @throws InvalidInputError when there is no such file, it can't be loaded, or exports no simulation
  */
-export async function openSimulation(file: string): Promise<SimulationFile> {
-  const path = resolve(file);
+export async function openSimulation(
+  file: string,
+  interruption: Interruption,
+): Promise<SimulationFile> {
+  interruption.hasSimulation = true;
+  return interruption.race(load(resolve(file)), 'the generator’s module never finishes loading');
+}
+
+async function load(path: string): Promise<SimulationFile> {
   const { openSimulationFile, commitOf } = await import('@stepcompute/simulation-file');
   const [{ module, fingerprint }, commit] = await Promise.all([
     openSimulationFile(path),
@@ -98,24 +106,41 @@ export async function givenParameters(
   file: string | undefined,
 ): Promise<Record<string, unknown> | undefined> {
   if (given.length === 0 && file === undefined) return undefined;
-  const parameters = file === undefined ? {} : await readParameters(file);
+  // Without a prototype, so that every name is a name.
+  const parameters = Object.create(null) as Record<string, unknown>;
+  if (file !== undefined) Object.assign(parameters, await readParameters(file));
   const defaults = (declared ?? {}) as Record<string, Json>;
   for (const { name, text } of given) {
     const isText = Object.hasOwn(defaults, name) && typeof defaults[name] === 'string';
-    parameters[name] = isText ? text : jsonOrText(text);
+    parameters[name] = isText ? text : jsonOrText(text, `parameter ${name}`);
   }
   return parameters;
 }
 
-function jsonOrText(text: string): unknown {
+function jsonOrText(text: string, field: string): unknown {
+  let content: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    content = JSON.parse(text);
   } catch {
     return text;
   }
+  refuseRounded(text, field);
+  return content;
 }
 
-async function readParameters(file: string): Promise<Record<string, unknown>> {
+/** @throws InvalidInputError when JSON has an integer that a double would round */
+function refuseRounded(json: string, field: string): void {
+  // A text in quotes, or a number.
+  for (const [token] of json.matchAll(/"(?:\\.|[^"\\])*"|-?\d[\d.eE+-]*/g)) {
+    if (!/^-?\d+$/.test(token)) continue;
+    const value = Number(token);
+    if (Number.isFinite(value) && BigInt(value) === BigInt(token)) continue;
+    const expected = 'without an integer that a double rounds (in quotes it is text)';
+    throw new InvalidInputError(field, expected, token);
+  }
+}
+
+async function readParameters(file: string): Promise<object> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -133,6 +158,6 @@ async function readParameters(file: string): Promise<Record<string, unknown>> {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw new InvalidInputError('--params-file', 'a file with a JSON object', file);
   }
-  // Without a prototype, so that every name is a name.
-  return Object.assign(Object.create(null) as Record<string, unknown>, content);
+  refuseRounded(text, `--params-file ${file}`);
+  return content;
 }

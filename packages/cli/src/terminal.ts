@@ -1,6 +1,9 @@
+import { createWriteStream } from 'node:fs';
+import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isStepComputeError, messageOf } from '@stepcompute/core';
+import { OutputError } from './errors.js';
 
 /** Where a command's words go: results to standard output, everything else to standard error. */
 export interface Terminal {
@@ -9,8 +12,16 @@ export interface Terminal {
   /** Results are to be JSON. */
   readonly wantsJson: boolean;
   readonly print: (text: string) => void;
-  /** Prints as fast as the text is read. */
+  /**
+   * Prints as fast as the text is read.
+   * @throws OutputError when it can't be written
+   */
   readonly stream: (text: AsyncIterable<string>) => Promise<void>;
+  /**
+   * Waits until all that was printed is written.
+   * @throws OutputError when some of it can't be, as on a full disk
+   */
+  readonly flush: () => Promise<void>;
   readonly note: (text: string) => void;
   /** One line for an expected error; the stack as well when verbose, and for a bug. */
   readonly fail: (error: unknown) => void;
@@ -18,26 +29,63 @@ export interface Terminal {
 
 export function openTerminal({ verbose, json }: { verbose: boolean; json: boolean }): Terminal {
   const isInteractive = process.stdout.isTTY && process.stderr.isTTY;
-  const writeLine = (stream: NodeJS.WriteStream, text: string): void => {
-    stream.write(`${text}\n`);
-  };
+  const output = outputStream();
+  let lost: unknown;
+  const write = (text: string): Promise<void> =>
+    new Promise((done) => {
+      // A stream that had an error need not answer any more.
+      if (lost !== undefined) {
+        done();
+        return;
+      }
+      output.write(text, (error) => {
+        lost ??= error ?? undefined;
+        done();
+      });
+    });
+  const writeError = (text: string): void => void process.stderr.write(`${text}\n`);
   return {
     isInteractive,
     wantsJson: json,
-    print: (text) => writeLine(process.stdout, text),
-    stream: (text) => pipeline(Readable.from(text), process.stdout, { end: false }),
+    print: (text) => void write(`${text}\n`),
+    stream: async (text) => {
+      const source = Readable.from(text);
+      try {
+        await pipeline(source, output, { end: false });
+      } catch (error) {
+        // The text's own error is the database's.
+        if (source.errored === error) throw error;
+        lost ??= error;
+        throw outputError(error);
+      }
+    },
+    flush: async () => {
+      await write('');
+      if (lost !== undefined) throw outputError(lost);
+    },
     note: (text) => {
       // In place of a bar that may be on the line.
       if (isInteractive) process.stderr.write('\r\x1B[K');
-      if (!json || isInteractive || verbose) writeLine(process.stderr, text);
+      if (!json || isInteractive || verbose) writeError(text);
     },
     fail: (error) => {
       const stack = error instanceof Error ? describeChain(error) : messageOf(error);
       const showStack = verbose || !isStepComputeError(error);
       const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
-      writeLine(process.stderr, `stepcompute: ${showStack ? stack : message}`);
+      writeError(`stepcompute: ${showStack ? stack : message}`);
     },
   };
+}
+
+/** Node's own stream into a file takes a write that a full disk has cut short for a whole one. */
+function outputStream(): NodeJS.WritableStream {
+  if (process.stdout instanceof Socket) return process.stdout;
+  // Each write hears of its error.
+  return createWriteStream('', { fd: 1, autoClose: false }).on('error', () => undefined);
+}
+
+function outputError(cause: unknown): OutputError {
+  return new OutputError(`standard output can't be written: ${messageOf(cause)}`, { cause });
 }
 
 function describeChain(error: Error): string {

@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { InProcessOrchestrator, IterationId, RunId, type ValueGenerator } from '@stepcompute/core';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
 import { typeOrmStores } from '@stepcompute/sql-store';
@@ -26,7 +26,10 @@ beforeAll(() => {
   inOneProcess(alone, ['run', '-n', '1']);
   replayForever = stepcompute(alone, ['replay', '1', '0', '--generator', '../stuck.mjs']);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await replayForever;
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const run = (...args: string[]): Promise<Outcome> => stepcompute(folder, args);
 
@@ -260,10 +263,41 @@ describe('in memory', () => {
 
   it('ends well when nobody reads its notes', async () => {
     const outcome = await stepcompute(folder, ['run', '--db', 'memory', '-n', '5'], {
-      onStart: ({ stderr }) => stderr.destroy(),
+      onStart: ({ stderr }) => stderr?.destroy(),
     });
     expect(outcome.code).toBe(0);
     expect(outcome.stdout).toContain('values\t5');
+  });
+
+  it('ends well when its reader has seen enough', async () => {
+    const outcome = await stepcompute(folder, ['run', '--db', 'memory', '-n', '5'], {
+      onStart: ({ stdout }) => stdout?.destroy(),
+    });
+    expect(outcome.code).toBe(0);
+  });
+
+  const full = '/dev/full';
+  const line = ['run', '--db', 'memory', '-n', '5'];
+  it.each<[where: string, args: string[], stdoutTo: string]>([
+    ['cut short', ['--help'], 'short'],
+    ...(existsSync(full)
+      ? ([
+          ['lost', line, full],
+          ['lost', [...line, '--json'], full],
+          ['lost', ['--help'], full],
+          ['lost', ['values', '1'], full],
+        ] satisfies [string, string[], string][])
+      : []),
+  ])('says that its results are %s on a full disk: %j', async (_, args, file) => {
+    if (args[0] === 'values') await run('run', '-n', '5');
+    const outcome = await stepcompute(folder, args, {
+      stdoutTo: resolve(folder, file),
+      ...(file !== full && { fileLimitKilobytes: 1 }),
+    });
+    expect(outcome.code).toBe(7);
+    expect(outcome.stderr.match(/^stepcompute: .*$/gm)).toEqual([
+      expect.stringMatching(/^stepcompute: standard output can't be written: E\w+: /),
+    ]);
   });
 
   it('stops at once when it is interrupted while the generator’s file is loading', async () => {
@@ -304,13 +338,14 @@ describe('bad input', () => {
       [['--concurrency', '0'], 'concurrency must be an integer from 1'],
       [['--workers', '0'], 'workers must be auto or an integer from 1 to 1024; got 0'],
       [['--workers', 'all'], 'got "all"'],
+      [['--retry-on', ''], '--retry-on must be names with commas between them; got ""'],
+      [['--retry-on', 'Busy,,Slow'], 'got "Busy,,Slow"'],
       [['--timeout', '0'], 'timeout must be a number of milliseconds from 1'],
       [['--generator', 'nowhere.js'], 'generator must be a file that exists'],
       [['--db', 'mysql://user:secret@host/x'], 'got "another text"'],
       [['--db', 'host=localhost user=me password=secret dbname=x'], 'got "another text"'],
       [['--db', 'postgres//me:secret@host/db'], 'got "another text"'],
       [['--db', 'me:se/cret@host/db'], 'got "another text"'],
-      [['--histogram', 'value', '--json'], "cannot be used with option '--json'"],
       [['--unknown'], "unknown option '--unknown'"],
     ];
     let endings: readonly Ending[];
@@ -330,6 +365,29 @@ describe('bad input', () => {
       expect(endings).toHaveLength(cases.length);
       expect(existsSync(join(folder, 'untouched'))).toBe(false);
     });
+  });
+
+  it.each<[args: string[], message: string]>([
+    [['run', '--unknown'], "unknown option '--unknown' (see --help)"],
+    [['run', '--histogram', 'value'], "cannot be used with option '--json' (see --help)"],
+    [['extend', '1'], "required option '--to <count>' not specified (see --help)"],
+    [['show'], "missing required argument 'run' (see --help)"],
+    [['rnu'], "unknown command 'rnu' (Did you mean run?) (see --help)"],
+    [['list', 'postgres://user:hunter2@host/db'], 'too many arguments'],
+  ])('%j is one JSON object too when asked for', (args, message) => {
+    const [outcome] = inOneProcess(folder, [...args, '--json']);
+    expect(outcome.code).toBe(2);
+    expect(lastLine(outcome)).toMatchObject({
+      elapsedMs: expect.any(Number) as number,
+      error: {
+        name: 'InvalidInputError',
+        code: 'INVALID_INPUT',
+        message: expect.stringContaining(message) as string,
+      },
+    });
+    expect(outcome.stderr).toMatch(/^stepcompute: .*\n$/);
+    expect(outcome.stderr).toContain(message);
+    expect(outcome.stdout).not.toContain('hunter2');
   });
 
   it('an option that nothing would read exits 2', async () => {
@@ -365,6 +423,22 @@ describe('bad input', () => {
     expect(outcome.stderr).toContain(`stepcompute: `);
     expect(outcome.stderr).toContain(message);
     expect(outcome.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('an error of the command itself exits 1, and blames no simulation', async () => {
+    // Throws where nobody catches it, as soon as the command listens for that.
+    const broken =
+      'process.on("newListener", (name) => name === "uncaughtException" && ' +
+      'queueMicrotask(() => { throw new RangeError("our own"); }));';
+    const outcome = await stepcompute(folder, ['list', '--json'], {
+      environment: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(broken)}` },
+    });
+    expect(outcome.code).toBe(1);
+    expect(lastLine(outcome)).toMatchObject({
+      error: { code: 'UNEXPECTED', message: expect.stringContaining('our own') as string },
+    });
+    expect(outcome.stderr).toContain('RangeError: our own');
+    expect(outcome.stderr).not.toContain('simulation');
   });
 
   it('a generator that does not settle within the time-out fails its iteration', async () => {

@@ -237,3 +237,25 @@ it('says which measure of which iteration is wrong', () => {
     ) as string,
   });
 });
+
+it('draws all stored values, also those beyond the ones that the average is of', () => {
+  putDatabase(folder);
+  const source = `export default ({ iterationId }) => {
+    if (iterationId === 22) throw new Error('boom');
+    return iterationId < 20 ? iterationId / 19 : iterationId === 20 ? -100 : 100;
+  };`;
+  writeFileSync(join(folder, 'grows.mjs'), source);
+  const [begun, extended, shown] = inOneProcess(
+    folder,
+    ['run', '-n', '20', '--generator', 'grows.mjs'],
+    ['extend', '1', '--to', '23', '--concurrency', '1'],
+    ['show', '1', '--histogram', 'value'],
+  );
+  expect([begun.code, extended.code, shown.code]).toEqual([0, 3, 0]);
+  expect(shown.stdout).toContain('averaged\t20\n');
+  expect(shown.stdout).toContain('maximum\t1\n');
+  // The two beyond have a bin each, and none shares that of the 20.
+  expect(shown.stdout).toMatch(/^20┤ +█ +$/m);
+  expect(shown.stdout).toMatch(/^ *1┤█.* █ *$/m);
+  expect(shown.stdout).toMatch(/^-100 +100 *$/m);
+});

@@ -175,6 +175,17 @@ it.each([
   expect(outcome.stderr).toContain(message);
 });
 
+it('refuses a simulation that can’t be deployed, with the reason alone', async () => {
+  const source = 'export default () => 1; export const late = () => import("./nowhere.mjs");';
+  writeFileSync(join(folder, 'undeployable.mjs'), source);
+  const outcome = await rehearse('--generator', 'undeployable.mjs', '--json');
+  expect(outcome.code).toBe(2);
+  expect(outcome.stderr).toMatch(
+    /^stepcompute: generator must be a simulation that can be deployed \(undeployable\.mjs:1:\d+: .*"\.\/nowhere\.mjs".*\); got "undeployable\.mjs"\n$/,
+  );
+  expect(lastLine(outcome)).toMatchObject({ error: { code: 'INVALID_INPUT' } });
+});
+
 it('says which step failed, in JSON too, and leaves nothing behind', async () => {
   const outcome = await rehearse('-n', '30', '--crashes', '1', '--json');
   expect(outcome.code).toBe(3);

@@ -87,7 +87,9 @@ describe('parameters', () => {
 
   it('are JSON where a default does not say otherwise, and text where they are no JSON', () => {
     write('any.mjs', 'export default () => 1;');
+    const exact = '"99999999999999999999", -9007199254740992, 0.1, 1e21';
     const args = ['a=1', 'b=[1,"x"]', 'c=plain text', 'd=true', 'e="7"', 'f=', 'g=x=y'];
+    args.push(`h=[${exact}]`, 'i=1 of 99999999999999999999');
     const line = ['run', '--db', 'memory', '-n', '1', '--json', '--generator', 'any.mjs'];
     const [outcome] = inOneProcess(folder, line.concat(...args.map((arg) => ['-p', arg])));
     expect(lastLine(outcome).parameters).toEqual({
@@ -98,12 +100,17 @@ describe('parameters', () => {
       e: '7',
       f: '',
       g: 'x=y',
+      h: ['99999999999999999999', -9007199254740992, 0.1, 1e21],
+      i: '1 of 99999999999999999999',
     });
   });
 
   it('are refused in one line, with nothing written', () => {
     write('pricing.mjs', ...pricing);
+    write('any.mjs', 'export default () => 1;');
     write('list.json', '[1]');
+    write('rounded.json', '{ "a": { "id": 12345678901234567891 } }');
+    write('prototype.json', '{ "__proto__": 7 }');
     write('broken.json', '{');
     write('long.json', JSON.stringify({ label: 'x'.repeat(17_000) }));
     const cases: [string[], string][] = [
@@ -117,6 +124,24 @@ describe('parameters', () => {
       [['-p', 'a-b=1'], 'a parameter’s name must be a letter, then letters, digits or _'],
       [['-p', 'strike=high'], 'parameter strike must be a number; got "high"'],
       [['-p', 'strike=null'], 'parameter strike must be a number; got null'],
+      [
+        ['-p', 'strike=12345678901234567891'],
+        'parameter strike must be without an integer that a double rounds (in quotes it is text); ' +
+          'got "12345678901234567891"',
+      ],
+      [['-p', 'steps=[{"a":1},-9007199254740993]'], 'got "-9007199254740993"'],
+      [['-p', `strike=${'9'.repeat(400)}`], 'got "9999'],
+      [
+        ['--params-file', 'rounded.json'],
+        '--params-file rounded.json must be without an integer that a double rounds',
+      ],
+      ...[
+        ['-p', '__proto__=7'],
+        ['--params-file', 'prototype.json'],
+      ].flatMap((args): [string[], string][] => [
+        [args, 'got "__proto__"'],
+        [['--generator', 'any.mjs', ...args], 'got "__proto__"'],
+      ]),
       [['--params-file', 'nowhere.json'], '--params-file must be a file that can be read'],
       [['--params-file', 'broken.json'], '--params-file must be a file of JSON'],
       [['--params-file', 'list.json'], '--params-file must be a file with a JSON object'],

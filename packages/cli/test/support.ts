@@ -1,7 +1,6 @@
-import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
-import { cpSync } from 'node:fs';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, cpSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Readable } from 'node:stream';
 import { sharedFolder } from '../../../testing/shared-folder.js';
 
 const launcher = resolve(__dirname, '../bin/stepcompute.js');
@@ -14,13 +13,15 @@ export interface Outcome {
 
 /** How a test meddles with the command. */
 export interface Meddling {
-  readonly onStart?: (child: ChildProcessByStdio<null, Readable, Readable>) => void;
+  readonly onStart?: (child: ChildProcess) => void;
   /** Gets all that the command has written to standard error so far. */
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
   /** The most that JavaScript's own heap may take. */
   readonly heapMegabytes?: number;
   /** The most that any one file may hold. */
   readonly fileLimitKilobytes?: number;
+  /** The file that standard output goes to. */
+  readonly stdoutTo?: string;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -28,7 +29,7 @@ export interface Meddling {
 export function stepcompute(
   folder: string,
   args: readonly string[],
-  { onStart, onStderr, heapMegabytes, fileLimitKilobytes, environment }: Meddling = {},
+  { onStart, onStderr, heapMegabytes, fileLimitKilobytes, stdoutTo, environment }: Meddling = {},
 ): Promise<Outcome> {
   return new Promise((done, fail) => {
     const limit = heapMegabytes === undefined ? [] : [`--max-old-space-size=${heapMegabytes}`];
@@ -37,15 +38,17 @@ export function stepcompute(
       fileLimitKilobytes === undefined
         ? command
         : ['bash', '-c', `ulimit -f ${fileLimitKilobytes}; exec "$0" "$@"`, ...command];
+    const file = stdoutTo === undefined ? undefined : openSync(stdoutTo, 'w');
     const child = spawn(program, rest, {
       cwd: folder,
       env: { ...process.env, NODE_OPTIONS: '', STEPCOMPUTE_DB: '.stepcompute', ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', file ?? 'pipe', 'pipe'],
     });
+    if (file !== undefined) closeSync(file);
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
       onStderr?.(stderr, (signal) => child.kill(signal));
     });

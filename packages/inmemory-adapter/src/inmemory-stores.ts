@@ -82,10 +82,13 @@ export class InMemoryDatabase {
   }
 
   /** The averages under a run's id, by their counts, whether or not there is such a run. */
-  averages(id: RunId): Map<number, RunAverage> {
-    const averages = this.#averages.get(id) ?? new Map<number, RunAverage>();
-    this.#averages.set(id, averages);
-    return averages;
+  averages(id: RunId): ReadonlyMap<number, RunAverage> {
+    return this.#averages.get(id) ?? new Map<number, RunAverage>();
+  }
+
+  /** Takes the place of one of the same count. */
+  addAverage(id: RunId, average: RunAverage): void {
+    this.#averages.set(id, new Map([...this.averages(id), [average.count, average]]));
   }
 }
 
@@ -229,10 +232,9 @@ export class InMemoryAverageStore implements AverageStore {
   constructor(private readonly database: InMemoryDatabase) {}
 
   async save(id: RunId, average: RunAverage): Promise<RunAverage> {
-    const averages = this.database.averages(id);
-    const kept = averages.get(average.count);
+    const kept = this.database.averages(id).get(average.count);
     if (kept !== undefined) return refuseOtherAverage(id, kept, average);
-    averages.set(average.count, average);
+    this.database.addAverage(id, average);
     return average;
   }
 

@@ -1,6 +1,5 @@
 import {
   InProcessOrchestrator,
-  InvalidInputError,
   type Clock,
   type RunOptions,
   type RunRequest,
@@ -8,12 +7,32 @@ import {
   type AnySimulation,
   type WriteToDbSettings,
 } from '@stepcompute/core';
+import { refuseUnknown, type FieldNames } from '@stepcompute/core/adapters';
 import { InMemoryDatabase, inMemoryStores, type RunRecord } from './inmemory-stores.js';
 
 export interface SimulateOptions extends RunRequest, RunOptions, WriteToDbSettings {
   /** Where time comes from. Default: the system's clock. */
   readonly clock?: Clock | undefined;
 }
+
+const optionFields: FieldNames<SimulateOptions> = {
+  repetitions: true,
+  seed: true,
+  delayMs: true,
+  parameters: true,
+  tolerance: true,
+  concurrency: true,
+  retry: true,
+  timeoutMs: true,
+  clock: true,
+  signal: true,
+  onProgress: true,
+  observer: true,
+  generatorName: true,
+  simulationVersion: true,
+  checkStored: true,
+  idempotencyKey: true,
+};
 
 /** @typeParam Measure the names of the simulation's measures */
 export interface SimulationResult<Measure extends string = string> extends RunResult<Measure> {
@@ -23,7 +42,7 @@ export interface SimulationResult<Measure extends string = string> extends RunRe
   readonly valuesOf: Readonly<Record<Measure, Float64Array>>;
 }
 
-/** What a simulate that was rejected has come to. */
+/** The run of a simulate that was rejected, as far as it came. */
 export type PartialResult = Pick<SimulationResult, 'run' | 'ledger' | 'values' | 'valuesOf'>;
 
 const partialResults = new WeakMap<object, PartialResult>();
@@ -62,9 +81,7 @@ export async function simulate<const Measure extends string = never>(
   generator: AnySimulation & { readonly measures?: readonly Measure[] | undefined },
   options: SimulateOptions,
 ): Promise<SimulationResult<[Measure] extends [never] ? 'value' : Measure>> {
-  if (typeof options !== 'object' || (options as unknown) === null) {
-    throw new InvalidInputError('options', 'an object with repetitions', options);
-  }
+  refuseUnknown(options, 'options', optionFields);
   const { concurrency, timeoutMs, retry, simulationVersion, checkStored, observer, ...others } =
     options;
   const { clock, signal, onProgress, ...request } = others;

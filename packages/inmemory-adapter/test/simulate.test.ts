@@ -209,12 +209,21 @@ describe('simulate', () => {
     ['generator', 5, { repetitions: 1 }],
     ['generator', undefined, { repetitions: 1 }],
     ['repetitions', uniformInteger, {}],
+    ['options', uniformInteger, []],
+    ['options', uniformInteger, { repetitions: 1, concurency: 5 }],
   ])('refuses what is no %s', async (field, generator, options) => {
     const { simulate: untyped } = { simulate } as { simulate: (...args: unknown[]) => unknown };
     await expect(untyped(generator, options)).rejects.toMatchObject({
       name: 'InvalidInputError',
       field,
     });
+  });
+
+  it('names all of its own options where one is misspelt', async () => {
+    const options = { repetitions: 1, seed: 1, concurency: 5 };
+    await expect(simulate(uniformInteger, options)).rejects.toThrow(
+      /^options must be an object with repetitions, .*concurrency, .*idempotencyKey alone; got "concurency"$/,
+    );
   });
 
   it.each([null, undefined, 5, 'text'])('refuses %p as a request', async (request) => {

@@ -49,7 +49,7 @@ const optionFields: FieldNames<OpenTelemetryOptions> = {
 
 const scope = '@stepcompute/opentelemetry';
 
-/** What goes on: its span, and the context of those within. */
+/** Something that goes on: its span, and the context of those within. */
 interface Open {
   readonly span: Span;
   readonly within: Context;
@@ -81,7 +81,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Observer {
   };
 
   const request = (carrier: TraceCarrier): void => {
-    // What is done elsewhere, and may wait there before it is begun.
+    // It is done elsewhere, and may wait there before it is begun.
     const asked = open('stepcompute.run', { kind: SpanKind.PRODUCER }, context.active());
     requests.set(carrier, asked);
     carrier.traceparent = traceparentOf(asked.span.spanContext());

@@ -12,7 +12,7 @@ export interface Kind {
 const addOn = readFileSync(installedAddOn());
 const readBeside = `readFileSync(new URL('./beside.txt', import.meta.url), 'utf8')`;
 
-/** What every kind finds beside it. */
+/** Files that every kind finds beside it. */
 const common: Files = {
   'data.json': '{ "seven": 7 }',
   'beside.txt': 'beside',

@@ -159,13 +159,21 @@ function isRunning({ pid, started }: Owner): boolean {
   } catch (error) {
     return isErrno(error, 'EPERM'); // it runs, as another user
   }
+  const [state] = statusOf(pid);
+  // One that has ended keeps its pid until its parent asks how: a zombie, or dead (proc(5)).
+  if (state === 'Z' || state === 'X') return false;
   return started === null || startOf(pid) === started;
 }
 
 /** When the process was started, in clock ticks since the machine was. */
 function startOf(pid: number): string | null {
-  // The second field, the program's name, may hold spaces and parentheses; the 22nd is the start.
-  return read(`/proc/${pid}/stat`)?.split(') ').at(-1)?.split(' ')[19] ?? null;
+  return statusOf(pid)[19] ?? null;
+}
+
+/** The fields of /proc/<pid>/stat from the third on, the state; none where there is no such file. */
+function statusOf(pid: number): readonly string[] {
+  // The second field, the program's name, may hold spaces and parentheses.
+  return read(`/proc/${pid}/stat`)?.split(') ').at(-1)?.split(' ') ?? [];
 }
 
 function read(path: string): string | undefined {

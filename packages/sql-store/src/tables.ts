@@ -9,7 +9,7 @@ export interface Tables {
   readonly measureAverage: string;
   /** The migrations that the database has had. */
   readonly migration: string;
-  /** Which code may work on it. */
+  /** The code that may work on it. */
   readonly schema: string;
 }
 
@@ -23,7 +23,7 @@ export function tablesOf(dataSource: DataSource): Tables {
   let tables = known.get(dataSource);
   if (tables === undefined) {
     tables = tablesIn(schemaOf(dataSource));
-    // What entities say is known once it is initialized.
+    // Entities are known once it is initialized.
     if (dataSource.isInitialized) known.set(dataSource, tables);
   }
   return tables;

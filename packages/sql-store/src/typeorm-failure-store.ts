@@ -76,11 +76,11 @@ export class TypeOrmFailureStore implements FailureStore, Placed {
         ),
       );
       const page = (records as Record<keyof IterationFailure, string>[]).map(failureOf);
-      const lowest = page.at(-1);
-      if (lowest === undefined) return;
+      const highest = page.at(-1);
+      if (highest === undefined) return;
       yield page;
       if (page.length < pageSize) return;
-      last = lowest.iterationId;
+      last = highest.iterationId;
     }
   }
 

@@ -2,7 +2,7 @@ import { RandomStream, IterationId, Seed } from '@stepcompute/core';
 import { times } from '../../../testing/exhaustive.js';
 import { parseConnectionString } from '../src/server/connection-string.js';
 
-/** What is said of a URL that is refused; undefined of one that is not. */
+/** The words about a URL that is refused; undefined of one that is not. */
 function refusal(url: unknown): string | undefined {
   try {
     parseConnectionString(url);

@@ -132,6 +132,29 @@ describe('lockFolder', () => {
     lockFolder(folder)();
   });
 
+  it('does not count a killed process whose parent has not asked for its end yet', async () => {
+    if (process.platform !== 'linux') return; // elsewhere its pid counts until then
+    // The shell becomes a program that never asks.
+    const parent = spawn('sh', ['-c', 'sleep 3600 & echo $!; exec sleep 3600'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let pid = NaN;
+    try {
+      pid = Number(await new Promise((resolve) => parent.stdout.once('data', resolve)));
+      leaveLock({ pid, started: null });
+      expect(() => lockFolder(folder)).toThrow(`the running process ${pid}`);
+      process.kill(pid, 'SIGKILL');
+      const stateOf = (): string | undefined =>
+        readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.[0];
+      while (stateOf() !== 'Z') await new Promise(setImmediate);
+      lockFolder(folder)();
+      expect(readdirSync(folder)).toEqual([]);
+    } finally {
+      if (pid > 0) process.kill(pid, 'SIGKILL'); // its parent still is, so the pid is its own
+      parent.kill('SIGKILL');
+    }
+  });
+
   it('counts no lock from before the machine was started again', () => {
     leaveLock({ pid: process.ppid, started: null, boot: 'an earlier one' });
     lockFolder(folder)();

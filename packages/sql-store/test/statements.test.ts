@@ -50,7 +50,7 @@ function readerInto({ settings, statements, names }: Sent): (data: Buffer) => vo
 }
 
 /**
- * What ties a session to one client. Source: Amazon RDS User Guide, "Avoiding pinning an RDS Proxy", November
+ * Statements that tie a session to one client. Source: Amazon RDS User Guide, "Avoiding pinning an RDS Proxy", November
  * 2026; locks that end with their transaction, `pg_advisory_xact_lock`, do not.
  */
 const pinning =

@@ -19,10 +19,7 @@ export const describeCommand = declareCommand({
 Example:
   $ stepcompute describe ./pricing.ts`,
   async action({ file }, { terminal, interruption }) {
-    const { simulation, name } = await interruption.race(
-      openSimulation(file),
-      'the generator’s module never finishes loading',
-    );
+    const { simulation, name } = await openSimulation(file, interruption);
     const { defaults, remark } = await interruption.race(
       parametersOf(simulation),
       'the simulation’s schema never answers',

@@ -40,7 +40,7 @@ async function* formatFailures(
       String(iterationId),
       errorName,
       String(attempts),
-      message.replaceAll(/\s+/g, ' '),
+      message,
     ]);
     yield `${formatTable(rows, isTerminal, head)}\n`;
     if (!isTerminal) head = [];

@@ -1,4 +1,4 @@
-import { RunId, RunParameters } from '@stepcompute/core';
+import { RunId, RunParameters, type Average, type Run, type Stores } from '@stepcompute/core';
 import { declareCommand, option, withDefault } from '../command.js';
 import { withStores } from '../databases.js';
 import { formatCount, formatNumber, formatTable } from '../format.js';
@@ -34,9 +34,7 @@ Examples:
     withStores({ db, on }, interruption, async (stores) => {
       // No store has more runs than ids.
       const runs = await stores.runs.list(Math.min(limit, RunId.maximum));
-      const averages = await Promise.all(
-        runs.map(async ({ id }) => (await stores.averages.history(id)).at(-1)),
-      );
+      const averages = await latestAverages(runs, stores);
       if (terminal.wantsJson) {
         const rows = runs.map((run, index) => ({
           runId: run.id,
@@ -70,6 +68,24 @@ Examples:
       }
     }),
 });
+
+/** As many statements at a time as a pool has connections. */
+const atOnce = 10;
+
+/** The average of each run, undefined where there is none yet; asked for a few runs at a time. */
+export async function latestAverages(
+  runs: readonly Run[],
+  { averages }: Pick<Stores, 'averages'>,
+): Promise<(Average | undefined)[]> {
+  const latest: (Average | undefined)[] = [];
+  for (let first = 0; first < runs.length; first += atOnce) {
+    const histories = runs
+      .slice(first, first + atOnce)
+      .map(async ({ id }) => (await averages.history(id)).at(-1));
+    latest.push(...(await Promise.all(histories)));
+  }
+  return latest;
+}
 
 /** So much of a run's parameters fits a line; `show` has all of them. */
 const longestParameters = 200;

@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
-  PersistenceError,
+  InvalidInputError,
+  messageOf,
   reportOf,
   SystemClock,
   warningOf,
@@ -31,6 +32,7 @@ import {
 } from '../options.js';
 import { refuseMissingPackages } from '../packages.js';
 import { openProgress } from '../progress-display.js';
+import { knownOf } from '../run-watch.js';
 import { builtIn, givenParameters, openSimulation } from '../simulations.js';
 import type { Context } from '../context.js';
 
@@ -99,17 +101,13 @@ Examples:
     const { terminal, interruption } = context;
     refuseMissingPackages('rehearse', packages);
     const { simulation } =
-      generator === undefined
-        ? builtIn
-        : await interruption.race(
-            openSimulation(generator),
-            'the generator’s module never finishes loading',
-          );
+      generator === undefined ? builtIn : await openSimulation(generator, interruption);
     const parameters = await givenParameters(simulation, given.parameters, given.parametersFile);
     await interruption.race(
       simulation.parametersOf(parameters),
       'the check of the parameters never ends',
     );
+    interruption.hasSimulation = false;
     // The functions on AWS run on a Node of their own; the warning is about this one.
     process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
     const database = await interruption.race(holdDatabase(db), 'the database never opens');
@@ -172,12 +170,21 @@ async function synthesize(
   try {
     await promisify(execFile)(process.execPath, [app], { env });
   } catch (cause) {
-    const { stderr } = cause as { stderr?: string };
-    throw new PersistenceError(`the deployment could not be synthesized: ${stderr ?? ''}`, {
-      cause,
-      retryable: false,
-    });
+    const reason = reasonOf(cause);
+    if (generator === undefined) {
+      throw new Error(`the deployment can't be synthesized: ${reason}`, { cause });
+    }
+    const expected = `a simulation that can be deployed (${reason})`;
+    throw new InvalidInputError('generator', expected, generator, { cause });
   }
+}
+
+/** The message alone of the error that a child process has ended with. */
+function reasonOf(error: unknown): string {
+  const { stderr = '' } = error as { readonly stderr?: string };
+  const named = stderr.split(/^\w*Error: /m).at(-1) ?? '';
+  const [message = ''] = named.split(/\n\s+at |\n\s*\n|\s*$/);
+  return message === '' ? messageOf(error) : message;
 }
 
 /**
@@ -212,21 +219,21 @@ async function rehearse(
     pollMs: 250,
   });
   const display = openProgress(terminal);
-  let known: Run | undefined;
+  let begun: Run | undefined;
   const running = orchestrator.run(request, {
     signal: interruption.signal,
     onProgress: (progress) => {
-      known = progress.run;
+      begun = progress.run;
       display.update(progress);
     },
   });
   try {
     return await interruption.wait(running, 'the rehearsal never ends');
   } catch (error) {
-    const run = known && (await stores.runs.get(known.id));
-    const ledger = run && (await stores.failures.ledger(run.id));
+    const ended = begun && (await knownOf(begun, error, stores));
     throw new ReportedError(error, {
-      ...(run && ledger && reportOf({ run, ledger })),
+      ...(begun && { runId: begun.id }),
+      ...(ended && reportOf(ended)),
       rehearsal: rehearsal.costs(),
     });
   } finally {

@@ -57,8 +57,9 @@ Examples:
     const work = async (stores: Stores): Promise<void> => {
       const run = await stores.runs.get(id);
       refuseOutside(run, iterationId);
-      const { simulation } =
-        file === undefined ? await recordedSimulation(run) : await openSimulation(file);
+      const { simulation } = await (file === undefined
+        ? recordedSimulation(run, interruption)
+        : openSimulation(file, interruption));
       refuseOtherMeasures(run, simulation.measures);
       let replayed: IterationValue;
       try {
@@ -69,6 +70,7 @@ Examples:
         const { errorName, message } = failure;
         throw new ReportedError(error, {}, [`On record for it is ${errorName}: ${message}`]);
       }
+      interruption.hasSimulation = false;
       const stored = await readValue(stores, id, iterationId);
       const measures = compare(simulation.measures, replayed, stored);
       const differing = measures.find(({ matches }) => matches === false);

@@ -82,15 +82,15 @@ export async function resume(
       return;
     }
     const { file, checkStored } = options;
-    const found = await interruption.race(
-      file === undefined ? recordedSimulation(run) : openSimulation(file),
-      'the generator’s module never finishes loading',
-    );
+    const found = await (file === undefined
+      ? recordedSimulation(run, interruption)
+      : openSimulation(file, interruption));
     const engine = openEngine(found, stores, options, checkStored);
     try {
       await watch.toTheEnd(engine.orchestrator.resume(id, change, watch.runOptions));
     } finally {
       await engine.close();
+      interruption.hasSimulation = false;
     }
   } finally {
     await close();

@@ -82,13 +82,7 @@ The same with two measures:
     if (on !== undefined) return runDeployed(on, options, context);
     const { terminal, interruption } = context;
     // The simulation first: a file, or a parameter, that is refused leaves no database behind.
-    const found =
-      file === undefined
-        ? builtIn
-        : await interruption.race(
-            openSimulation(file),
-            'the generator’s module never finishes loading',
-          );
+    const found = file === undefined ? builtIn : await openSimulation(file, interruption);
     refuseOtherMeasure(found.simulation.measures, histogram);
     const { parameters: given, parametersFile } = options;
     const parameters = await interruption.race(
@@ -110,6 +104,7 @@ The same with two measures:
       await watch.toTheEnd(engine.orchestrator.run(request, watch.runOptions));
     } finally {
       await engine.close();
+      interruption.hasSimulation = false;
       await close();
     }
   },
