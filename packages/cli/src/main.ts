@@ -91,9 +91,9 @@ async function runProgram(argv: readonly string[], context: Context): Promise<Ex
     if (error.exitCode === 0) return ExitCode.done;
     // It has shown the help instead of an error.
     if (error.code === 'commander.help') return ExitCode.invalidInput;
-    // A URL in the wrong place is repeated in the error about it.
+    // A URL in the wrong place is repeated in the error about it, which is no cause to be shown, then.
     const message = withoutSecrets(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
-    throw new UsageError(`${message} (see --help)`, { cause: error });
+    throw new UsageError(`${message} (see --help)`);
   }
 }
 

@@ -373,7 +373,7 @@ describe('bad input', () => {
     [['extend', '1'], "required option '--to <count>' not specified (see --help)"],
     [['show'], "missing required argument 'run' (see --help)"],
     [['rnu'], "unknown command 'rnu' (Did you mean run?) (see --help)"],
-    [['list', 'postgres://user:hunter2@host/db'], 'too many arguments'],
+    [['list', 'all'], 'too many arguments'],
   ])('%j is one JSON object too when asked for', (args, message) => {
     const [outcome] = inOneProcess(folder, [...args, '--json']);
     expect(outcome.code).toBe(2);
@@ -387,7 +387,17 @@ describe('bad input', () => {
     });
     expect(outcome.stderr).toMatch(/^stepcompute: .*\n$/);
     expect(outcome.stderr).toContain(message);
-    expect(outcome.stdout).not.toContain('hunter2');
+  });
+
+  it('a URL with a password in the wrong place is not repeated, also when verbose', () => {
+    const url = 'postgres://user:hunter2@host/db';
+    const lines = [[url], ['list', `--${url}`], ['run', '--seed', url]];
+    const outcomes = inOneProcess(folder, ...lines.map((line) => [...line, '--json', '--verbose']));
+    for (const { code, stdout, stderr } of outcomes) {
+      expect(code).toBe(2);
+      expect(stderr).toContain('postgres:…');
+      expect(stdout + stderr).not.toContain('hunter2');
+    }
   });
 
   it('an option that nothing would read exits 2', async () => {
