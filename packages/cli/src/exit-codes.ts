@@ -9,7 +9,7 @@ export const ExitCode = {
   runNotFound: 4,
   database: 5,
   mismatch: 6,
-  output: 7,
+  output: 8,
   interrupted: 130,
 } as const;
 

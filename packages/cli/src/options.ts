@@ -155,8 +155,11 @@ function databaseOf({ STEPCOMPUTE_DB: db }: NodeJS.ProcessEnv): string {
   return db === undefined || db === '' ? '.stepcompute' : db;
 }
 
-/** Where the run's deployment is, in place of a database. */
-export function onOption(description: string, ...excluded: readonly string[]) {
+/** A deployment, in place of a database. */
+export function onOption(
+  excluded: readonly string[] = [],
+  description = 'where the runs are, in place of a database: aws:STACK, the stack of a deployment',
+) {
   return ['db', ...excluded].reduce(
     (place, other) => without(place, other),
     option('--on <place>', description, (text) => parsePlace(text)),

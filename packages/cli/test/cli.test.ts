@@ -294,7 +294,7 @@ describe('in memory', () => {
       stdoutTo: resolve(folder, file),
       ...(file !== full && { fileLimitKilobytes: 1 }),
     });
-    expect(outcome.code).toBe(7);
+    expect(outcome.code).toBe(8);
     expect(outcome.stderr.match(/^stepcompute: .*$/gm)).toEqual([
       expect.stringMatching(/^stepcompute: standard output can't be written: E\w+: /),
     ]);

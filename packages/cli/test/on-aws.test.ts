@@ -80,7 +80,8 @@ describe('a run on a deployment', () => {
     expect(failed).toMatchObject({ code: 3, stdout: '' });
     expect(failed.stderr).toMatch(/iteration 7 of run \d+ failed: no price at 7/);
     const [, id = ''] = /stepcompute resume (\d+) --on aws:Pricing/.exec(failed.stderr) ?? [];
-    const [failure] = lastLine(await on('failures', id, '--json')) as unknown as object[];
+    const { stdout } = await on('failures', id, '--json');
+    const [failure] = JSON.parse(stdout) as object[];
     expect(failure).toMatchObject({ iterationId: 7, errorName: 'RangeError' });
     const replayed = await on('replay', id, '7', '--generator', 'priced.mjs');
     expect(replayed.code).toBe(3);

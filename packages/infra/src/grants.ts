@@ -14,7 +14,7 @@ export interface Granting {
 /** On executions, to follow them. */
 const followActions = ['states:DescribeExecution', 'states:GetExecutionHistory'];
 
-/** Allows to start, follow and stop executions, and to run statements: all that `StepFunctionsOrchestrator` does. */
+/** Allows to start, follow and stop executions, and to run statements: all that `openDeployment` and its orchestrator do. */
 export function grantRun(of: Granting, grantee: IGrantable): Grant {
   const start = Grant.addToPrincipal({
     grantee,
@@ -37,6 +37,12 @@ function grantOnExecutions(
   for (const each of databases) each.grantStatements(grantee, false);
   const { grantPrincipal } = grantee;
   if (Construct.isConstruct(grantPrincipal)) acknowledgeExecutions(grantPrincipal, stateMachine);
+  // Its outputs say where all of it is.
+  Grant.addToPrincipal({
+    grantee,
+    actions: ['cloudformation:DescribeStacks'],
+    resourceArns: [Stack.of(stateMachine).stackId],
+  });
   return Grant.addToPrincipal({
     grantee,
     actions,

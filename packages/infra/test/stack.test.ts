@@ -337,6 +337,7 @@ describe.each(['inline', 'distributed'] as const)('the stack, %s', (mode) => {
     expect(Object.keys(made.template.Outputs).sort()).toEqual([
       'ClusterArn',
       'DatabaseName',
+      'DelayMilliseconds',
       'SecretArn',
       'StateMachineArn',
     ]);
@@ -381,6 +382,7 @@ describe('clients', () => {
     expect(rights.map(([action]) => action)).toEqual(
       [
         ...commands,
+        'cloudformation:DescribeStacks',
         'rds-data:ExecuteStatement',
         // Both are CDK's way to let somebody read a secret, with its key where it has one.
         'secretsmanager:DescribeSecret',
@@ -397,6 +399,7 @@ describe('clients', () => {
 
   it('that read may follow executions, and neither start nor stop one', () => {
     expect(rightsOf('Reader').map(([action]) => action)).toEqual([
+      'cloudformation:DescribeStacks',
       'rds-data:ExecuteStatement',
       'secretsmanager:DescribeSecret',
       'secretsmanager:GetSecretValue',

@@ -147,6 +147,7 @@ export class TypeOrmRunStore implements RunStore, Placed {
   }
 
   reopen(id: RunId, { accepted, ...change }: ParsedRunChange): Promise<Run> {
+    let before: string | undefined;
     return patiently(this.dataSource, async () => {
       const { repetitions } = change;
       await this.dataSource.getRepository<RunRow>(runTable).update(
@@ -157,7 +158,10 @@ export class TypeOrmRunStore implements RunStore, Placed {
           finishedAt: null,
         },
       );
-      if (accepted !== undefined) await this.#accept(id, repetitions, accepted);
+      if (accepted !== undefined) {
+        before ??= await this.#acceptedText(id);
+        await this.#accept({ id, repetitions }, accepted, before);
+      }
       const run = await this.#find(id);
       refuseFewerRepetitions(run, repetitions);
       return run;
@@ -165,17 +169,50 @@ export class TypeOrmRunStore implements RunStore, Placed {
   }
 
   /**
-   * By the database, so that of several at once none is lost, and none comes twice when it is sent again. A run
-   * that was not reopened accepts nothing.
+   * Adds to the list as it was before: of several at once none is lost, and none comes twice when it is sent again.
+   * A run that was not reopened accepts nothing.
+   * @param before the list's text when this was first tried
    */
-  async #accept(id: RunId, repetitions: number | undefined, accepted: Fingerprint): Promise<void> {
-    await execute(
+  async #accept(
+    {
+      id,
+      repetitions = Repetitions.maximum,
+    }: { readonly id: RunId; readonly repetitions?: number | undefined },
+    accepted: Fingerprint,
+    before: string,
+  ): Promise<void> {
+    const { run } = tablesOf(this.dataSource);
+    const reopened = 'WHERE id = $1 AND repetitions <= $2';
+    for (let known = before; ;) {
+      // Without its last bracket, and one more.
+      const added = `${known.slice(0, -1)},${JSON.stringify(accepted)}`;
+      const { affected } = await execute(
+        this.dataSource,
+        `UPDATE ${run} SET simulation = $3 ${reopened} AND simulation = $4`,
+        [id, repetitions, `${added}]`, known],
+      );
+      if (affected !== 0) return;
+      const { records } = await execute(
+        this.dataSource,
+        `SELECT simulation FROM ${run} ${reopened}`,
+        [id, repetitions],
+      );
+      const [now] = records as { simulation: string }[];
+      if (now === undefined || now.simulation.startsWith(added)) return;
+      known = now.simulation;
+    }
+  }
+
+  async #acceptedText(id: RunId): Promise<string> {
+    const { run } = tablesOf(this.dataSource);
+    const { records } = await execute(
       this.dataSource,
-      // The list without its last bracket, and one more.
-      `UPDATE ${tablesOf(this.dataSource).run} SET simulation = left(simulation, -1) || ',' || $1::text || ']'
-       WHERE id = $2 AND repetitions <= $3 AND right(simulation, length($1::text) + 1) <> $1::text || ']'`,
-      [JSON.stringify(accepted), id, repetitions ?? Repetitions.maximum],
+      `SELECT simulation FROM ${run} WHERE id = $1`,
+      [id],
     );
+    const [row] = records as { simulation: string }[];
+    if (row === undefined) throw new RunNotFoundError(id);
+    return row.simulation;
   }
 
   async #find(id: RunId): Promise<Run> {

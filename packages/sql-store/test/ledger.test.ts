@@ -71,8 +71,18 @@ describe('a code that a run accepts', () => {
       hasLost = true;
       return Promise.reject(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
     });
-    const run = await stores.runs.reopen(id, { accepted: { version: 'two' } });
+    const accepted = { version: 'two' };
+    const run = await stores.runs.reopen(id, { accepted });
     expect(hasLost).toBe(true);
-    expect(run.simulation).toEqual([{ version: 'one' }, { version: 'two' }]);
+    expect(run.simulation).toEqual([{ version: 'one' }, accepted]);
+    // The same code may be accepted once more, as where its values depend on its environment.
+    jest.restoreAllMocks();
+    const again = await stores.runs.reopen(id, { accepted });
+    expect(again.simulation).toEqual([{ version: 'one' }, accepted, accepted]);
+    const others = ['three', 'four', 'five'].map((version) => ({ version }));
+    await Promise.all(others.map((other) => stores.runs.reopen(id, { accepted: other })));
+    const all = (await stores.runs.get(id)).simulation;
+    expect(all).toHaveLength(6);
+    expect(all).toEqual(expect.arrayContaining(others));
   });
 });

@@ -26,7 +26,7 @@ export const extendCommand = declareCommand({
     ...goOnOptions,
     ...executionOptions,
     db: databaseOption(),
-    on: onOption('extend a run of a deployment: aws:STACK', 'check', ...settled),
+    on: onOption(['check', ...settled]),
     histogram: histogramOption,
     json: reportOption,
     verbose: verboseOption,

@@ -10,7 +10,7 @@ export const failuresCommand = declareCommand({
   arguments: { id: runArgument },
   options: {
     db: databaseOption(),
-    on: onOption('look at the runs of a deployment: aws:STACK'),
+    on: onOption(),
     json: jsonOption('print a JSON array'),
     verbose: verboseOption,
   },

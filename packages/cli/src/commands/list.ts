@@ -22,7 +22,7 @@ export const listCommand = declareCommand({
       20,
     ),
     db: databaseOption(),
-    on: onOption('look at the runs of a deployment: aws:STACK'),
+    on: onOption(),
     json: jsonOption('print a JSON array'),
     verbose: verboseOption,
   },

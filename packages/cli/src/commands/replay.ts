@@ -45,7 +45,7 @@ export const replayCommand = declareCommand({
     file: generatorOption('the simulation; without it, the one that the run recorded'),
     timeoutMs: timeoutOption('the longest that an asynchronous generator may take'),
     db: databaseOption(),
-    on: onOption('take the run from a deployment: aws:STACK; the simulation is a file here'),
+    on: onOption(),
     json: jsonOption('print a JSON object'),
     verbose: verboseOption,
   },

@@ -32,7 +32,7 @@ export const resumeCommand = declareCommand({
     ...goOnOptions,
     ...executionOptions,
     db: databaseOption(),
-    on: onOption('resume a run of a deployment: aws:STACK', 'check', ...settled),
+    on: onOption(['check', ...settled]),
     histogram: histogramOption,
     json: reportOption,
     verbose: verboseOption,

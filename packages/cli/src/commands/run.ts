@@ -48,9 +48,8 @@ export const runCommand = declareCommand({
       'where the run is kept: a folder, postgres://user:password@host:port/database, or memory',
     ),
     on: onOption(
-      'run the simulation of a deployment: aws:STACK; its code, delay and attempts are the deployment’s',
-      'histogram',
-      ...settled,
+      ['histogram', ...settled],
+      'run the simulation of a deployment, aws:STACK: its code, delay and attempts are settled',
     ),
     histogram: histogramOption,
     json: reportOption,

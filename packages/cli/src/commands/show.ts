@@ -47,7 +47,7 @@ export const showCommand = declareCommand({
     ),
     histogram: histogramOption,
     db: databaseOption(),
-    on: onOption('look at the runs of a deployment: aws:STACK'),
+    on: onOption(),
     json: jsonOption('print a JSON object'),
     verbose: verboseOption,
   },

@@ -23,7 +23,7 @@ export const valuesCommand = declareCommand({
       'begin the csv with a line of column names: iteration, and the measures',
     ),
     db: databaseOption(),
-    on: onOption('look at the runs of a deployment: aws:STACK'),
+    on: onOption(),
     verbose: verboseOption,
   },
   help: `
