@@ -4,6 +4,7 @@ export {
   type DatabaseHost,
   type FunctionDefinition,
   type Secret,
+  type StackDescription,
   type StateMachineResource,
 } from './assembly.js';
 export { readCloudAssembly } from './cloud-assembly.js';

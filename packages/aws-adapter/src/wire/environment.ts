@@ -37,7 +37,7 @@ export type DatabaseAddress = DataApiAddress | PostgresAddress;
 export type GivenAddress =
   DataApiAddress | (Omit<PostgresAddress, 'port'> & { readonly port: number | string });
 
-const database = databaseVariables('STEPCOMPUTE_');
+const database: Variables<DatabaseAddress, GivenAddress> = databaseVariables('STEPCOMPUTE_');
 const averagesDatabase = orNone(databaseVariables('STEPCOMPUTE_AVERAGES_'));
 
 /** Every variable that the functions read, one at a time or in groups. */
