@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { Stores } from '@stepcompute/core';
 import { ContainerModule } from 'inversify';
 import type { DataSource } from 'typeorm';
+import { warnOfUntested } from './peers.js';
 import { typeOrmStores, type TypeOrmStoresOptions } from './typeorm-stores.js';
 
 /**
@@ -13,6 +14,7 @@ export function sqlStoresModule(
   dataSource: DataSource,
   options: TypeOrmStoresOptions = {},
 ): ContainerModule {
+  warnOfUntested('inversify');
   const stores = typeOrmStores(dataSource, options);
   return new ContainerModule(({ bind }) => {
     bind(Stores).toConstantValue(stores);

@@ -5,6 +5,7 @@ import { refuseUnknown } from '@stepcompute/core/adapters';
 import { DataSource } from 'typeorm';
 import { lockFolder } from './folder-lock.js';
 import { migrateSchema, migrationOptions } from './migrate-schema.js';
+import { warnOfUntested } from './peers.js';
 import { persistenceError } from './persistence-error.js';
 import { PglitePool } from './pglite-pool.js';
 import { schemas } from './schema.js';
@@ -25,6 +26,7 @@ export interface OpenPgliteOptions {
  */
 export async function openPglite(options: OpenPgliteOptions = {}): Promise<DataSource> {
   const { folder } = refuseUnknown(options, 'options', { folder: true });
+  warnOfUntested('@electric-sql/pglite');
   const held = folder === undefined ? undefined : await holdPglite(folder);
   let pglite: PGlite | undefined;
   try {

@@ -8,6 +8,7 @@ import {
   newerSchemaError,
   schemaState,
 } from './migrate-schema.js';
+import { warnOfUntested } from './peers.js';
 import { codeOf, isOfEncryption, persistenceError } from './persistence-error.js';
 import { schemas } from './schema.js';
 import { parseConnectionString, type ConnectionParts } from './server/connection-string.js';
@@ -80,6 +81,7 @@ const optionFields: FieldNames<OpenPostgresOptions> = {
  */
 export async function openPostgres(options: OpenPostgresOptions): Promise<DataSource> {
   refuseUnknown(options, 'options', optionFields);
+  warnOfUntested('pg');
   const { url, pool, create = true, migrate = false, check = true, poolSize = 10 } = options;
   const { statementTimeoutMs = 20_000, connectTimeoutMs } = options;
   if ((url === undefined) === (pool === undefined)) {

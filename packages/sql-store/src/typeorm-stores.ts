@@ -1,6 +1,7 @@
 import { InvalidInputError, type Stores } from '@stepcompute/core';
 import { refuseUnknown } from '@stepcompute/core/adapters';
 import type { DataSource, EntitySchema } from 'typeorm';
+import { warnOfUntested } from './peers.js';
 import { runTable } from './tables.js';
 import { TypeOrmAverageStore } from './typeorm-average-store.js';
 import { TypeOrmFailureStore } from './typeorm-failure-store.js';
@@ -22,6 +23,7 @@ export interface TypeOrmStoresOptions {
  */
 export function typeOrmStores(dataSource: DataSource, options: TypeOrmStoresOptions = {}): Stores {
   const { averages = dataSource } = refuseUnknown(options, 'options', { averages: true });
+  warnOfUntested('typeorm');
   refuseUnfit(dataSource, 'dataSource');
   refuseUnfit(averages, 'averages');
   return {

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { testedRanges, warnOfUntested, type Peer } from '../src/peers.js';
+import { openPglite } from '../src/pglite.js';
+import { typeOrmStores } from '../src/typeorm-stores.js';
+
+let warnings: string[];
+beforeEach(() => {
+  warnings = [];
+  jest.spyOn(process, 'emitWarning').mockImplementation((warning) => {
+    warnings.push(String(warning));
+  });
+});
+afterEach(() => jest.restoreAllMocks());
+
+it.each<[Peer, string]>([
+  ['typeorm', '0.3.20'],
+  ['typeorm', '1.1.1'],
+  ['inversify', '7.11.0'],
+  ['inversify', '8.2.3'],
+  ['pg', '8.16.0'],
+  ['pg', '8.23.1'],
+  ['@electric-sql/pglite', '0.5.16'],
+])('%s %s is in range', (peer, version) => {
+  warnOfUntested(peer, version);
+  expect(warnings).toEqual([]);
+});
+
+it.each<[Peer, string]>([
+  ['typeorm', '0.3.17'],
+  ['inversify', '6.2.2'],
+  ['pg', '8.15.6'],
+  ['@electric-sql/pglite', '0.6.0'],
+])('%s %s is warned of, once, in one line', (peer, version) => {
+  warnOfUntested(peer, version);
+  warnOfUntested(peer, version);
+  expect(warnings).toEqual([
+    `${peer} ${version} is installed, and @stepcompute/sql-store was tested with ${testedRanges[peer]}`,
+  ]);
+});
+
+it('has the ranges that the package asks for, and nothing to say of what is installed', async () => {
+  const manifest = readFileSync(join(__dirname, '../package.json'), 'utf8');
+  const { peerDependencies } = JSON.parse(manifest) as { peerDependencies: object };
+  expect(peerDependencies).toMatchObject(testedRanges);
+  const dataSource = await openPglite();
+  typeOrmStores(dataSource);
+  await dataSource.destroy();
+  expect(warnings).toEqual([]);
+});
