@@ -1,7 +1,7 @@
 import { expectedAverage } from '@stepcompute/core/testing';
 import { deploy } from './deployment.js';
 
-it.each(['default-vpc.mjs', 'own-cluster.mjs'])(
+it.each(['default-vpc.mjs', 'own-cluster.mjs', 'imported-cluster.mjs', 'behind-proxy.mjs'])(
   'a deployment in an account that exists comes to the same bits: %s',
   async (app) => {
     const deployment = await deploy({ mode: 'inline', app });

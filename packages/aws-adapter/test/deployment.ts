@@ -12,6 +12,7 @@ import {
   type FaultProps,
 } from '@stepcompute/rehearsal';
 import { typeOrmStores } from '@stepcompute/sql-store';
+import { openPostgres } from '@stepcompute/sql-store/postgres';
 import type { DataSource } from 'typeorm';
 import { synthesize, type TestAssembly } from '../../../testing/assembly.js';
 import { isExhaustive } from '../../../testing/exhaustive.js';
@@ -108,7 +109,7 @@ export async function deploy({
   const [stateMachineArn = ''] = Object.values(rehearsal.stateMachines);
   const config = {
     endpoint: rehearsal.endpoint,
-    region: 'us-east-1',
+    region: rehearsal.environment.AWS_REGION!,
     credentials: { accessKeyId: 'rehearsal', secretAccessKey: 'rehearsal' },
   };
   const sfn = new SFNClient(config);
@@ -117,8 +118,7 @@ export async function deploy({
   const isForAverages = ({ database }: ClusterDefinition): boolean => database === 'averages';
   const values = rehearsal.clusters.find((cluster) => !isForAverages(cluster));
   const others = rehearsal.clusters.find(isForAverages);
-  if (values === undefined) throw new Error('the deployment has no database');
-  const dataSource = await open(values);
+  const dataSource = await (values === undefined ? openServerOf(rehearsal) : open(values));
   const stores = typeOrmStores(dataSource, others && { averages: await open(others) });
   const orchestrator = new StepFunctionsOrchestrator({
     client: sfn,
@@ -140,6 +140,13 @@ export async function deploy({
       assembly.remove();
     },
   };
+}
+
+/** Of a deployment without the Data API: the way that its functions have, from this machine. */
+function openServerOf({ databaseServers: [server] }: Rehearsal): Promise<DataSource> {
+  if (server === undefined) throw new Error('the deployment has no database');
+  const { host, port, user, password, ssl } = server;
+  return openPostgres({ pool: { host, port, user, password, ssl, max: 1 }, create: false });
 }
 
 /** The file that has step 2's simulation, in the folder of an assembly. */
