@@ -20,12 +20,17 @@ function triangular(u: number, [shortest, likeliest, longest]: Estimate): number
     : longest - Math.sqrt((1 - u) * span * (longest - likeliest));
 }
 
-/** How many days a project takes: design, then hardware beside software, then integration. */
+/**
+ * How many days a project takes (design, then hardware beside software, then integration), and whether that
+ * is more than its deadline: the average of `isLate` is the likelihood.
+ */
 export default defineSimulation({
   name: 'project duration',
-  parameters: estimates,
-  generate({ random, parameters: { design, hardware, software, integration } }) {
+  parameters: { ...estimates, deadline: 60 },
+  measures: ['days', 'isLate'],
+  generate({ random, parameters: { design, hardware, software, integration, deadline } }) {
     const draw = (task: Estimate): number => triangular(random.uniform(), task);
-    return draw(design) + Math.max(draw(hardware), draw(software)) + draw(integration);
+    const days = draw(design) + Math.max(draw(hardware), draw(software)) + draw(integration);
+    return { days, isLate: days > deadline ? 1 : 0 };
   },
 });

@@ -1,11 +1,11 @@
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { RDSDataClient } from '@aws-sdk/client-rds-data';
-import { SFNClient } from '@aws-sdk/client-sfn';
+import { promisify } from 'node:util';
 import { simulate } from '@stepcompute/inmemory-adapter';
 import { Rehearsal } from '@stepcompute/rehearsal';
 import { synthesize } from '../../../testing/assembly.js';
-import { deployedOrchestrator } from '../src/orchestrator.js';
 import projectDuration from '../src/project-duration.js';
+import { estimate } from '../src/service.js';
 
 const request = { repetitions: 400, seed: 42 };
 /** The hardware is bought, and there from the beginning. */
@@ -24,37 +24,44 @@ it('takes no longer on the same random numbers where the hardware is there alrea
   expect(sooner.average.maximum).toBeLessThan(20 + 35 + 15);
 });
 
-it('comes to the same average on AWS as in process, to the last bit', async () => {
+it('comes to the same averages on AWS as in process, from a service and from the command', async () => {
   const assembly = synthesize({}, { app: join(__dirname, '../dist/app.js') });
   const rehearsal = await Rehearsal.start({ assembly: assembly.folder, timeScale: 60_000 });
+  const before = { ...process.env };
   try {
-    const [cluster] = rehearsal.clusters;
-    const [stateMachineArn = ''] = Object.values(rehearsal.stateMachines);
-    const config = {
-      endpoint: rehearsal.endpoint,
-      region: 'us-east-1',
-      credentials: { accessKeyId: 'rehearsal', secretAccessKey: 'rehearsal' },
-    };
-    const orchestrator = await deployedOrchestrator(
-      {
-        stateMachineArn,
-        clusterArn: cluster?.arn ?? '',
-        secretArn: cluster?.secretArn ?? '',
-        databaseName: cluster?.database ?? '',
-      },
-      { sfn: new SFNClient(config), rdsData: new RDSDataClient(config) },
-    );
-    const { run, average } = await orchestrator.run(request);
+    Object.assign(process.env, rehearsal.environment);
+    const { run, averages } = await estimate(request);
     expect(run.delayMs).toBe(600_000);
-    expect(average).toEqual((await simulate(projectDuration, request)).average);
+    expect(averages).toEqual((await simulate(projectDuration, request)).averages);
     expect(rehearsal.costs().childExecutions).toBe(8);
-    const sooner = await orchestrator.run({ ...request, parameters });
-    expect(sooner.run.parameters).toEqual({ ...projectDuration.parameters, ...parameters });
-    expect(sooner.average).toEqual(
-      (await simulate(projectDuration, { ...request, parameters })).average,
-    );
+
+    const on = ['--on', 'aws:ProjectDuration'];
+    const asked = ['-n', '400', '--seed', '42', '--param', 'hardware=[0,0,1]'];
+    const report = JSON.parse(await stepcompute('run', ...asked, ...on, '--json')) as {
+      readonly runId: number;
+      readonly measures: object;
+    };
+    const sooner = await simulate(projectDuration, { ...request, parameters });
+    expect(report.measures).toMatchObject({
+      days: { average: sooner.averages.days.mean },
+      isLate: { average: sooner.averages.isLate.mean },
+    });
+    const csv = await stepcompute('values', String(report.runId), '--header', ...on);
+    const [head, ...rows] = csv.trimEnd().split('\n');
+    expect(head).toBe('iteration,days,isLate');
+    const days = rows.map((row) => Number(row.split(',')[1]));
+    expect(Float64Array.from(days)).toEqual(sooner.values);
   } finally {
+    process.env = before;
     await rehearsal.close();
     assembly.remove();
   }
 });
+
+/** Standard output of the command. */
+async function stepcompute(...args: readonly string[]): Promise<string> {
+  const program = join(__dirname, '../../../packages/cli/bin/stepcompute.js');
+  const env = { ...process.env };
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], { env });
+  return stdout;
+}
