@@ -55,6 +55,10 @@ export class LambdaService {
           refuseOption(request.headers, 'x-amz-client-context');
           refuseOption(request.headers, 'x-amz-tenant-id');
           const { name } = request.params;
+          if (name === '') {
+            const message = 'a function has a name: this path is not rehearsed';
+            throw new ServiceError('UnknownOperationException', message, 404);
+          }
           const pool = this.find(name, request.query.Qualifier);
           if (pool === undefined) {
             throw new ServiceError('ResourceNotFoundException', `Function not found: ${name}`, 404);
