@@ -19,7 +19,7 @@ const stub = `export const handler = async (event) => {
   if (event.input === undefined) return event;
   const { repetitions } = event.input;
   const pairs = Array.from({ length: repetitions }, (_, iterationId) => ({ runId: 1, iterationId }));
-  return { runId: 1, seed: 1, pairs };
+  return { runId: 1, seed: 1, pairs, traceparent: null };
 };`;
 
 interface Drawn {

@@ -31,7 +31,9 @@ describe('CloudFormation', () => {
     const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: 'Named' }));
     expect(Stacks).toMatchObject([{ StackName: 'Named', StackStatus: 'CREATE_COMPLETE' }]);
     const [{ StackId, Outputs = [] } = {}] = Stacks;
-    const outputs = Object.fromEntries(Outputs.map((each) => [each.OutputKey, each.OutputValue]));
+    const outputs: unknown = Object.fromEntries(
+      Outputs.map((each) => [each.OutputKey, each.OutputValue]),
+    );
     expect(outputs).toMatchObject({
       StateMachineArn: deployment.assembly.stateMachines[0]!.arn,
       ClusterArn: deployment.assembly.clusters[0]!.arn,
