@@ -84,7 +84,8 @@ async function subjectOf(rehearsal: Rehearsal): Promise<ChaosSubject> {
       (await runs.list(20)).find(({ idempotencyKey: execution }) =>
         execution?.endsWith(`:${idempotencyKey}`),
       ),
-    isExpected: ({ message }) => message.includes('Runtime.ExitError'),
+    // A function that was killed, as its state tells of it, or as its iterations' failure is on record.
+    isExpected: ({ message }) => /Runtime\.ExitError|Runtime exited with error/.test(message),
   };
 }
 
