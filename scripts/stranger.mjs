@@ -12,6 +12,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -561,7 +562,9 @@ try {
 function install(packages, peersAndTools, files) {
   mkdirSync(folder, { recursive: true });
   const dependencies = { ...peersAndTools };
-  for (const name of packages) dependencies[`@stepcompute/${name}`] = `file:${packed(name)}`;
+  for (const name of withNeeded(packages)) {
+    dependencies[`@stepcompute/${name}`] = `file:${packed(name)}`;
+  }
   for (const [path, content] of Object.entries({ ...files, 'package.json': { dependencies } })) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(
@@ -570,6 +573,18 @@ function install(packages, peersAndTools, files) {
     );
   }
   npm(folder, 'install', '--no-audit', '--no-fund');
+}
+
+/** With those of our packages that they depend on, which are in no registry yet. */
+function withNeeded(packages) {
+  const all = new Set(packages);
+  for (const name of all) {
+    const manifest = readFileSync(join(root, 'packages', name, 'package.json'), 'utf8');
+    for (const needed of Object.keys(JSON.parse(manifest).dependencies ?? {})) {
+      if (needed.startsWith('@stepcompute/')) all.add(needed.slice('@stepcompute/'.length));
+    }
+  }
+  return all;
 }
 
 function megabytesOf(path) {
