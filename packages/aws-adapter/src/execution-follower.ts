@@ -30,7 +30,7 @@ export interface ExecutionFollowerProps {
   readonly pollMs: number;
   readonly observer: Observer | undefined;
   readonly options: RunOptions;
-  /** What the observer is to know of the request, beside the run. */
+  /** The part of the request that the observer is told, beside the run. */
   readonly trace: Pick<RunBegun, 'carrier' | 'joined'>;
 }
 

@@ -264,7 +264,7 @@ interface FoundExecution {
   readonly joined?: string | undefined;
 }
 
-/** What of a carrier travels: an execution is not to fail since an observer has given it something else. */
+/** The part of a carrier that travels: an execution is not to fail since an observer has given it something else. */
 function traceOf(carrier: TraceCarrier | undefined): TraceCarrier {
   const { traceparent } = carrier ?? {};
   return isTraceparent(traceparent) ? { traceparent } : {};

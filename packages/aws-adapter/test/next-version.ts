@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 const root = resolve(__dirname, '../../..');
 const packages = ['core', 'sql-store', 'simulation-file', 'aws-adapter', 'infra'];
 
-/** What the next version adds to the migrations of this one: older code may go on. */
+/** A migration that the next version adds to those of this one: older code may go on. */
 const migration = `
 exports.migrations.push(class AddNote {
   name = 'AddNote1999000000000';

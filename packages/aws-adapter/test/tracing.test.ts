@@ -13,7 +13,7 @@ import type { LoggedSpan } from './simulations/traced.js';
 
 const repetitions = 25;
 
-// What a Map gives its items differs between the two.
+// The two differ in the input that a Map gives its items.
 describe.each([
   ['inline', repetitions],
   ['distributed', Math.ceil(repetitions / blockSize)],

@@ -9,7 +9,7 @@ import { build, type Plugin } from 'esbuild';
 import type { BundleRequest, DatabaseKind } from './bundle-request.js';
 import { bundleSimulation, Refusal, simulationFile } from './bundle-simulation.js';
 
-/** What each way to a database needs of TypeORM's drivers, all of which TypeORM imports, and of packages. */
+/** TypeORM's drivers, of which it imports all, and the packages that each way to a database needs. */
 const needs: Readonly<
   Record<
     DatabaseKind,

@@ -26,7 +26,7 @@ export interface IStepComputeDatabase {
   readonly cluster?: IDatabaseCluster | undefined;
   /** Where a function has to run. Default: anywhere, since the Data API is reached from everywhere. */
   readonly network?: DatabaseNetwork | undefined;
-  /** What has to be there before the database can be reached: the migration waits for it. */
+  /** Constructs that have to be there before the database can be reached: the migration waits for them. */
   readonly dependencies: readonly IDependable[];
   /** Allows a function's role to run statements, and to read the secret or have it read. */
   grantStatements(grantee: IGrantable, inTransactions: boolean): void;

@@ -67,7 +67,7 @@ export interface RetrieveRunIdEvent {
   readonly blockSize: number | undefined;
   /** The request's trace context, beside what is asked for: a run doesn't depend on it. */
   readonly traceparent?: string | undefined;
-  /** What the deployment's settings allow one execution. */
+  /** The most that the deployment's settings allow one execution. */
   readonly most: MostAssigned;
 }
 
@@ -81,7 +81,7 @@ export interface MostAssigned {
   readonly iterationsInBlock?: number | undefined;
 }
 
-/** What the state machine gives beside the execution's input, which has the trace context in it. */
+/** The part that the state machine gives beside the execution's input, which has the trace context in it. */
 export type RetrieveRunIdEnvelope = Omit<RetrieveRunIdEvent, 'traceparent'>;
 
 const envelopeFields = Object.keys({
