@@ -31,9 +31,9 @@ export class RetrieveRunId {
    * Idempotent under the request's key: a repetition gets the run that the first delivery got, with
    * its seed, and only the iterations still missing; none of a completed one. A seed left out of the
    * repetition is not compared.
+   * @param signal ends the generation of stored iterations
    * @throws InvalidInputError before anything is allocated
    * @throws ConflictingRunError when the key's run was asked for with another input, or another simulation
-   * @param signal ends the generation of stored iterations
    * @throws ChangedSimulationError when stored iterations of the key's run come to other values
    * @throws CancelledError when the signal is aborted meanwhile
    */
