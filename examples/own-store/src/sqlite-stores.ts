@@ -9,7 +9,6 @@ import {
 import {
   conflictOf,
   finishedRun,
-  IterationRange,
   ledgerOf,
   missingByScan,
   parseFailure,
@@ -178,14 +177,9 @@ export function sqliteStores(file: string): Stores & { readonly close: () => voi
         const all = rows<{ json: string }>(select, id);
         if (all.length > 0) yield all.map(({ json }) => JSON.parse(json) as IterationFailure);
       },
-      clear: async (id, within) => {
-        const { first, count: length } = within ?? IterationRange.whole(find(id).repetitions);
-        const range = [first, first + length];
-        change(
-          'DELETE FROM failure WHERE run = ? AND iteration >= ? AND iteration < ?',
-          id,
-          ...range,
-        );
+      clear: async (id) => {
+        find(id);
+        change('DELETE FROM failure WHERE run = ?', id);
       },
       ledger: async (id) => {
         const run = find(id);

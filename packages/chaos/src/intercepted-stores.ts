@@ -35,7 +35,7 @@ export function interceptedStores(
     failures: {
       record: (id, batch) => write('failures.record', () => failures.record(id, batch)),
       read: (id) => stream('failures.read', () => failures.read(id)),
-      clear: (id, within) => ask('failures.clear', () => failures.clear(id, within)),
+      clear: (id) => ask('failures.clear', () => failures.clear(id)),
       ledger: (id) => ask('failures.ledger', () => failures.ledger(id)),
     },
     averages: {

@@ -48,7 +48,7 @@ export { ledgerOf } from './run/ledger.js';
 export { areSameMeasures, singleMeasure } from './run/measures.js';
 export { parseInteger } from './run/numbers.js';
 export { blockSizeFor, blocksOf, type AssignedBlock, type RunPlan } from './run/plan.js';
-export { countOf, hullOf, IterationRange, iterationsOf, without } from './run/range.js';
+export { countOf, IterationRange, iterationsOf, without } from './run/range.js';
 export {
   changeableFields,
   parseRunChange,

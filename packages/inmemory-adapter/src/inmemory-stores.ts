@@ -1,5 +1,5 @@
 import {
-  ConflictingValueError,
+  type ConflictingValueError,
   type IterationId,
   RunId,
   RunNotFoundError,
@@ -17,12 +17,14 @@ import {
   type ValueStore,
 } from '@stepcompute/core';
 import {
+  conflictOf,
   finishedRun,
   IterationRange,
   ledgerOf,
   parseFailure,
   parseLimit,
   parseIterationValues,
+  refuseConflicts,
   refuseOtherAverage,
   refuseOutside,
   reopenedRun,
@@ -139,18 +141,17 @@ export class InMemoryValueStore implements ValueStore, Placed {
     const { run, values: kept, codes, failures } = this.database.find(id);
     const rows = parseIterationValues(values, run.measures.length);
     for (const { iterationId } of rows) refuseOutside(run, iterationId);
-    let conflict: ConflictingValueError | undefined;
+    const conflicts: ConflictingValueError[] = [];
     for (const { iterationId, value, more, code = 0 } of rows) {
       if (code > 0 && kept.get(iterationId) === undefined) codes.set(iterationId, code);
       failures.delete(iterationId);
-      const differing = kept.keep(iterationId, value, more);
-      if (differing === undefined || iterationId >= (conflict?.iterationId ?? Infinity)) continue;
-      const first = kept.get(iterationId, differing)!;
-      const offered = [value, ...(more ?? [])][differing]!;
-      const measure = run.measures[differing];
-      conflict = new ConflictingValueError(id, iterationId, first, offered, measure);
+      if (kept.keep(iterationId, value, more)) continue;
+      const stored = run.measures.map((_, measure) => kept.get(iterationId, measure)!);
+      const offered = [value, ...(more ?? [])];
+      const conflict = conflictOf(run, iterationId, stored, offered);
+      if (conflict !== undefined) conflicts.push(conflict);
     }
-    if (conflict !== undefined) throw conflict;
+    refuseConflicts(conflicts);
   }
 
   read(id: RunId, from?: IterationId): AsyncIterable<readonly IterationValue[]> {
@@ -214,12 +215,8 @@ export class InMemoryFailureStore implements FailureStore, Placed {
     if (failures.length > 0) yield failures.sort((a, b) => a.iterationId - b.iterationId);
   }
 
-  async clear(id: RunId, within?: IterationRange): Promise<void> {
-    const { run, failures } = this.database.find(id);
-    const { first, count } = within ?? IterationRange.whole(run.repetitions);
-    for (const iterationId of failures.keys()) {
-      if (iterationId >= first && iterationId < first + count) failures.delete(iterationId);
-    }
+  async clear(id: RunId): Promise<void> {
+    this.database.find(id).failures.clear();
   }
 
   async ledger(id: RunId): Promise<Ledger> {

@@ -28,22 +28,20 @@ export class RunValues {
 
   /**
    * Keeps an iteration's numbers unless it has some.
-   * @returns the place of the first that differs from the one that is kept; undefined when none does
+   * @returns false when it has others
    */
-  keep(iteration: number, value: number, more: readonly number[] = none): number | undefined {
+  keep(iteration: number, value: number, more: readonly number[] = none): boolean {
     const at = iteration % chunkLength;
     const chunk = this.#chunkFor(Math.floor(iteration / chunkLength), at);
     const [column] = chunk;
     const kept = column[at]!;
     if (!Number.isNaN(kept)) {
-      if (kept !== value) return 0;
-      const differing = more.findIndex((number, index) => chunk[index + 1]![at] !== number);
-      return differing < 0 ? undefined : differing + 1;
+      return kept === value && more.every((number, index) => chunk[index + 1]![at] === number);
     }
     column[at] = value;
     for (let index = 0; index < more.length; index += 1) chunk[index + 1]![at] = more[index]!;
     this.count += 1;
-    return undefined;
+    return true;
   }
 
   /**

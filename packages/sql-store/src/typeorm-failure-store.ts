@@ -1,5 +1,5 @@
 import {
-  Repetitions,
+  type Repetitions,
   RunNotFoundError,
   type FailureStore,
   type IterationId,
@@ -8,7 +8,7 @@ import {
   type Placed,
   type RunId,
 } from '@stepcompute/core';
-import { parseFailure, refuseOutside, type IterationRange } from '@stepcompute/core/adapters';
+import { parseFailure, refuseOutside } from '@stepcompute/core/adapters';
 import type { DataSource } from 'typeorm';
 import { dialectOf, piecesOf } from './dialect.js';
 import { execute } from './execute.js';
@@ -84,16 +84,11 @@ export class TypeOrmFailureStore implements FailureStore, Placed {
     }
   }
 
-  clear(id: RunId, within?: IterationRange): Promise<void> {
+  clear(id: RunId): Promise<void> {
     return patiently(this.dataSource, async () => {
       await readRun(this.dataSource, id);
-      const { first, count } = within ?? { first: 0, count: Repetitions.maximum };
-      await execute(
-        this.dataSource,
-        `DELETE FROM ${tablesOf(this.dataSource).failure}
-         WHERE run_id = $1 AND iteration_id >= $2 AND iteration_id <= $3`,
-        [id, first, first + count - 1],
-      );
+      const { failure } = tablesOf(this.dataSource);
+      await execute(this.dataSource, `DELETE FROM ${failure} WHERE run_id = $1`, [id]);
     });
   }
 

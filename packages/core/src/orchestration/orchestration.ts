@@ -12,7 +12,7 @@ import type { Stores } from '../ports/stores.js';
 import type { Ledger } from '../run/ledger.js';
 import { RunId } from '../run/numbers.js';
 import type { RunPlan } from '../run/plan.js';
-import { countOf, IterationRange, without } from '../run/range.js';
+import { countOf, IterationRange } from '../run/range.js';
 import { parseRunChange, type RunChange, type RunRequest } from '../run/request.js';
 import { CancelledError, IncompleteRunError } from '../run/run-errors.js';
 import type { Run } from '../run/run.js';
@@ -142,22 +142,17 @@ export class Orchestration implements Orchestrator {
       try {
         return await answered(averaged(), run.id, options);
       } catch (error) {
-        const isWorthMore = error instanceof IncompleteRunError && error.ledger.missing > 0;
+        // Of one that was extended meanwhile, the rest is another's to do.
+        const isWorthMore =
+          error instanceof IncompleteRunError &&
+          error.ledger.missing > 0 &&
+          error.ledger.requested === run.repetitions;
         if (!isWorthMore || round === mostRounds) throw error;
-        todo = { ...plan, missing: await answered(this.#unaccounted(run), run.id, options) };
+        const whole = [IterationRange.whole(run.repetitions)];
+        const missing = await answered(this.#stores.values.missing(run.id, whole), run.id, options);
+        todo = { ...plan, missing };
       }
     }
-  }
-
-  /** The iterations that have neither a value nor a failure. */
-  async #unaccounted({ id, repetitions }: Run): Promise<readonly IterationRange[]> {
-    const { values, failures } = this.#stores;
-    const missing = await values.missing(id, [IterationRange.whole(repetitions)]);
-    const failed: IterationRange[] = [];
-    for await (const batch of failures.read(id)) {
-      for (const { iterationId: first } of batch) failed.push({ first, count: 1 });
-    }
-    return without(missing, failed);
   }
 }
 

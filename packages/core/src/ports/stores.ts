@@ -105,11 +105,10 @@ export interface FailureStore {
    */
   read(id: RunId): AsyncIterable<readonly IterationFailure[]>;
   /**
-   * Forgets failures, since their iterations are about to be done again.
-   * @param within those of which iterations; default: the whole run
+   * Forgets the run's failures, since their iterations are about to be done again.
    * @throws RunNotFoundError
    */
-  clear(id: RunId, within?: IterationRange): Promise<void>;
+  clear(id: RunId): Promise<void>;
   /**
    * The run's ledger: what was seen of completed and failed iterations, while others may be at work on
    * it; the rest is missing, so that it always adds up.
