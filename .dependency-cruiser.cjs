@@ -8,7 +8,7 @@ const npm = (name) => `(^|/)node_modules/${name}/`;
 const inversify = [npm('inversify'), npm('reflect-metadata')];
 
 const inmemoryAdapter = [workspace('core')];
-const sqlStore = [workspace('core'), npm('typeorm'), npm('exponential-backoff')];
+const sqlStore = [workspace('core'), npm('typeorm'), npm('exponential-backoff'), npm('semver')];
 const awsAdapter = [
   ...sqlStore,
   workspace('sql-store'),

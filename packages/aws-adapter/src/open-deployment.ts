@@ -1,6 +1,7 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { InvalidInputError, messageOf, PersistenceError, type Stores } from '@stepcompute/core';
+import { refuseUnknown, type FieldNames } from '@stepcompute/core/adapters';
 import { typeOrmStores } from '@stepcompute/sql-store';
 import { openDatabase } from './open-database.js';
 import {
@@ -23,10 +24,16 @@ export type OpenDeploymentOptions = Pick<
   'clock' | 'observer' | 'pollMs'
 >;
 
+const optionFields: FieldNames<OpenDeploymentOptions> = {
+  clock: true,
+  observer: true,
+  pollMs: true,
+};
+
 /**
  * Opens a deployment by the name of its stack, whose outputs say where all of it is. Region, endpoints and
  * credentials are the environment's.
- * @throws InvalidInputError when there is no such stack, or it has no outputs of a StepComputeStack
+ * @throws InvalidInputError when there is no such stack, or it has no outputs of a StepComputeStack, or no such option
  * @throws PersistenceError when AWS, or the database, can't be reached or refuses
  * @example
  * const { orchestrator, close } = await openDeployment('Pricing');
@@ -37,6 +44,7 @@ export async function openDeployment(
   stackName: string,
   options: OpenDeploymentOptions = {},
 ): Promise<Deployment> {
+  refuseUnknown(options, 'options', optionFields);
   const address = await addressOf(stackName);
   const dataSource = await openDatabase(address.database);
   const close = (): Promise<void> => dataSource.destroy();
@@ -78,14 +86,8 @@ async function addressOf(stackName: string): Promise<DeploymentAddress> {
   } catch (cause) {
     // CloudFormation has no name of its own for it.
     if (messageOf(cause).includes('does not exist')) {
-      throw new InvalidInputError(
-        'stack',
-        'one that is deployed in this account and region',
-        stackName,
-        {
-          cause,
-        },
-      );
+      const expected = 'one that is deployed in this account and region';
+      throw new InvalidInputError('stack', expected, stackName, { cause });
     }
     throw new PersistenceError(`cannot look at the stack ${stackName}: ${messageOf(cause)}`, {
       cause,

@@ -27,6 +27,7 @@ import {
   answered,
   completeResult,
   guarded,
+  isTraceparent,
   parseRunChange,
   parseRunRequest,
   refuseFewerRepetitions,
@@ -40,13 +41,7 @@ import {
 import { ExecutionFollower } from './execution-follower.js';
 import { Pace } from './pace.js';
 import { ask, StateMachineExecution } from './state-machine-execution.js';
-import {
-  changeInputOf,
-  deployedFields,
-  isTraceparent,
-  requestInputOf,
-  type Deployed,
-} from './wire/index.js';
+import { changeInputOf, deployedFields, requestInputOf, type Deployed } from './wire/index.js';
 
 export interface StepFunctionsOrchestratorProps {
   readonly client: SFNClient;

@@ -11,7 +11,7 @@ export interface DeployedPlace {
 
 /** @throws InvalidInputError */
 export function parsePlace(text: string): DeployedPlace {
-  const [, stack] = /^aws:([A-Za-z][A-Za-z0-9-]{0,127})$/.exec(text) ?? [];
+  const [, stack] = /^aws:(.+)$/.exec(text) ?? [];
   if (stack !== undefined) return { stack, text };
   throw new InvalidInputError('--on', 'aws:STACK, with the name of a deployed stack', text);
 }

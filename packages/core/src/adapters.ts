@@ -31,7 +31,7 @@ export {
   runFromJson,
   startedRun,
 } from './ports/keeping.js';
-export { guarded } from './ports/observer.js';
+export { guarded, isTraceparent } from './ports/observer.js';
 export { type Executor } from './ports/orchestrator.js';
 export {
   parseFailure,

@@ -1,4 +1,5 @@
 import { isSpanContextValid, type SpanContext } from '@opentelemetry/api';
+import { isTraceparent } from '@stepcompute/core/adapters';
 
 /**
  * Writes a span's context as W3C Trace Context does: https://www.w3.org/TR/trace-context/#traceparent-header.
@@ -13,8 +14,8 @@ export function traceparentOf(span: SpanContext): string | undefined {
 
 /** Reads it again. Undefined of anything else, since a trace that can't be gone on with is no harm to a run. */
 export function remoteSpanOf(traceparent: string | undefined): SpanContext | undefined {
-  const [, traceId = '', spanId = '', flags = ''] =
-    /^00-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})$/.exec(traceparent ?? '') ?? [];
+  if (!isTraceparent(traceparent)) return undefined;
+  const [, traceId = '', spanId = '', flags = ''] = traceparent.split('-');
   const span = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
   return isSpanContextValid(span) ? span : undefined;
 }

@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { testedRanges, warnOfUntested, type Peer } from '../src/peers.js';
+import { warnOfUntested } from '../src/peers.js';
 import { openPglite } from '../src/pglite.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
+
+const manifest = readFileSync(join(__dirname, '../package.json'), 'utf8');
+const { peerDependencies } = JSON.parse(manifest) as {
+  readonly peerDependencies: Readonly<Record<string, string>>;
+};
 
 let warnings: string[];
 beforeEach(() => {
@@ -13,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => jest.restoreAllMocks());
 
-it.each<[Peer, string]>([
+it.each([
   ['typeorm', '0.3.20'],
   ['typeorm', '1.1.1'],
   ['inversify', '7.11.0'],
@@ -26,7 +31,7 @@ it.each<[Peer, string]>([
   expect(warnings).toEqual([]);
 });
 
-it.each<[Peer, string]>([
+it.each([
   ['typeorm', '0.3.17'],
   ['inversify', '6.2.2'],
   ['pg', '8.15.6'],
@@ -35,14 +40,11 @@ it.each<[Peer, string]>([
   warnOfUntested(peer, version);
   warnOfUntested(peer, version);
   expect(warnings).toEqual([
-    `${peer} ${version} is installed, and @stepcompute/sql-store was tested with ${testedRanges[peer]}`,
+    `${peer} ${version} is installed, and @stepcompute/sql-store was tested with ${peerDependencies[peer]}`,
   ]);
 });
 
-it('has the ranges that the package asks for, and nothing to say of what is installed', async () => {
-  const manifest = readFileSync(join(__dirname, '../package.json'), 'utf8');
-  const { peerDependencies } = JSON.parse(manifest) as { peerDependencies: object };
-  expect(peerDependencies).toMatchObject(testedRanges);
+it('has nothing to say of what is installed', async () => {
   const dataSource = await openPglite();
   typeOrmStores(dataSource);
   await dataSource.destroy();

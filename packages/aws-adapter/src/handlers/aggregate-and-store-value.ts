@@ -14,10 +14,10 @@ export const handler = lambdaHandler('aggregate-and-store-value', async (event, 
   log({ runId });
   const container = await functionContainer();
   const { runs, failures } = container.get<Stores>(Stores);
-  const before = await runs.get(runId);
   const caught = parseCaught(event);
-  if (caught !== undefined && before.status !== 'completed') {
-    throw await whyFailed({ failures }, before, caught);
+  if (caught !== undefined) {
+    const before = await runs.get(runId);
+    if (before.status !== 'completed') throw await whyFailed({ failures }, before, caught);
   }
   const average = await container.get(AggregateAndStoreValue).execute(runId);
   const run = await runs.get(runId);

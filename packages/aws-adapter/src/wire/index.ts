@@ -12,7 +12,6 @@ export { handlerModule, handlerNames, simulationModule, type HandlerName } from 
 export {
   assignmentsOf,
   caughtField,
-  isTraceparent,
   messageOfCause,
   mostBlocks,
   mostPairs,

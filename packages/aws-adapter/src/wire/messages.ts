@@ -3,6 +3,7 @@ import {
   blockSizeFor,
   blocksOf,
   IterationRange,
+  isTraceparent,
   iterationsOf,
   type RunPlan,
 } from '@stepcompute/core/adapters';
@@ -310,11 +311,6 @@ function traced(traceparent: unknown): { readonly traceparent?: string } {
   if (isTraceparent(traceparent)) return { traceparent };
   const expected = '"00-…", as W3C Trace Context writes it, or left out';
   throw new InvalidInputError('traceparent', expected, traceparent);
-}
-
-/** True of what version 00 of W3C Trace Context writes: https://www.w3.org/TR/trace-context/#traceparent-header. */
-export function isTraceparent(value: unknown): value is string {
-  return typeof value === 'string' && /^00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(value);
 }
 
 function objectOf(value: unknown, field: string): Record<string, unknown> {

@@ -8,7 +8,6 @@ import {
   InvalidInputError,
   messageOf,
   reportOf,
-  SystemClock,
   warningOf,
   type Run,
   type RunRequest,
@@ -147,12 +146,9 @@ Examples:
 });
 
 /** The packages that only AWS needs: they do not come with the command. */
-const packages = [
-  '@stepcompute/aws-adapter',
-  '@stepcompute/infra',
-  '@stepcompute/rehearsal',
-  '@aws-sdk/client-sfn',
-];
+const packages = ['@stepcompute/aws-adapter', '@stepcompute/infra', '@stepcompute/rehearsal'];
+
+const stackName = 'StepCompute';
 
 /** Has CDK's app write its assembly, as `npm run synth` does but without the command line of CDK. */
 async function synthesize(
@@ -161,7 +157,11 @@ async function synthesize(
   generator: string | undefined,
 ): Promise<void> {
   const app = fileURLToPath(import.meta.resolve('@stepcompute/infra/app'));
-  const context = { mode, ...(generator !== undefined && { generator: resolve(generator) }) };
+  const context = {
+    mode,
+    stackName,
+    ...(generator !== undefined && { generator: resolve(generator) }),
+  };
   const env = {
     ...process.env,
     CDK_OUTDIR: assembly,
@@ -196,28 +196,9 @@ async function rehearse(
   request: RunRequest,
   { terminal, interruption }: Context,
 ): Promise<RunResult> {
-  const { openDataApi, StepFunctionsOrchestrator } = await import('@stepcompute/aws-adapter');
-  const { typeOrmStores } = await import('@stepcompute/sql-store');
-  const { SFNClient } = await import('@aws-sdk/client-sfn');
+  const { openDeployment } = await import('@stepcompute/aws-adapter');
   Object.assign(process.env, rehearsal.environment);
-  const [cluster] = rehearsal.clusters;
-  const [stateMachineArn] = Object.values(rehearsal.stateMachines);
-  if (cluster === undefined || stateMachineArn === undefined) {
-    throw new Error('the deployment has neither a database nor a state machine');
-  }
-  const dataSource = await openDataApi({
-    resourceArn: cluster.arn,
-    secretArn: cluster.secretArn,
-    database: cluster.database ?? '',
-  });
-  const stores = typeOrmStores(dataSource);
-  const orchestrator = new StepFunctionsOrchestrator({
-    client: new SFNClient({}),
-    stateMachineArn,
-    stores,
-    clock: new SystemClock(),
-    pollMs: 250,
-  });
+  const { orchestrator, stores, close } = await openDeployment(stackName, { pollMs: 250 });
   const display = openProgress(terminal);
   let begun: Run | undefined;
   const running = orchestrator.run(request, {
@@ -238,6 +219,7 @@ async function rehearse(
     });
   } finally {
     display.stop();
+    await close();
   }
 }
 

@@ -22,6 +22,11 @@ export interface TraceCarrier {
   traceparent?: string | undefined;
 }
 
+/** True of a trace context as version 00 of W3C Trace Context writes it. */
+export function isTraceparent(value: unknown): value is string {
+  return typeof value === 'string' && /^00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(value);
+}
+
 /**
  * A run is asked for that is done elsewhere, and has no id yet. One that is refused there is told of no more.
  */
