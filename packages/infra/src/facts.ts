@@ -1,5 +1,5 @@
 /**
- * What AWS offers and allows, as its documents have it. Each fact has a property that overrides it, or is a quota
+ * The offers and limits of AWS, as its documents have them. Each fact has a property that overrides it, or is a quota
  * that an account can have raised; docs/aws-facts.md compares them with an account.
  */
 export const facts = {
@@ -10,21 +10,17 @@ export const facts = {
   stepFunctions: {
     /** Events in the history of one Standard execution; it fails when it would come to more. */
     historyEvents: 25_000,
-    /** Bytes of JSON that a state takes or hands on. */
-    payloadBytes: 262_144,
     /** Iterations of an inline Map at a time, whatever its MaxConcurrency says ("Map state in Inline mode"). */
     inlineConcurrency: 40,
     /** Children of a Map Run at a time. */
     childConcurrency: 10_000,
-    /** Standard children that a Map Run starts in a second. */
-    childrenPerSecond: 100,
     /** How long an execution may take: a year. */
     executionSeconds: 31_536_000,
     /** Attempts of a retrier ("Handling errors in Step Functions workflows"). */
     retrierAttempts: 99_999_999,
   },
   /**
-   * Lambda Developer Guide, "Lambda quotas", July 2026.
+   * Lambda Developer Guide, "Lambda quotas", at second hand, November 2026: compare them with your account.
    * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
    */
   lambda: {
@@ -66,8 +62,6 @@ export const facts = {
     accountConcurrency: 1_000,
     /** The same in an account that is new: "new AWS accounts have reduced concurrency"; ten by public reports. */
     newAccountConcurrency: 10,
-    /** At this memory a function has one whole processor ("Configure Lambda function memory"). */
-    wholeProcessorMegabytes: 1_769,
   },
   rds: {
     /**

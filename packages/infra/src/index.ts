@@ -7,8 +7,12 @@ export { StepComputeDatabase, type StepComputeDatabaseProps } from './database.j
 export type { SimulationSource } from './function-code.js';
 export type { IterationRetry, LimitedSettings, Mode } from './limits.js';
 export type { FunctionNetwork, NetworkProps } from './network.js';
-export { runSeconds, type RunLengthProps } from './run-length.js';
+export { accountSizes, runSeconds, type RunLengthProps } from './run-length.js';
 export { StepComputeStack, type StepComputeStackProps } from './stack.js';
 export { StepComputeStateMachine, type StepComputeStateMachineProps } from './state-machine.js';
 export { StepCompute, type StepComputeProps } from './step-compute.js';
-export { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';
+export {
+  defaultMegabytes,
+  StepComputeFunction,
+  type StepComputeFunctionProps,
+} from './step-compute-function.js';

@@ -10,16 +10,48 @@ export type Mode = 'inline' | 'distributed';
 
 /** The settings of a deployment that bound each other. Those left out get defaults that fit the rest. */
 export interface LimitedSettings {
+  /** How iterations get to their functions: see {@link Mode}. Default: `inline`. */
   readonly mode?: Mode | undefined;
+  /** How long each iteration is delayed. Default: the source document's 10 minutes. */
   readonly delay?: Duration | undefined;
+  /**
+   * Where the delay is waited for: in the function, which costs for as long, or in a state of the
+   * state machine, once for each pair or block.
+   * @default 'function' inline, 'state' distributed
+   */
   readonly delayIn?: 'function' | 'state' | undefined;
+  /**
+   * The most pairs or blocks worked on at a time.
+   * @default 40 inline, where AWS allows no more, 1,000 distributed; at most `accountConcurrency`
+   */
   readonly concurrency?: number | undefined;
+  /**
+   * How many functions the account lets this deployment have at work at a time: the Map starts no more
+   * than that. A new account has 10 in all, an older one 1,000 a region. Nothing is reserved.
+   * @default unknown; invocations that are throttled wait until a function is free
+   */
   readonly accountConcurrency?: number | undefined;
-  readonly blockSize?: number | undefined;
+  /**
+   * How long one iteration computes, at this memory, to the best of your knowledge: block size and
+   * time-out follow from it.
+   * @default unknown, which is taken for nearly nothing
+   */
   readonly iterationDuration?: Duration | undefined;
+  /**
+   * The least iterations in a block, in distributed mode. Large runs have larger blocks.
+   * @default what computes for a minute by `iterationDuration`, from 1 to 100,000; else 1,000
+   */
+  readonly blockSize?: number | undefined;
+  /** How an iteration whose generator failed is tried again, within its function. Default: one attempt. */
   readonly retry?: IterationRetry | undefined;
+  /** The longest that one call of an asynchronous generator may take. Default: as long as its function. */
   readonly iterationTimeout?: Duration | undefined;
+  /**
+   * The longest that one invocation of step 2 may take, at most 15 minutes.
+   * @default 15 minutes where `iterationDuration` is stated, else 3 minutes beside the delay that the function waits, at least 5
+   */
   readonly writeTimeout?: Duration | undefined;
+  /** The longest that an execution may take. Default: 7 days. */
   readonly timeout?: Duration | undefined;
 }
 
@@ -58,7 +90,7 @@ export interface Limits {
  */
 export const plannedEvents = 20_000;
 
-/** What the states around the Map add to the history, the last event among them. */
+/** History events of the states around the Map, the last event among them. */
 const eventsAround = 21;
 
 /** How many iterations a function has in flight at a time: step 2's default. */

@@ -6,7 +6,7 @@ import type { Construct, IDependable } from 'constructs';
 
 interface MigrationProps {
   readonly migrate: LambdaFunction;
-  /** What has to be there before the databases can be reached. */
+  /** Constructs that have to be there before the databases can be reached. */
   readonly after: readonly IDependable[];
   /** Is not there to be started before the schema is up to date. */
   readonly before: Construct;

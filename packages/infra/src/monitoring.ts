@@ -37,7 +37,7 @@ export function failureAlarm(scope: Construct, id: string, stateMachine: StateMa
   });
 }
 
-/** What a dashboard shows. */
+/** The parts of a deployment that a dashboard shows. */
 export interface Monitored {
   readonly stateMachine: StateMachine;
   /** By the names of their steps. */

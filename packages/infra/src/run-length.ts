@@ -1,4 +1,10 @@
+import { facts } from './facts.js';
 import { iterationsAtATime, limitsOf, type LimitedSettings } from './limits.js';
+
+const { newAccountConcurrency, accountConcurrency } = facts.lambda;
+
+/** Functions that accounts let work at a time: a new one, one in between, one as AWS's quota has it. */
+export const accountSizes: readonly number[] = [newAccountConcurrency, 100, accountConcurrency];
 
 /** How large a run is, and who works on it. */
 export interface RunLengthProps {

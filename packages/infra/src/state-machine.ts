@@ -50,7 +50,7 @@ export interface StepComputeStateMachineProps {
   readonly concurrency: number;
   /** Of distributed mode alone. */
   readonly blockSize: number;
-  /** What one execution gets done: see {@link limitsOf}. */
+  /** The most that one execution gets done: see {@link limitsOf}. */
   readonly most: MostAssigned;
   readonly timeout: Duration;
   readonly logRetention: RetentionDays;

@@ -17,6 +17,9 @@ import { facts } from './facts.js';
 import { functionCode, type SimulationSource } from './function-code.js';
 import type { FunctionNetwork } from './network.js';
 
+/** Of a function, where nothing else is asked for, in MiB. */
+export const defaultMegabytes = 256;
+
 export interface StepComputeFunctionProps {
   readonly handler: HandlerName;
   readonly database: IStepComputeDatabase;
@@ -67,7 +70,7 @@ export class StepComputeFunction extends NodejsFunction {
         handler: 'index.handler',
         runtime: props.runtime ?? new Runtime(facts.lambda.runtime, RuntimeFamily.NODEJS),
         architecture,
-        memorySize: props.memorySize ?? 256,
+        memorySize: props.memorySize ?? defaultMegabytes,
         timeout: props.timeout,
         tracing: Tracing.ACTIVE,
         role,

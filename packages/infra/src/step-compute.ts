@@ -12,7 +12,7 @@ import { facts } from './facts.js';
 import type { SimulationSource } from './function-code.js';
 import { refuseWrongFunctionProps } from './function-props.js';
 import { grantRead, grantRun } from './grants.js';
-import { limitsOf, mostAssigned, type IterationRetry, type Mode } from './limits.js';
+import { limitsOf, mostAssigned, type LimitedSettings } from './limits.js';
 import { migrateOnDeployment } from './migration.js';
 import { dashboardOf, failureAlarm } from './monitoring.js';
 import { functionNetwork, type NetworkProps } from './network.js';
@@ -20,48 +20,12 @@ import { StepComputeStateMachine } from './state-machine.js';
 import { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';
 
 /** In `vpc` are the two functions that have the simulation, and all where a database is in one. */
-export interface StepComputeProps extends NetworkProps {
-  /** How iterations get to their functions: see {@link Mode}. Default: `inline`. */
-  readonly mode?: Mode | undefined;
+export interface StepComputeProps extends LimitedSettings, NetworkProps {
   /**
    * The simulation.
    * @default the built-in one
    */
   readonly generator?: SimulationSource | undefined;
-  /** How long each iteration is delayed. Default: the source document's 10 minutes. */
-  readonly delay?: Duration | undefined;
-  /**
-   * Where the delay is waited for: in the function, which costs for as long, or in a state of the
-   * state machine, once for each pair or block.
-   * @default 'function' inline, 'state' distributed
-   */
-  readonly delayIn?: 'function' | 'state' | undefined;
-  /**
-   * The most pairs or blocks worked on at a time.
-   * @default 40 inline, where AWS allows no more, 1,000 distributed; at most `accountConcurrency`
-   */
-  readonly concurrency?: number | undefined;
-  /**
-   * How many functions the account lets this deployment have at work at a time: the Map starts no more
-   * than that. A new account has 10 in all, an older one 1,000 a region. Nothing is reserved.
-   * @default unknown; invocations that are throttled wait until a function is free
-   */
-  readonly accountConcurrency?: number | undefined;
-  /**
-   * How long one iteration computes, at this memory, to the best of your knowledge: block size and
-   * time-out follow from it.
-   * @default unknown, which is taken for nearly nothing
-   */
-  readonly iterationDuration?: Duration | undefined;
-  /**
-   * The least iterations in a block, in distributed mode. Large runs have larger blocks.
-   * @default what computes for a minute by `iterationDuration`, from 1 to 100,000; else 1,000
-   */
-  readonly blockSize?: number | undefined;
-  /** How an iteration whose generator failed is tried again, within its function. Default: one attempt. */
-  readonly retry?: IterationRetry | undefined;
-  /** The longest that one call of an asynchronous generator may take. Default: as long as its function. */
-  readonly iterationTimeout?: Duration | undefined;
   /** Of the two functions that have the simulation, in MiB; of the others 256. Default: 256. */
   readonly memorySize?: number | undefined;
   /** Variables of the two functions that have the simulation. */
@@ -72,13 +36,6 @@ export interface StepComputeProps extends NetworkProps {
   readonly architecture?: Architecture | undefined;
   /** Of all functions. Default: Node.js 24. */
   readonly runtime?: Runtime | undefined;
-  /**
-   * The longest that one invocation of step 2 may take, at most 15 minutes.
-   * @default 15 minutes where `iterationDuration` is stated, else 3 minutes beside the delay that the function waits, at least 5
-   */
-  readonly writeTimeout?: Duration | undefined;
-  /** The longest that an execution may take. Default: 7 days. */
-  readonly timeout?: Duration | undefined;
   /** Default: one month. */
   readonly logRetention?: RetentionDays | undefined;
   /** Where runs, values and failures are kept. Default: a new one. */

@@ -145,7 +145,7 @@ describe('whatever the settings', () => {
     { requiredKeys: ['mode', 'delay', 'delayIn'] },
   );
 
-  /** What step 2's function does, lane by lane: its time for a block, in seconds. */
+  /** The work of step 2's function, lane by lane: its time for a block, in seconds. */
   function secondsOf({ delay, delayIn, iterationDuration }: Drawn, block: number): number {
     const waits = delayIn === 'function' ? delay.toSeconds() : 0;
     let time = 0;

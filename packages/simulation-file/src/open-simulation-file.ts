@@ -7,7 +7,7 @@ import { stackOf } from '@stepcompute/core/adapters';
 import type { Bundle } from './bundle.js';
 import { digestOf, isTypeScript } from './files.js';
 
-/** What identifies the code of a simulation's file, whichever folder and Node it is in. */
+/** Identifies the code of a simulation's file, whichever folder and Node it is in. */
 export interface CodeFingerprint {
   /** SHA-256 in hex of the minified bundle of the code with its packages; comments and layout don't count. */
   readonly bundle: string;
@@ -121,7 +121,7 @@ function isEsbuildInstalled(): boolean {
   }
 }
 
-/** What is loaded is what was fingerprinted: before this load, now, and by earlier loads of this thread. */
+/** Refuses files that are not as they were fingerprinted: before this load, now, and by earlier loads of this thread. */
 async function refuseChanged(inputs: ReadonlyMap<string, string>, file: string): Promise<void> {
   for (const [path, digest] of inputs) {
     const now = await readFile(path).then(digestOf, () => undefined);

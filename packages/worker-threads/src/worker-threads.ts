@@ -292,7 +292,7 @@ export class WorkerThreads {
   }
 }
 
-/** What the module's generator has answered with. */
+/** The answer of the module's generator. */
 function measuredAt(
   values: Float64Array,
   position: number,

@@ -223,25 +223,19 @@ async function rehearse(
   }
 }
 
-/** A new account has ten functions at work at a time in a region, an older one a thousand. */
-const accounts = [10, 100, 1000];
-
-/** Of a function as it is deployed by default, in GB. */
-const functionMemory = 0.25;
-
 /** How long the run would take on AWS, by how many functions the account lets work at a time. */
 async function lengthsOf(
   mode: 'inline' | 'distributed',
   { run, ledger }: RunResult,
   costs: Costs,
 ): Promise<{ readonly functions: number; readonly seconds: number }[]> {
-  const { runSeconds } = await import('@stepcompute/infra');
+  const { accountSizes, defaultMegabytes, runSeconds } = await import('@stepcompute/infra');
   const { repetitions, delayMs } = run;
   // Inline, each function sleeps; what is left is their computing and their starts, as they were here.
   const asleep = mode === 'inline' ? (ledger.completed * delayMs) / 1000 : 0;
-  const awake = Math.max(0, costs.lambdaGigabyteSeconds / functionMemory - asleep);
+  const awake = Math.max(0, costs.lambdaGigabyteSeconds / (defaultMegabytes / 1024) - asleep);
   const secondsPerIteration = awake / repetitions;
-  return accounts.map((functions) => ({
+  return accountSizes.map((functions) => ({
     functions,
     seconds: Math.round(runSeconds({ mode }, { repetitions, functions, secondsPerIteration })),
   }));

@@ -4,7 +4,7 @@ import { nameOf } from '../errors/thrown.js';
 import { Milliseconds, parseInteger } from '../run/numbers.js';
 import type { RandomStream } from '../simulation/random-stream.js';
 
-/** Whether, and when, an iteration whose generator failed is tried again. */
+/** When an iteration whose generator failed is tried again, if it is. */
 export interface RetryPolicy {
   /** The most calls of the generator for one iteration, 1 … 1,000, each with the same random numbers. Default: 1. */
   readonly attempts?: number | undefined;

@@ -86,7 +86,7 @@ export class Transactions {
     const open = [...this.#open];
     await Promise.all(
       open.map(async ([id, { busy, session }]) => {
-        // What still runs in it is of no more interest: the engine ends with its sessions.
+        // Nobody waits for work that still runs in it: the engine ends with its sessions.
         if (busy) session.release(true);
         else await this.end(id, 'ROLLBACK');
       }),

@@ -114,7 +114,7 @@ function hintedType(name: string, text: string, typeHint: string | undefined): s
   return type;
 }
 
-/** What the Data API makes of a type's text: a field, or as an item of an array, its one value. */
+/** A type's text as the Data API answers with it: a field, or as an item of an array, its one value. */
 type Reading = (text: string) => Scalar;
 
 /** A type of a result's column. */

@@ -55,7 +55,7 @@ export function tooLong({ iterationId, random, signal }) {
   return random.integer(0, 1000);
 }
 
-/** What it would leave in its parameters would change the iterations after it. */
+/** Would leave something in its parameters that changes the iterations after it. */
 export function meddling({ parameters }) {
   parameters.path.push(1);
   return parameters.path.length;
