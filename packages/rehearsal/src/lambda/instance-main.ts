@@ -46,7 +46,7 @@ async function load(): Promise<Handler> {
   throw runtimeError('Runtime.HandlerNotFound', `${path} is undefined or not exported`);
 }
 
-function contextOf({ requestId, arn, deadline }: InstanceRequest): object {
+function contextOf({ requestId, arn }: InstanceRequest): object {
   const { AWS_LAMBDA_FUNCTION_NAME: functionName } = process.env;
   return {
     awsRequestId: requestId,
@@ -57,7 +57,7 @@ function contextOf({ requestId, arn, deadline }: InstanceRequest): object {
     memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
     logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
     logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
-    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now() - timers.removedMs),
+    getRemainingTimeInMillis: () => timers.remainingMs,
   };
 }
 

@@ -16,8 +16,6 @@ export interface InstanceProps {
 export interface InstanceRequest {
   readonly requestId: string;
   readonly arn: string;
-  /** When the time is up, in milliseconds since 1970. */
-  readonly deadline: number;
   readonly timeoutMs: number;
   /** JSON. */
   readonly payload: string;

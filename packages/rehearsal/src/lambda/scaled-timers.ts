@@ -38,6 +38,11 @@ export class ScaledTimers {
     this.#onTimeout = onTimeout;
   }
 
+  /** How much of its time the invocation has left, in whole milliseconds. */
+  get remainingMs(): number {
+    return Math.max(0, Math.floor(this.#timeoutMs - this.#realMs - this.#removedMs));
+  }
+
   get #realMs(): number {
     return performance.now() - this.#start;
   }
