@@ -28,9 +28,10 @@ const places = {
   'worker-threads/src/': { allowed: [workspace('core'), npm('piscina')] },
   'opentelemetry/src/': { allowed: [workspace('core'), npm('@opentelemetry/api')] },
   'simulation-file/src/': { allowed: [workspace('core'), npm('esbuild')] },
+  'embedded-postgres/src/': { allowed: [npm('@electric-sql/pglite')] },
   'sql-store/src/': { allowed: sqlStore },
   'sql-store/src/inversify.': { allowed: [...sqlStore, ...inversify] },
-  'sql-store/src/pglite': { allowed: [...sqlStore, npm('@electric-sql/pglite')] },
+  'sql-store/src/pglite': { allowed: [...sqlStore, workspace('embedded-postgres')] },
   'sql-store/src/server/': { allowed: [...sqlStore, npm('pg'), npm('@types/pg')] },
   'sql-store/src/postgres': { allowed: [...sqlStore, npm('pg'), npm('@types/pg')] },
   'aws-adapter/src/': { allowed: awsAdapter },
@@ -90,10 +91,10 @@ module.exports = {
     ...importRules,
     {
       name: 'rehearsal-stands-alone',
-      comment: 'It plays the part of AWS, which knows nothing of this product.',
+      comment: 'It plays the part of AWS, which knows nothing of this product; nor does the database that it embeds.',
       severity: 'error',
       from: { path: '^packages/rehearsal/src/' },
-      to: { path: '^(packages/(?!rehearsal/)|examples/)' },
+      to: { path: '^(packages/(?!(rehearsal|embedded-postgres)/)|examples/)' },
     },
     {
       name: 'orchestrators-apart',
@@ -108,7 +109,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^packages/(core|inmemory-adapter|sql-store|aws-adapter)/src/index\\.ts$' },
       to: {
-        path: [...inversify, npm('pg'), npm('@electric-sql/pglite')],
+        path: [...inversify, npm('pg'), npm('@electric-sql/pglite'), workspace('embedded-postgres')],
         reachable: true,
       },
     },

@@ -27,7 +27,14 @@ const expected = '459.09';
 
 const root = resolve(import.meta.dirname, '..');
 
-const libraries = ['core', 'inmemory-adapter', 'worker-threads', 'sql-store', 'chaos'];
+const libraries = [
+  'core',
+  'inmemory-adapter',
+  'worker-threads',
+  'embedded-postgres',
+  'sql-store',
+  'chaos',
+];
 const onAws = ['aws-adapter', 'rehearsal'];
 /** The command, and what comes with it. */
 const command = [
@@ -35,6 +42,7 @@ const command = [
   'inmemory-adapter',
   'worker-threads',
   'simulation-file',
+  'embedded-postgres',
   'sql-store',
   'cli',
 ];
@@ -42,13 +50,14 @@ const command = [
 const deployment = [
   'core',
   'simulation-file',
+  'embedded-postgres',
   'sql-store',
   'aws-adapter',
   'infra',
   'inmemory-adapter',
   'rehearsal',
 ];
-const peers = { '@electric-sql/pglite': '0.5.16', 'reflect-metadata': '0.2.2' };
+const peers = { 'reflect-metadata': '0.2.2' };
 const tools = { '@types/node': '20.19.8' };
 
 const simulation = `const { average } = await simulate(uniformInteger, { repetitions: 100, seed: 42 });`;

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { InvalidInputError, PersistenceError, type Stores } from '@stepcompute/core';
+import { holdsDatabase } from '@stepcompute/embedded-postgres';
 import { inMemoryStores } from '@stepcompute/inmemory-adapter';
 import type { typeOrmStores } from '@stepcompute/sql-store';
 import { openDeployed, type DeployedPlace } from './deployments.js';
@@ -50,23 +51,18 @@ export async function openDatabase(
     case 'server':
       return openServer(location, { create: true });
     case 'folder':
-      if (!holdsCluster(location)) announce(`Creating a database in ${location} …`);
+      if (!holdsDatabase(location)) announce(`Creating a database in ${location} …`);
       return openFolder(location);
   }
 }
 
 /**
- * A database that somebody else in this process opens, creating it if need be: a folder belongs to this
- * process until `release()`.
- * @returns its place as PGlite itself, or a client of a server, opens it
+ * The location, of a database that somebody else opens.
+ * @throws InvalidInputError when it is none
  */
-export async function holdDatabase(
-  location: string,
-): Promise<{ readonly location: string; readonly release: () => void }> {
-  if (kindOf(location) !== 'folder') return { location, release: () => undefined };
-  const { holdPglite } = await import('@stepcompute/sql-store/pglite');
-  const { dataFolder, release } = await holdPglite(location);
-  return { location: dataFolder, release };
+export function checkedLocation(location: string): string {
+  kindOf(location);
+  return location;
 }
 
 /** Opens a database that must be there already. */
@@ -79,7 +75,7 @@ export async function openExistingDatabase(location: string): Promise<Database> 
       location,
     );
   }
-  if (kind === 'folder' && !holdsCluster(location)) {
+  if (kind === 'folder' && !holdsDatabase(location)) {
     throw new PersistenceError(
       `there is no database in ${resolve(location)}: \`stepcompute run\` creates one, --db names another`,
       { retryable: false },
@@ -125,10 +121,6 @@ export async function migrateDatabase(location: string): Promise<void> {
   } else {
     await (await openExistingDatabase(location)).close();
   }
-}
-
-function holdsCluster(folder: string): boolean {
-  return existsSync(join(folder, 'postgres'));
 }
 
 // The database packages take half a second to load: a run in memory does without them.

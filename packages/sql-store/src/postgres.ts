@@ -113,19 +113,35 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<DataSo
   const schema = parseSchema(options.schema ?? parts.schema);
   for (const [index, way] of ways.entries()) {
     const held = heldPool(way, defaults, overriding);
-    let dataSource: DataSource | undefined;
     try {
-      dataSource = dataSourceOver(held, await schemaIn(held.pool, schema));
-      await dataSource.initialize();
-      if (check) await seeToTables(dataSource, { create, migrate });
-      return dataSource;
+      return await openPool(held, schema, check && { create, migrate });
     } catch (error) {
-      await close(dataSource, held);
       if (index + 1 < ways.length && isOfEncryption(error)) continue;
       throw openingError(error, url, given);
     }
   }
   throw new Error('there is always a way to try');
+}
+
+/**
+ * Opens the database of a pool, which is ended where that fails.
+ * @param tables how to see to them; false to leave them alone
+ */
+export async function openPool(
+  held: HeldPool,
+  schema: string | undefined,
+  tables: false | { readonly create: boolean; readonly migrate: boolean },
+): Promise<DataSource> {
+  let dataSource: DataSource | undefined;
+  try {
+    dataSource = dataSourceOver(held, await schemaIn(held.pool, schema));
+    await dataSource.initialize();
+    if (tables !== false) await seeToTables(dataSource, tables);
+    return dataSource;
+  } catch (error) {
+    await close(dataSource, held);
+    throw error;
+  }
 }
 
 function dataSourceOver(held: HeldPool, schema: string): DataSource {

@@ -25,7 +25,7 @@ it.each([
   ['inversify', '8.2.3'],
   ['pg', '8.16.0'],
   ['pg', '8.23.1'],
-  ['@electric-sql/pglite', '0.5.16'],
+  ['@stepcompute/embedded-postgres', '0.1.0'],
 ])('%s %s is in range', (peer, version) => {
   warnOfUntested(peer, version);
   expect(warnings).toEqual([]);
@@ -35,7 +35,7 @@ it.each([
   ['typeorm', '0.3.17'],
   ['inversify', '6.2.2'],
   ['pg', '8.15.6'],
-  ['@electric-sql/pglite', '0.6.0'],
+  ['@stepcompute/embedded-postgres', '0.2.0'],
 ])('%s %s is warned of, once, in one line', (peer, version) => {
   warnOfUntested(peer, version);
   warnOfUntested(peer, version);

@@ -1,19 +1,9 @@
-import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import fs, {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { InProcessOrchestrator } from '@stepcompute/core';
 import { parseNewRun } from './new-run.js';
-import { lockFolder } from '../src/folder-lock.js';
-import { holdPglite, openPglite } from '../src/pglite.js';
+import { openPglite } from '../src/pglite.js';
 import { typeOrmStores } from '../src/typeorm-stores.js';
 
 describe('an embedded database folder', () => {
@@ -26,14 +16,10 @@ describe('an embedded database folder', () => {
   afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
   it('is created where there is none, starts at run 1, and remembers', async () => {
-    // A process that is killed while it creates a cluster leaves this behind.
-    mkdirSync(join(folder, 'postgres.new'), { recursive: true });
-    writeFileSync(join(folder, 'postgres.new', 'half'), 'written');
     const first = await openPglite({ folder });
     const run = await typeOrmStores(first).runs.allocate(parseNewRun({ repetitions: 3, seed: 1 }));
     expect(run.id).toBe(1);
     await first.destroy();
-    expect(existsSync(join(folder, 'postgres.new'))).toBe(false);
 
     const second = await openPglite({ folder });
     expect(await typeOrmStores(second).runs.get(run.id)).toEqual(run);
@@ -41,25 +27,34 @@ describe('an embedded database folder', () => {
     expect(existsSync(join(folder, 'lock'))).toBe(false);
   });
 
-  it('belongs to whoever opened it, until it is given back', async () => {
-    const dataSource = await openPglite({ folder });
-    await expect(openPglite({ folder })).rejects.toMatchObject({
-      name: 'PersistenceError',
-      message: expect.stringContaining('this process already') as string,
-    });
-    await dataSource.destroy();
-    const again = await openPglite({ folder });
-    await again.destroy();
+  it('may be open several times over, each seeing what the others store', async () => {
+    const dataSources = await Promise.all([1, 2, 3].map(() => openPglite({ folder })));
+    const allStores = dataSources.map((dataSource) => typeOrmStores(dataSource));
+    const runs = await Promise.all(
+      allStores.map(({ runs }, seed) => runs.allocate(parseNewRun({ repetitions: 1, seed }))),
+    );
+    expect(new Set(runs.map(({ id }) => id)).size).toBe(3);
+    for (const { runs: store } of allStores) {
+      for (const run of runs) expect(await store.get(run.id)).toEqual(run);
+    }
+    for (const dataSource of dataSources) await dataSource.destroy();
   });
 
-  it('can be held for who opens it by himself, created if need be', async () => {
-    const held = await holdPglite(join(parent, 'held'));
-    expect(existsSync(join(held.dataFolder, 'PG_VERSION'))).toBe(true);
-    await expect(openPglite({ folder: join(parent, 'held') })).rejects.toThrow(
-      'this process already',
-    );
-    held.release();
-    const dataSource = await openPglite({ folder: join(parent, 'held') });
+  it('goes on with a run where the process that has it open is killed', async () => {
+    const dataSource = await openPglite({ folder });
+    const stores = typeOrmStores(dataSource);
+    const { pid } = JSON.parse(readFileSync(join(folder, 'lock'), 'utf8')) as { pid: number };
+    const orchestrator = new InProcessOrchestrator({
+      stores,
+      concurrency: 10,
+      generator: ({ iterationId }) => {
+        if (iterationId === 500) process.kill(pid, 'SIGKILL');
+        return iterationId;
+      },
+    });
+    const { average, ledger } = await orchestrator.run({ repetitions: 1000, seed: 1 });
+    expect(average).toMatchObject({ count: 1000, mean: 499.5 });
+    expect(ledger).toMatchObject({ completed: 1000, failed: 0, missing: 0 });
     await dataSource.destroy();
   });
 
@@ -84,131 +79,5 @@ describe('an embedded database folder', () => {
       message: expect.stringContaining(broken) as string,
     });
     expect(existsSync(join(broken, 'lock'))).toBe(false);
-  });
-});
-
-describe('lockFolder', () => {
-  let folder: string;
-  let lock: string;
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'stepcompute-lock-'));
-    lock = join(folder, 'lock');
-  });
-  afterEach(() => {
-    jest.restoreAllMocks();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  /** A lock as another process would have left it: this one's, but for what is given. */
-  function leaveLock(owner: Readonly<Record<string, unknown>>): string {
-    rmSync(lock, { force: true });
-    const unlock = lockFolder(folder);
-    const own = JSON.parse(readFileSync(lock, 'utf8')) as Record<string, unknown>;
-    unlock();
-    const text = JSON.stringify({ ...own, token: 'another', ...owner });
-    writeFileSync(lock, text);
-    return text;
-  }
-
-  it('names the running process that holds the folder, until that is gone', async () => {
-    const child = spawn(process.execPath, ['-e', 'process.stdin.resume()'], {
-      stdio: ['pipe', 'ignore', 'ignore'],
-    });
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    leaveLock({ pid: child.pid, started: null });
-    try {
-      expect(() => lockFolder(folder)).toThrow(`the running process ${child.pid}`);
-    } finally {
-      child.stdin.end();
-      await ended;
-    }
-    lockFolder(folder)();
-    expect(readdirSync(folder)).toEqual([]);
-  });
-
-  it('does not take a later process with the same pid for the holder', () => {
-    if (process.platform !== 'linux') return; // elsewhere the pid alone has to do
-    leaveLock({ pid: process.ppid, started: '1' });
-    lockFolder(folder)();
-  });
-
-  it('does not count a killed process whose parent has not asked for its end yet', async () => {
-    if (process.platform !== 'linux') return; // elsewhere its pid counts until then
-    // The shell becomes a program that never asks.
-    const parent = spawn('sh', ['-c', 'sleep 3600 & echo $!; exec sleep 3600'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    let pid = NaN;
-    try {
-      pid = Number(await new Promise((resolve) => parent.stdout.once('data', resolve)));
-      leaveLock({ pid, started: null });
-      expect(() => lockFolder(folder)).toThrow(`the running process ${pid}`);
-      process.kill(pid, 'SIGKILL');
-      const stateOf = (): string | undefined =>
-        readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.[0];
-      while (stateOf() !== 'Z') await new Promise(setImmediate);
-      lockFolder(folder)();
-      expect(readdirSync(folder)).toEqual([]);
-    } finally {
-      if (pid > 0) process.kill(pid, 'SIGKILL'); // its parent still is, so the pid is its own
-      parent.kill('SIGKILL');
-    }
-  });
-
-  it('counts no lock from before the machine was started again', () => {
-    leaveLock({ pid: process.ppid, started: null, boot: 'an earlier one' });
-    lockFolder(folder)();
-  });
-
-  it.each([
-    { host: 'elsewhere' },
-    { host: 'elsewhere', boot: 'another' },
-    { pidNamespace: 'pid:[1]' },
-  ])('leaves a lock alone whose process it cannot see: %j', (place) => {
-    const text = leaveLock({ ...place, pid: 2 ** 22 + 1 });
-    expect(() => lockFolder(folder)).toThrow(`remove ${lock} if that is gone`);
-    expect(readFileSync(lock, 'utf8')).toBe(text);
-  });
-
-  it('does not count a lock that nobody can have written', () => {
-    for (const text of ['', 'null', '{}', '{"pid":-1}', '{"pid":"1"}', 'not json']) {
-      writeFileSync(lock, text);
-      lockFolder(folder)();
-    }
-  });
-
-  it('does not take away the lock of a process that was quicker to replace a stale one', () => {
-    const quicker = leaveLock({ pid: process.ppid, started: null });
-    const stale = leaveLock({ boot: 'an earlier one' });
-    const readFile = fs.readFileSync;
-    jest.spyOn(fs, 'readFileSync').mockImplementation((...parameters) => {
-      const text = readFile(...parameters);
-      if (text === stale) writeFileSync(lock, quicker);
-      return text;
-    });
-    const removed = jest.spyOn(fs, 'rmSync');
-    expect(() => lockFolder(folder)).toThrow(`the running process ${process.ppid}`);
-    expect(removed).not.toHaveBeenCalledWith(lock, expect.anything());
-    expect(readFileSync(lock, 'utf8')).toBe(quicker);
-    expect(readdirSync(folder)).toEqual(['lock']);
-  });
-
-  it('lets one process at a time replace a stale lock, and outlives one that died at it', () => {
-    const running = leaveLock({ pid: process.ppid, started: null });
-    const stale = leaveLock({ boot: 'an earlier one' });
-    const removal = `${lock}.${createHash('sha256').update(stale).digest('hex').slice(0, 16)}`;
-    writeFileSync(removal, running);
-    expect(() => lockFolder(folder)).toThrow(`the running process ${process.ppid}`);
-    expect(readFileSync(lock, 'utf8')).toBe(stale);
-    writeFileSync(removal, stale);
-    lockFolder(folder)();
-    expect(readdirSync(folder)).toEqual([]);
-  });
-
-  it('gives back its own lock alone', () => {
-    const unlock = lockFolder(folder);
-    writeFileSync(lock, 'another’s');
-    unlock();
-    expect(readFileSync(lock, 'utf8')).toBe('another’s');
   });
 });

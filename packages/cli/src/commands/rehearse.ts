@@ -15,7 +15,7 @@ import {
 } from '@stepcompute/core';
 import type { Costs, Rehearsal } from '@stepcompute/rehearsal';
 import { declareCommand, flag, option, withDefault } from '../command.js';
-import { holdDatabase } from '../databases.js';
+import { checkedLocation } from '../databases.js';
 import { ReportedError } from '../errors.js';
 import { formatCount, formatDuration, formatResult, rowsOfRun } from '../format.js';
 import {
@@ -109,7 +109,7 @@ Examples:
     interruption.hasSimulation = false;
     // The functions on AWS run on a Node of their own; the warning is about this one.
     process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
-    const database = await interruption.race(holdDatabase(db), 'the database never opens');
+    const database = checkedLocation(db);
     const assembly = mkdtempSync(join(tmpdir(), 'stepcompute-rehearsal-'));
     try {
       terminal.note(`Synthesizing the deployment (${mode}) …`);
@@ -119,7 +119,7 @@ Examples:
       const rehearsal = await interruption.race(
         Rehearsal.start({
           assembly,
-          database: database.location,
+          database,
           timeScale,
           scaledVariables: [variables.delay.name],
           faults: { rate: given.faults, crashes: given.crashes, seed: given.faultSeed },
@@ -140,7 +140,6 @@ Examples:
       }
     } finally {
       rmSync(assembly, { recursive: true, force: true });
-      database.release();
     }
   },
 });

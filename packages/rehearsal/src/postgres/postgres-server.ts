@@ -4,14 +4,15 @@ import { TLSSocket, createSecureContext, type SecureContext } from 'node:tls';
 import type { Engine } from './engine.js';
 import type { Certificate } from './certificate.js';
 import {
-  MessageReader,
+  authenticated,
   encode,
+  MessageReader,
   fatal,
   gssRequest,
   sslRequest,
   textOf,
   type Startup,
-} from './protocol.js';
+} from '@stepcompute/embedded-postgres/protocol';
 
 export interface PostgresServerProps {
   readonly engine: Engine;
@@ -82,7 +83,7 @@ export class PostgresServer {
       secure.end(fatal('28P01', `password authentication failed for user "${user}"`));
       return;
     }
-    secure.write(encode('R', 0));
+    secure.write(authenticated);
     await this.props.engine.serve(secure, started.parameters);
   }
 }

@@ -84,24 +84,26 @@ function secondsOf(text: string): number {
  */
 class GuardedPool extends pg.Pool {
   readonly #clients: ReadonlySet<pg.Client>;
+  readonly #closeTimeoutMs: number;
 
   constructor(settings: PoolSettings) {
     const { Client = LightClient } = settings as { readonly Client?: typeof pg.Client };
     const clients = new Set<pg.Client>();
     super({ ...settings, Client: keptIn(clients, Client) });
     this.#clients = clients;
+    this.#closeTimeoutMs = settings.closeTimeoutMs ?? 3000;
     this.on('connect', (client) => client.on('error', () => undefined));
     // An idle connection that breaks is replaced; a statement that breaks reports it itself.
     this.on('error', () => undefined);
   }
 
-  /** Ends it, with all connections. A server that does not answer is waited for 3 s, also by those being made. */
+  /** Ends it, with all connections. A server that does not answer is waited for so long, also by those being made. */
   async close(): Promise<void> {
     const cut = (): void => {
       for (const client of this.#clients) socketOf(client).destroy();
     };
     // Connections outlast the pool's own end; the process lasts as long as they do, not as the timer.
-    setTimeout(cut, 3000).unref();
+    setTimeout(cut, this.#closeTimeoutMs).unref();
     await this.end();
   }
 }
@@ -170,6 +172,8 @@ class LightClient extends pg.Client {
 export interface PoolSettings extends pg.PoolConfig {
   /** Default: no limit. */
   readonly statementTimeoutMs?: number | undefined;
+  /** How long connections may take to end. Default: 3,000. */
+  readonly closeTimeoutMs?: number | undefined;
 }
 
 /** A pool, ours or a caller's. */
