@@ -159,7 +159,7 @@ export class Deployment {
       }),
       nextFault: (endsTransaction) =>
         this.#isDeployed ? this.#faults.nextStatement(endsTransaction) : undefined,
-      onCall: (error) => this.#meter.countDataApiCall(error),
+      onCall: (call) => this.#meter.countDataApiCall(call),
     });
   }
 
