@@ -370,6 +370,23 @@ describe('a deployment in an account that exists', () => {
     expect(machine?.Properties.StateMachineName).toBe('sims');
   });
 
+  it.each(['inline', 'distributed'] as const)(
+    'starts no more than ten functions at a time in an account of ten, and reserves none: %s',
+    (mode) => {
+      const resources = resourcesOf(
+        (stack) => new StepCompute(stack, 'Sims', { mode, accountConcurrency: 10 }),
+      );
+      const [[, machine] = []] = ofType(resources, 'AWS::StepFunctions::StateMachine');
+      const definition = JSON.stringify(machine?.Properties.DefinitionString);
+      expect(definition.match(/MaxConcurrency\W+\d+/g)).toEqual([
+        expect.stringMatching(/\D10$/) as unknown,
+      ]);
+      for (const step of steps) {
+        expect(functionOf(resources, step)).not.toHaveProperty('ReservedConcurrentExecutions');
+      }
+    },
+  );
+
   it('keeps no log for ever, and waits for no answer for an hour', () => {
     const resources = resourcesOf((stack) => new StepCompute(stack, 'Sims'));
     const logs = ofType(resources, 'AWS::Logs::LogGroup');
