@@ -77,7 +77,7 @@ const faultKinds: Kinds<FaultProps> = {
 };
 
 /** @throws RangeError in one line when a property has a name that nothing reads, or is of another kind */
-export function refuseWrong(props: RehearsalProps): void {
+export function refuseWrong(props: Partial<RehearsalProps>): void {
   refuseOthers(props, kinds, 'a rehearsal');
   // It is the one that has no default.
   if (props.assembly === undefined) throw refusal('assembly', kinds.assembly, 'nothing');

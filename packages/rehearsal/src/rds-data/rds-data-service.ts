@@ -173,7 +173,7 @@ export class RdsDataService {
         throw new ServiceError('RequestEntityTooLargeException', message, 413);
       }
       const answer = jsonOf(await work(readInput(text, kinds)));
-      if (fault === 'droppedAnswer') return drop(answer);
+      if (fault === 'droppedAnswer') return await drop(answer);
       if (fault === 'timeoutAfterCommit') {
         throw timedOut();
       }
