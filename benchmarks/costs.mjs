@@ -1,7 +1,7 @@
 /**
  * The costs of runs with the ten-minute delay on AWS: ours as the rehearsal counts them while the synthesized
  * state machine and the bundles really run, beside the prototype's way and a floor, which are computed.
- * One table of prices for all, the rehearsal's. The database is apart; calls of the Data API are not.
+ * One table of prices for all, the rehearsal's. The database is apart; requests of the Data API are not.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -58,7 +58,7 @@ const rehearsed = [
  * @property {number} stateTransitions
  * @property {number} lambdaRequests
  * @property {number} lambdaGigabyteSeconds
- * @property {number} dataApiCalls
+ * @property {number} dataApiRequests
  * @property {number} dollars
  * @property {number} prototypeCosts how many times as much the prototype's way costs
  * @property {number} timesFloor
@@ -112,7 +112,7 @@ async function rehearse(n, context) {
         stateTransitions: costs.stateTransitions,
         lambdaRequests: costs.lambdaRequests,
         lambdaGigabyteSeconds: costs.lambdaGigabyteSeconds,
-        dataApiCalls: costs.dataApiCalls,
+        dataApiRequests: costs.dataApiRequests,
         dollars: costs.dollars,
         rehearsalSeconds: (performance.now() - startedAt) / 1000,
       };
@@ -163,7 +163,7 @@ function prototypeBill(n) {
     stateTransitions: 5 + n,
     lambdaRequests: n + 2,
     lambdaGigabyteSeconds: n * delaySeconds * leastMemory,
-    dataApiCalls: 0,
+    dataApiRequests: 0,
   };
 }
 
@@ -177,7 +177,7 @@ function floorBill() {
     stateTransitions: 5 + 2,
     lambdaRequests: 3,
     lambdaGigabyteSeconds: 3 * 0.001 * leastMemory,
-    dataApiCalls: 0,
+    dataApiRequests: 0,
   };
 }
 
@@ -192,7 +192,7 @@ function blocksBill(n) {
     stateTransitions: 5 + 3 * blocks,
     lambdaRequests: blocks + 2,
     lambdaGigabyteSeconds: (blocks + 2) * 0.001 * leastMemory,
-    dataApiCalls: 0,
+    dataApiRequests: 0,
   };
 }
 
@@ -221,7 +221,7 @@ export function reportCosts(rows) {
     'state transitions',
     'Lambda requests',
     'GB-seconds',
-    'Data API calls',
+    'Data API requests',
     'US dollars',
     'prototype ÷ it',
     'it ÷ floor',
@@ -234,7 +234,7 @@ export function reportCosts(rows) {
     whole(row.stateTransitions),
     whole(row.lambdaRequests),
     short(row.lambdaGigabyteSeconds),
-    whole(row.dataApiCalls),
+    whole(row.dataApiRequests),
     short(row.dollars),
     short(row.prototypeCosts),
     short(row.timesFloor),

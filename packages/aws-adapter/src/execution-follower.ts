@@ -30,6 +30,8 @@ export interface ExecutionFollowerProps {
   readonly pollMs: number;
   readonly observer: Observer | undefined;
   readonly options: RunOptions;
+  /** How many values the run had before the execution. Default: as many as at the first look. */
+  readonly before?: number | undefined;
   /** The part of the request that the observer is told, beside the run. */
   readonly trace: Pick<RunBegun, 'carrier' | 'joined'>;
 }
@@ -45,7 +47,7 @@ export class ExecutionFollower {
   /** How the run's end without a result is on record. */
   #recorded: 'cancelled' | 'failed' | undefined;
   #ledgers: AsyncGenerator<Ledger, never> | undefined;
-  /** How many values there were at the first look. */
+  /** How many values there were before. */
   #before: number | undefined;
 
   constructor(
@@ -53,6 +55,7 @@ export class ExecutionFollower {
     private readonly props: ExecutionFollowerProps,
   ) {
     this.#startedAt = props.clock.now();
+    this.#before = props.before;
     this.#pace = new Pace(props.clock, props.pollMs);
   }
 

@@ -13,7 +13,6 @@ import {
   type Observer,
   type Orchestrator,
   type Run,
-  type RunBegun,
   type RunChange,
   type RunOptions,
   type RunRequest,
@@ -38,7 +37,7 @@ import {
   tellOf,
   type FieldNames,
 } from '@stepcompute/core/adapters';
-import { ExecutionFollower } from './execution-follower.js';
+import { ExecutionFollower, type ExecutionFollowerProps } from './execution-follower.js';
 import { Pace } from './pace.js';
 import { ask, StateMachineExecution } from './state-machine-execution.js';
 import { changeInputOf, deployedFields, requestInputOf, type Deployed } from './wire/index.js';
@@ -126,9 +125,10 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     this.#refuseOtherDeployment(request);
     refuseIfAborted(options);
     const carrier = this.#requested();
-    const { execution, run, joined } = await this.#executionOf(request, traceOf(carrier));
+    const found = await this.#executionOf(request, traceOf(carrier));
+    const { execution, run, before, joined } = found;
     try {
-      return await this.#follow(execution, options, { carrier, joined });
+      return await this.#follow(execution, options, { before, trace: { carrier, joined } });
     } catch (error) {
       throw run === undefined ? error : asConflict(error, run, request);
     }
@@ -147,16 +147,17 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     }
     // The first step would refuse it too, but its error would come as a failed execution's.
     refuseFewerRepetitions(run, input.repetitions);
+    const { completed } = await answered(this.#stores.failures.ledger(runId), runId, options);
     const carrier = this.#requested();
     const execution = this.#executionNamed(randomUUID());
     await this.#tryStart(execution, { runId, ...input, ...traceOf(carrier) });
-    return this.#follow(execution, options, { carrier });
+    return this.#follow(execution, options, { before: completed, trace: { carrier } });
   }
 
   #follow(
     execution: StateMachineExecution,
     options: RunOptions,
-    trace: Pick<RunBegun, 'carrier' | 'joined'>,
+    known: Pick<ExecutionFollowerProps, 'before' | 'trace'>,
   ): Promise<RunResult> {
     return new ExecutionFollower(execution, {
       stores: this.#stores,
@@ -164,7 +165,7 @@ export class StepFunctionsOrchestrator implements Orchestrator {
       pollMs: this.#pollMs,
       observer: this.#observer,
       options,
-      trace,
+      ...known,
     }).toTheEnd();
   }
 
@@ -195,13 +196,15 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     const name = key === undefined ? randomUUID() : executionNameOf(key);
     let input: object = { ...requestInputOf(request), ...trace };
     let run: Run | undefined;
+    let before = 0;
     for (let attempt = 1; ; attempt += 1) {
       const execution = this.#executionNamed(attempt === 1 ? name : `${name}.${attempt}`);
-      if (await this.#tryStart(execution, input)) return { execution, run };
+      if (await this.#tryStart(execution, input)) return { execution, run, before };
       const runId = await this.#runOf(execution);
       const { status, input: given } = await execution.describe();
       if (runId !== undefined) {
         run = await this.#stores.runs.get(runId);
+        before = (await this.#stores.failures.ledger(runId)).completed;
         refuseOtherInput(run, request);
         // The deployed simulation alone knows the defaults: its first step compares the parameters.
         input = { runId, parameters, ...trace };
@@ -255,6 +258,8 @@ interface FoundExecution {
   readonly execution: StateMachineExecution;
   /** Of an execution before this one; undefined when there was none, or no run. */
   readonly run: Run | undefined;
+  /** How many values the run had before it; undefined when it was there already. */
+  readonly before?: number | undefined;
   /** The trace context that it was begun with, where another's request did that. */
   readonly joined?: string | undefined;
 }

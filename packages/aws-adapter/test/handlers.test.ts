@@ -71,9 +71,13 @@ describe('retrieve run id', () => {
     expect(other.answer.runId).not.toBe(runId);
   });
 
-  it('lists blocks for a billion repetitions within a payload', async () => {
-    const event = { executionId: 'arn:3', input: { repetitions: 1e9, seed: 1 }, blockSize: 1000 };
-    const { answer } = await call('RetrieveRunId', event);
+  it('lists blocks for as many repetitions as can be averaged within a payload', async () => {
+    const input = { repetitions: 102_400_000, seed: 1 };
+    const event = { executionId: 'arn:3', input, blockSize: 1000 };
+    const { failed, answer } = await call('RetrieveRunId', event);
+    expect(failed).toBe(false);
+    const blocks = answer.blocks as { count: number }[];
+    expect(blocks.reduce((sum, { count }) => sum + count, 0)).toBe(input.repetitions);
     expect(JSON.stringify(answer).length).toBeLessThan(200 * 1024);
   });
 
@@ -84,6 +88,7 @@ describe('retrieve run id', () => {
     [{ repetitions: 1e10 }],
     [{ repetitions: '5' }],
     [{ repetitions: 4001 }],
+    [{ input: { repetitions: 102_400_001 }, blockSize: 1000 }],
     [{ input: { repetitions: 2855 }, most: { pairs: 2854 } }],
     [{ input: { repetitions: 31 }, blockSize: 5, most: { blocks: 3, iterationsInBlock: 10 } }],
     [{ input: { repetitions: 1 }, most: { pairs: 0 } }],

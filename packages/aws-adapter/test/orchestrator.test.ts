@@ -5,6 +5,7 @@ import {
   Repetitions,
   type Observer,
   type Progress,
+  type RunOptions,
   type RunEvent,
   type RunId,
   type Stores,
@@ -176,6 +177,35 @@ it('each look at a run asks for what has come since the one before, and no more'
   expect(result.average).toEqual(average);
   expect(completed).toEqual([30, 60, 90, 100]);
   expect(asked).toEqual([100, 70, 40]);
+});
+
+it('the rate of an execution that has stored everything by the first look is its own', async () => {
+  const storedBy = async (
+    before: number,
+    follow: (
+      orchestrator: StepFunctionsOrchestrator,
+      id: RunId,
+      options: RunOptions,
+    ) => Promise<unknown>,
+  ): Promise<number> => {
+    const stores = inMemoryStores();
+    const id = await newRun(stores);
+    await stores.values.write(id, values.slice(0, before));
+    const client = new ScriptedClient(id, async (look) => {
+      if (look === 1) await complete(stores, id);
+      return look < 3 ? 'RUNNING' : 'SUCCEEDED';
+    });
+    const told: Progress[] = [];
+    const onProgress = (progress: Progress): number => told.push(progress);
+    await follow(orchestratorOf(client, stores), id, { onProgress });
+    const { ratePerSecond = 0, elapsedMs = 0 } = told.at(-1) ?? {};
+    return (ratePerSecond * elapsedMs) / 1000;
+  };
+  const request = { repetitions, seed: 42 };
+  const resumed = storedBy(30, (orchestrator, id, options) => orchestrator.resume(id, {}, options));
+  expect(await resumed).toBeCloseTo(70, 9);
+  const run = storedBy(0, (orchestrator, _, options) => orchestrator.run(request, options));
+  expect(await run).toBeCloseTo(repetitions, 9);
 });
 
 it('a look is 30 days after the one before when it is told to be', async () => {

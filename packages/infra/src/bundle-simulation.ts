@@ -125,7 +125,10 @@ async function write(
   placeInAsset: (file: string) => string,
 ): Promise<void> {
   const home = dirname(entry);
-  const located = modulesThatAskWhere(inputs);
+  // In an order that does not depend on which file was read first, nor on where the checkout is.
+  const located = [...modulesThatAskWhere(inputs)].sort((one, other) =>
+    placeInAsset(one) < placeInAsset(other) ? -1 : 1,
+  );
   const place: Plugin = {
     name: 'place',
     setup(bundler) {

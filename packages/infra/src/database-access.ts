@@ -5,6 +5,19 @@ import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { CfnDBCluster, type IDatabaseCluster } from 'aws-cdk-lib/aws-rds';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct, type IDependable } from 'constructs';
+import {
+  kind,
+  number,
+  plainObject,
+  refuseWrongProps,
+  secret,
+  securityGroups,
+  text,
+  vpc,
+  withName,
+  withMember,
+  type Kinds,
+} from './kinds.js';
 import { refusal } from './refusal.js';
 
 /** Where functions run that reach a database by connections. */
@@ -44,12 +57,46 @@ export interface PostgresDatabaseProps extends DatabaseNetwork {
   readonly schema?: string | undefined;
 }
 
+export const databaseKind = withMember(
+  'grantStatements',
+  'a StepComputeDatabase, or one of its fromCluster or fromPostgres',
+);
+
+const clusterKind = withName(
+  'clusterIdentifier',
+  /^[A-Za-z][\w-]*$/,
+  'a DatabaseCluster, as DatabaseCluster.fromDatabaseClusterAttributes has one by its identifier',
+);
+
+const databaseName = kind(
+  '1 to 63 letters, digits, _ and -',
+  // PostgreSQL cuts longer names off.
+  (value) =>
+    Token.isUnresolved(value) ||
+    (typeof value === 'string' && /^[\p{L}\p{N}_-]{1,63}$/u.test(value)),
+);
+
+const postgresKinds: Kinds<PostgresDatabaseProps> = {
+  host: text,
+  port: number,
+  secret,
+  databaseName,
+  schema: text,
+  vpc,
+  vpcSubnets: plainObject,
+  securityGroups,
+  server: withMember('connections', 'a server or a proxy with connections'),
+};
+
 /** A database of a cluster by its Data API. */
 export function dataApiAccess(
   cluster: IDatabaseCluster,
-  secret: ISecret,
-  databaseName: string,
+  login: ISecret,
+  name: string,
 ): IStepComputeDatabase {
+  clusterKind('cluster', cluster);
+  secret('secret', login);
+  databaseName('databaseName', name);
   const engine = cluster.engine?.engineType ?? 'aurora-postgresql';
   if (engine !== 'aurora-postgresql') {
     throw refusal('cluster', 'one of aurora-postgresql', engine);
@@ -64,8 +111,8 @@ export function dataApiAccess(
   return {
     address: {
       resourceArn: cluster.clusterArn,
-      secretArn: secret.secretArn,
-      database: databaseNameOf(databaseName),
+      secretArn: login.secretArn,
+      database: name,
     },
     cluster,
     dependencies: [cluster],
@@ -78,14 +125,18 @@ export function dataApiAccess(
         resourceArns: [cluster.clusterArn],
       });
       // The Data API reads it on the caller's behalf.
-      secret.grantRead(grantee);
+      login.grantRead(grantee);
     },
   };
 }
 
 /** A database of a server or a proxy, by connections. */
 export function postgresAccess(props: PostgresDatabaseProps): IStepComputeDatabase {
-  const { host, port = 5432, secret, schema, server } = props;
+  refuseWrongProps(props, postgresKinds);
+  for (const name of ['host', 'secret', 'databaseName', 'vpc'] as const) {
+    postgresKinds[name](name, props[name]);
+  }
+  const { host, port = 5432, secret: login, schema, server } = props;
   if (!Token.isUnresolved(host) && !/^[\w-]+(\.[\w-]+)*$/.test(host)) {
     throw refusal('host', 'the name of a server, without a scheme and a port', host);
   }
@@ -100,18 +151,12 @@ export function postgresAccess(props: PostgresDatabaseProps): IStepComputeDataba
     address: {
       host,
       port: Token.isUnresolved(port) ? Tokenization.stringifyNumber(port) : port,
-      secretArn: secret.secretArn,
-      database: databaseNameOf(props.databaseName),
+      secretArn: login.secretArn,
+      database: props.databaseName,
       schema,
     },
     network: props,
     dependencies: [...(Construct.isConstruct(server) ? [server] : []), ...letsIn],
-    grantStatements: (grantee) => void secret.grantRead(grantee),
+    grantStatements: (grantee) => void login.grantRead(grantee),
   };
-}
-
-/** PostgreSQL cuts longer names off. */
-export function databaseNameOf(name: string): string {
-  if (Token.isUnresolved(name) || /^[\p{L}\p{N}_-]{1,63}$/u.test(name)) return name;
-  throw refusal('databaseName', '1 to 63 letters, digits, _ and -', name);
 }

@@ -1,5 +1,5 @@
 import type { GivenAddress } from '@stepcompute/aws-adapter/wire';
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { RemovalPolicy, Token } from 'aws-cdk-lib';
 import { SubnetType, Vpc, type IVpc, type SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import {
@@ -9,6 +9,7 @@ import {
   DatabaseCluster,
   DatabaseClusterEngine,
   type DatabaseClusterProps,
+  type IClusterEngine,
   type IDatabaseCluster,
 } from 'aws-cdk-lib/aws-rds';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -16,20 +17,52 @@ import { Construct, type IDependable } from 'constructs';
 import { acknowledge } from './acknowledged.js';
 import {
   dataApiAccess,
-  databaseNameOf,
   postgresAccess,
   type IStepComputeDatabase,
   type PostgresDatabaseProps,
 } from './database-access.js';
 import { facts } from './facts.js';
+import { kind, plainObject, securityGroups, vpc, withMember, type Kinds } from './kinds.js';
+import { selectSubnets } from './network.js';
 import { refusal } from './refusal.js';
 
-type ClosedProps =
-  'defaultDatabaseName' | 'enableDataApi' | 'instanceProps' | 'instances' | 'vpcSubnets';
+/** Each has another way, or none. */
+const closedProps = [
+  'defaultDatabaseName',
+  'enableDataApi',
+  'instanceProps',
+  'instances',
+] as const satisfies readonly (keyof DatabaseClusterProps)[];
+
+type ClosedProps = (typeof closedProps)[number] | 'vpcSubnets';
 
 type OpenProps = {
   readonly [Name in Exclude<keyof DatabaseClusterProps, ClosedProps>]?:
     DatabaseClusterProps[Name] | undefined;
+};
+
+/** Source: DBName of Aurora PostgreSQL, CreateDBInstance, Amazon RDS API Reference. */
+const newDatabaseName = kind(
+  'a letter and up to 62 letters, digits and _',
+  (value) =>
+    Token.isUnresolved(value) || (typeof value === 'string' && /^[A-Za-z]\w{0,62}$/.test(value)),
+);
+
+/** Those of our own, and those of CDK's that take an object of CDK's: CDK itself says what is wrong with the rest. */
+const kinds: Partial<Kinds<DatabaseClusterProps>> &
+  Kinds<Pick<StepComputeDatabaseProps, 'databaseName'>> = {
+  databaseName: newDatabaseName,
+  vpc,
+  vpcSubnets: plainObject,
+  securityGroups,
+  engine: kind(
+    'DatabaseClusterEngine.auroraPostgres({ … })',
+    (value) => (value as Partial<IClusterEngine>).engineType === 'aurora-postgresql',
+  ),
+  credentials: withMember('username', 'Credentials, as Credentials.fromGeneratedSecret makes'),
+  storageEncryptionKey: withMember('keyArn', 'a Key, as Key.fromKeyArn has one'),
+  parameterGroup: withMember('bindToCluster', 'a ParameterGroup'),
+  subnetGroup: withMember('subnetGroupName', 'a SubnetGroup'),
 };
 
 /**
@@ -82,9 +115,10 @@ export class StepComputeDatabase extends Construct implements IStepComputeDataba
 
   constructor(scope: Construct, id: string, props: StepComputeDatabaseProps = {}) {
     super(scope, id);
+    refuseWrongDatabaseProps(props);
     const { databaseName = 'stepcompute', vpc = this.#createVpc(), vpcSubnets, ...given } = props;
     const { auroraPostgresVersion: version } = facts.rds;
-    this.databaseName = databaseNameOf(databaseName);
+    this.databaseName = databaseName;
     this.cluster = new DatabaseCluster(this, 'Cluster', {
       engine: DatabaseClusterEngine.auroraPostgres({
         version: AuroraPostgresEngineVersion.of(version, version),
@@ -153,6 +187,15 @@ export class StepComputeDatabase extends Construct implements IStepComputeDataba
   }
 }
 
+function refuseWrongDatabaseProps(props: StepComputeDatabaseProps): void {
+  for (const [name, value] of Object.entries(props)) {
+    if ((closedProps as readonly string[]).includes(name)) {
+      throw refusal(name, 'left out: databaseName, writer and readers are open', value);
+    }
+    if (value !== undefined) kinds[name as keyof typeof kinds]?.(name, value);
+  }
+}
+
 /** A property that is given as undefined has its default. */
 function definedOf<T extends object>(given: T): Partial<T> {
   const entries = Object.entries(given).filter(([, value]) => value !== undefined);
@@ -172,7 +215,7 @@ function databaseSubnets(vpc: IVpc, given: SubnetSelection | undefined): SubnetS
       vpc.node.path,
     );
   }
-  const zones = new Set(vpc.selectSubnets(selection).availabilityZones);
+  const zones = new Set(selectSubnets(vpc, selection).availabilityZones);
   if (zones.size < facts.rds.leastZones) {
     throw refusal('vpcSubnets', 'subnets of two availability zones at least', [...zones].join());
   }

@@ -29,6 +29,8 @@ export const facts = {
     leastMegabytes: 128,
     mostMegabytes: 10_240,
     mostLayers: 5,
+    /** Of all variables of a function, their names and values. */
+    environmentBytes: 4_096,
     /** Supported until April 2028 ("Lambda runtimes", November 2026). Property `runtime`. */
     runtime: 'nodejs24.x',
     /**

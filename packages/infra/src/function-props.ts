@@ -1,7 +1,15 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Token } from 'aws-cdk-lib';
-import type { ILayerVersion } from 'aws-cdk-lib/aws-lambda';
+import {
+  RuntimeFamily,
+  type Architecture,
+  type ILayerVersion,
+  type Runtime,
+} from 'aws-cdk-lib/aws-lambda';
 import { facts } from './facts.js';
 import type { SimulationSource } from './function-code.js';
+import { listOf, number, objectOf, text, withName, withMember, type Kinds } from './kinds.js';
 import { refusal } from './refusal.js';
 
 /** The user's, of the functions that have the simulation. */
@@ -12,13 +20,51 @@ interface FunctionProps {
   readonly layers?: readonly ILayerVersion[] | undefined;
 }
 
-const { leastMegabytes, mostMegabytes, mostLayers, reservedVariables } = facts.lambda;
+/** The code is built for it. */
+const leastNode = 20;
+
+/** Of the user's properties that concern functions. */
+export const functionKinds: Kinds<FunctionProps> &
+  Kinds<{ architecture: Architecture; runtime: Runtime }> = {
+  generator: objectOf<SimulationSource>({
+    entry: text,
+    files: listOf(text),
+    external: listOf(text),
+  }),
+  memorySize: number,
+  // A value may be a secret: it is not told.
+  environment: (property, value) => {
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (!isObject)
+      throw refusal(property, 'an object of texts', Array.isArray(value) ? 'a list' : typeof value);
+  },
+  layers: listOf(
+    withName(
+      'layerVersionArn',
+      /^arn:[\w-]+:lambda:[^:]*:[^:]*:layer:[^:]+:\d+$/,
+      'LayerVersions, whose ARNs end with :layer:NAME:VERSION',
+    ),
+  ),
+  architecture: withMember('dockerPlatform', 'Architecture.ARM_64 or Architecture.X86_64'),
+  runtime: (property, value) => {
+    const { family, name } = value as Partial<Runtime>;
+    const version = Number(/^nodejs(\d+)/.exec(name ?? '')?.[1]);
+    if (family === RuntimeFamily.NODEJS && version >= leastNode) return;
+    throw refusal(property, `a Runtime of Node.js ${leastNode} or later`, name ?? value);
+  },
+};
+
+const { leastMegabytes, mostMegabytes, mostLayers, environmentBytes, reservedVariables } =
+  facts.lambda;
 
 /** @throws RangeError in one line, where Lambda would refuse when it is deployed, or take it for something else */
 export function refuseWrongFunctionProps(props: FunctionProps): void {
   const { generator, memorySize = leastMegabytes, environment = {}, layers = [] } = props;
   if (generator !== undefined && typeof generator.entry !== 'string') {
     throw refusal('generator', '{ entry }, with the path of a module', generator);
+  }
+  if (generator !== undefined && !existsSync(generator.entry)) {
+    throw refusal('generator entry', 'the path of a file that is there', resolve(generator.entry));
   }
   const isMemory =
     Number.isInteger(memorySize) && memorySize >= leastMegabytes && memorySize <= mostMegabytes;
@@ -29,7 +75,14 @@ export function refuseWrongFunctionProps(props: FunctionProps): void {
   if (layers.length > mostLayers) {
     throw refusal('layers', `at most ${mostLayers}`, layers.length);
   }
-  for (const [name, value] of Object.entries(environment)) refuseWrongVariable(name, value);
+  let bytes = 0;
+  for (const [name, value] of Object.entries(environment)) {
+    refuseWrongVariable(name, value);
+    if (!Token.isUnresolved(value)) bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+  }
+  if (bytes > environmentBytes) {
+    throw refusal('environment', `of at most ${environmentBytes} bytes, names and values`, bytes);
+  }
 }
 
 function refuseWrongVariable(name: string, value: unknown): void {

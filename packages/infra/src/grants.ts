@@ -4,6 +4,8 @@ import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { acknowledgeExecutions } from './acknowledged.js';
 import type { IStepComputeDatabase } from './database-access.js';
+import { withMember } from './kinds.js';
+import { refusal } from './refusal.js';
 
 /** The part of a workflow that its clients come to. */
 export interface Granting {
@@ -14,8 +16,17 @@ export interface Granting {
 /** On executions, to follow them. */
 const followActions = ['states:DescribeExecution', 'states:GetExecutionHistory'];
 
+/** Of a bare ARN, an account or a service CDK would grant nothing, and say nothing. */
+const attachable = 'a role, a user, a group, or what has a role';
+
+const refuseWrongGrantee = withMember(
+  'grantPrincipal',
+  `${attachable}, as Role.fromRoleArn has one`,
+);
+
 /** Allows to start, follow and stop executions, and to run statements: all that `openDeployment` and its orchestrator do. */
 export function grantRun(of: Granting, grantee: IGrantable): Grant {
+  refuseWrongGrantee('grantee', grantee);
   const start = Grant.addToPrincipal({
     grantee,
     actions: ['states:StartExecution'],
@@ -26,6 +37,7 @@ export function grantRun(of: Granting, grantee: IGrantable): Grant {
 
 /** Allows to follow executions and to run statements, but not to start or to stop any. */
 export function grantRead(of: Granting, grantee: IGrantable): Grant {
+  refuseWrongGrantee('grantee', grantee);
   return grantOnExecutions(of, grantee, followActions);
 }
 
@@ -43,7 +55,7 @@ function grantOnExecutions(
     actions: ['cloudformation:DescribeStacks'],
     resourceArns: [Stack.of(stateMachine).stackId],
   });
-  return Grant.addToPrincipal({
+  const grant = Grant.addToPrincipal({
     grantee,
     actions,
     resourceArns: [
@@ -55,4 +67,6 @@ function grantOnExecutions(
       }),
     ],
   });
+  if (!grant.success) throw refusal('grantee', attachable, grantPrincipal);
+  return grant;
 }

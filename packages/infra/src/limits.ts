@@ -181,6 +181,10 @@ export function limitsOf(settings: LimitedSettings): Limits {
     Number.isSafeInteger(blockSize) && blockSize >= 1,
     `blockSize must be an integer of 1 or more; got ${blockSize}`,
   );
+  refuseUnless(
+    mode === 'distributed' || settings.blockSize === undefined,
+    `blockSize must come with mode: 'distributed', since inline each function has one pair; got ${blockSize}`,
+  );
   const assigned = mode === 'inline' ? 1 : blockSize;
   const needed = busy(assigned) + startSeconds;
   const most = largestBlockWithin(longest - startSeconds, iterationSeconds, delayInFunction);

@@ -6,10 +6,12 @@ import {
   SubnetType,
   type ISecurityGroup,
   type IVpc,
+  type SelectedSubnets,
   type SubnetSelection,
 } from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
 import type { IStepComputeDatabase } from './database-access.js';
+import { plainObject, securityGroups, vpc, type Kinds } from './kinds.js';
 import { refusal } from './refusal.js';
 
 /** A place in a VPC. */
@@ -20,6 +22,8 @@ export interface NetworkProps {
   /** Default: a new one for all functions. */
   readonly securityGroups?: readonly ISecurityGroup[] | undefined;
 }
+
+export const networkKinds: Kinds<NetworkProps> = { vpc, vpcSubnets: plainObject, securityGroups };
 
 /** Where functions run, as Lambda asks for it. */
 export interface FunctionNetwork {
@@ -87,10 +91,20 @@ function privateSubnets(vpc: IVpc): SubnetSelection {
 }
 
 function checkedSubnets(vpc: IVpc, selection: SubnetSelection): SubnetSelection {
-  if (!vpc.selectSubnets(selection).hasPublic) return selection;
+  if (!selectSubnets(vpc, selection).hasPublic) return selection;
   throw refusal(
     'vpcSubnets',
     'private: a function in a public subnet has no way out',
     JSON.stringify(selection),
   );
+}
+
+/** @throws RangeError in one line, with CDK's reason */
+export function selectSubnets(vpc: IVpc, selection: SubnetSelection): SelectedSubnets {
+  try {
+    return vpc.selectSubnets(selection);
+  } catch (error) {
+    const reason = (error as Error).message.replace(/\.?\s*$/, '');
+    throw refusal('vpcSubnets', `subnets of the vpc (${reason})`, selection);
+  }
 }

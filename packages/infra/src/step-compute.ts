@@ -6,16 +6,29 @@ import type { Architecture, ILayerVersion, Runtime } from 'aws-cdk-lib/aws-lambd
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import type { IStepComputeDatabase } from './database-access.js';
+import { databaseKind, type IStepComputeDatabase } from './database-access.js';
 import { StepComputeDatabase } from './database.js';
 import { facts } from './facts.js';
 import type { SimulationSource } from './function-code.js';
-import { refuseWrongFunctionProps } from './function-props.js';
+import { functionKinds, refuseWrongFunctionProps } from './function-props.js';
 import { grantRead, grantRun } from './grants.js';
-import { limitsOf, mostAssigned, type LimitedSettings } from './limits.js';
+import {
+  boolean,
+  duration,
+  kind,
+  listOf,
+  number,
+  objectOf,
+  oneOf,
+  refuseWrongProps,
+  text,
+  wholeSeconds,
+  type Kinds,
+} from './kinds.js';
+import { limitsOf, mostAssigned, type IterationRetry, type LimitedSettings } from './limits.js';
 import { migrateOnDeployment } from './migration.js';
 import { dashboardOf, failureAlarm } from './monitoring.js';
-import { functionNetwork, type NetworkProps } from './network.js';
+import { functionNetwork, networkKinds, type NetworkProps } from './network.js';
 import { StepComputeStateMachine } from './state-machine.js';
 import { StepComputeFunction, type StepComputeFunctionProps } from './step-compute-function.js';
 
@@ -55,6 +68,34 @@ export interface StepComputeProps extends LimitedSettings, NetworkProps {
   readonly breakingSchema?: boolean | undefined;
 }
 
+const kinds: Kinds<StepComputeProps> = {
+  ...functionKinds,
+  ...networkKinds,
+  mode: oneOf('inline', 'distributed'),
+  delay: duration,
+  delayIn: oneOf('function', 'state'),
+  concurrency: number,
+  accountConcurrency: number,
+  iterationDuration: duration,
+  blockSize: number,
+  retry: objectOf<IterationRetry>({
+    attempts: number,
+    backoff: duration,
+    maximumBackoff: duration,
+    errors: listOf(text),
+  }),
+  iterationTimeout: duration,
+  writeTimeout: wholeSeconds,
+  timeout: wholeSeconds,
+  logRetention: kind('one of RetentionDays', (value) =>
+    Object.values(RetentionDays).includes(value as never),
+  ),
+  database: databaseKind,
+  averagesDatabase: databaseKind,
+  dashboard: boolean,
+  breakingSchema: boolean,
+};
+
 /**
  * The whole workflow: functions, state machine, database, migrations on each deployment, and an alarm.
  * @example
@@ -87,8 +128,12 @@ export class StepCompute extends Construct {
 
   constructor(scope: Construct, id: string, props: StepComputeProps = {}) {
     super(scope, id);
+    refuseWrongProps(props, kinds);
+    if (props.retry !== undefined) number('retry attempts', props.retry.attempts);
     const limits = limitsOf(props);
     const { mode, delay, delayIn } = limits;
+    const waitsDelay = delayIn === 'state' && delay.toMilliseconds() > 0;
+    if (waitsDelay) wholeSeconds('delay in a state', delay);
     const { logRetention = RetentionDays.ONE_MONTH, averagesDatabase } = props;
     refuseWrongFunctionProps(props);
     const database: IStepComputeDatabase =
@@ -97,7 +142,6 @@ export class StepCompute extends Construct {
     const network = functionNetwork(this, databases, props);
     const allInVpc = databases.some((each) => each.network !== undefined);
     const inFunction = delayIn === 'function' ? delay : Duration.millis(0);
-    const waitsDelay = delayIn === 'state' && delay.toMilliseconds() > 0;
     const create = (
       name: string,
       handler: HandlerName,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   App,
   Aspects,
@@ -13,9 +13,14 @@ import {
   type StackProps,
 } from 'aws-cdk-lib';
 import { FlowLogDestination, SubnetType, Vpc, type IVpc } from 'aws-cdk-lib/aws-ec2';
-import { ManagedPolicy, PermissionsBoundary } from 'aws-cdk-lib/aws-iam';
+import {
+  AccountPrincipal,
+  ArnPrincipal,
+  ManagedPolicy,
+  PermissionsBoundary,
+} from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { Architecture, LayerVersion, type CfnFunction } from 'aws-cdk-lib/aws-lambda';
+import { Architecture, LayerVersion, Runtime, type CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import {
   AuroraPostgresEngineVersion,
   ClusterInstance,
@@ -28,7 +33,12 @@ import {
 } from 'aws-cdk-lib/aws-rds';
 import { Secret, type ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { StepCompute, StepComputeDatabase, type IStepComputeDatabase } from '@stepcompute/infra';
+import {
+  StepCompute,
+  StepComputeDatabase,
+  StepComputeStack,
+  type IStepComputeDatabase,
+} from '@stepcompute/infra';
 import { unbundled } from '../../../testing/assembly.js';
 
 interface Resource {
@@ -370,6 +380,23 @@ describe('a deployment in an account that exists', () => {
     expect(machine?.Properties.StateMachineName).toBe('sims');
   });
 
+  it.each(['inline', 'distributed'] as const)(
+    'starts no more than ten functions at a time in an account of ten, and reserves none: %s',
+    (mode) => {
+      const resources = resourcesOf(
+        (stack) => new StepCompute(stack, 'Sims', { mode, accountConcurrency: 10 }),
+      );
+      const [[, machine] = []] = ofType(resources, 'AWS::StepFunctions::StateMachine');
+      const definition = JSON.stringify(machine?.Properties.DefinitionString);
+      expect(definition.match(/MaxConcurrency\W+\d+/g)).toEqual([
+        expect.stringMatching(/\D10$/) as unknown,
+      ]);
+      for (const step of steps) {
+        expect(functionOf(resources, step)).not.toHaveProperty('ReservedConcurrentExecutions');
+      }
+    },
+  );
+
   it('keeps no log for ever, and waits for no answer for an hour', () => {
     const resources = resourcesOf((stack) => new StepCompute(stack, 'Sims'));
     const logs = ofType(resources, 'AWS::Logs::LogGroup');
@@ -472,15 +499,84 @@ describe('a wrong property is refused in one line that says what would be right'
       },
     ],
     [
-      'generator must be { entry }, with the path of a module; got src/pricing.ts',
+      'generator must be an object; got src/pricing.ts',
       (stack) =>
         new StepCompute(stack, 'Sims', {
           generator: 'src/pricing.ts' as unknown as { entry: string },
         }),
     ],
     [
+      'environment must be of at most 4096 bytes, names and values; got 4097',
+      (stack) => new StepCompute(stack, 'Sims', { environment: { TABLE: 'x'.repeat(4092) } }),
+    ],
+    [
+      `generator entry must be the path of a file that is there; got ${resolve('nowhere.ts')}`,
+      (stack) => new StepCompute(stack, 'Sims', { generator: { entry: 'nowhere.ts' } }),
+    ],
+    [
+      'layers must be LayerVersions, whose ARNs end with :layer:NAME:VERSION; got tables',
+      (stack) => {
+        const layer = LayerVersion.fromLayerVersionArn(stack, 'Layer', 'tables');
+        new StepCompute(stack, 'Sims', { layers: [layer] });
+      },
+    ],
+    [
+      'runtime must be a Runtime of Node.js 20 or later; got python3.12',
+      (stack) => new StepCompute(stack, 'Sims', { runtime: Runtime.PYTHON_3_12 }),
+    ],
+    [
+      'writeTimeout must be whole seconds; got 400500 ms',
+      (stack) => {
+        const writeTimeout = Duration.millis(400_500);
+        new StepCompute(stack, 'Sims', { delay: Duration.seconds(1), writeTimeout });
+      },
+    ],
+    [
+      'delay in a state must be whole seconds; got 1500 ms',
+      (stack) => {
+        const delay = Duration.millis(1500);
+        new StepCompute(stack, 'Sims', { mode: 'distributed', delay });
+      },
+    ],
+    [
+      'databaseName must be a letter and up to 62 letters, digits and _; got my-sims',
+      (stack) => new StepComputeDatabase(stack, 'D', { databaseName: 'my-sims' }),
+    ],
+    [
       'databaseName must be 1 to 63 letters, digits, _ and -; got my sims',
-      (stack) => new StepComputeDatabase(stack, 'D', { databaseName: 'my sims' }),
+      (stack) => postgres(stack, { databaseName: 'my sims' }),
+    ],
+    [
+      'engine must be DatabaseClusterEngine.auroraPostgres({ … }); got AuroraMysqlClusterEngine',
+      (stack) =>
+        new StepComputeDatabase(stack, 'D', { engine: DatabaseClusterEngine.AURORA_MYSQL }),
+    ],
+    [
+      'cluster must be a DatabaseCluster, as DatabaseCluster.fromDatabaseClusterAttributes has one by its identifier; got arn:aws:rds:eu-central-1:123456789012:cluster:team',
+      (stack) => {
+        const cluster = DatabaseCluster.fromDatabaseClusterAttributes(stack, 'Cluster', {
+          clusterIdentifier: 'arn:aws:rds:eu-central-1:123456789012:cluster:team',
+        });
+        StepComputeDatabase.fromCluster(cluster, secretOf(stack), 'sims');
+      },
+    ],
+    [
+      'vpcSubnets must be subnets of the vpc (There are no subnet groups with name \'Team\' in this VPC. Available names: Private); got {"subnetGroupName":"Team"}',
+      (stack) => {
+        const database = postgres(stack, { vpcSubnets: { subnetGroupName: 'Team' } });
+        new StepCompute(stack, 'Sims', { database });
+      },
+    ],
+    [
+      'grantee must be a role, a user, a group, or what has a role; got ArnPrincipal',
+      (stack) =>
+        new StepCompute(stack, 'Sims').grantRun(
+          new ArnPrincipal('arn:aws:iam::123456789012:role/service'),
+        ),
+    ],
+    [
+      'grantee must be a role, a user, a group, or what has a role; got AccountPrincipal',
+      (stack) => new StepCompute(stack, 'Sims').grantRead(new AccountPrincipal('123456789012')),
     ],
     [
       'credentials must be kept in a secret; got a password in the template',
@@ -564,5 +660,89 @@ describe('a wrong property is refused in one line that says what would be right'
   ];
   it.each(wrong)('%s', (message, make) => {
     expect(inStack(make)).toThrow(new RangeError(message));
+  });
+
+  /** What TypeScript would not let through, as an app in JavaScript gives it. */
+  const ofAnotherType: readonly [string, object][] = [
+    ['properties must be among', { blocksize: 500 }],
+    ['mode must be inline or distributed; got Inline', { mode: 'Inline' }],
+    ['delayIn must be function or state; got lambda', { delayIn: 'lambda' }],
+    ['delay must be a Duration, as Duration.minutes(10); got 600', { delay: 600 }],
+    ['timeout must be a Duration, as Duration.minutes(10); got 1h', { timeout: '1h' }],
+    ['concurrency must be a number; got the text 10', { concurrency: '10' }],
+    ['memorySize must be a number; got the text 512', { memorySize: '512' }],
+    ['retry must be an object; got 3', { retry: 3 }],
+    ['retry attempts must be a number; got nothing', { retry: {} }],
+    ['retry backoff must be a Duration', { retry: { attempts: 2, backoff: 100 } }],
+    ['retry properties must be among attempts, backoff,', { retry: { attempts: 2, backof: 1 } }],
+    [
+      'generator files must be a list; got data',
+      { generator: { entry: __filename, files: 'data' } },
+    ],
+    ['environment must be an object of texts; got a list', { environment: ['HUSH=1'] }],
+    ['environment must be an object of texts; got string', { environment: 'HUSH=1' }],
+    ['layers must be a list; got tables', { layers: 'tables' }],
+    ['architecture must be Architecture.ARM_64 or', { architecture: 'x86_64' }],
+    ['runtime must be a Runtime of Node.js 20 or later; got nodejs22.x', { runtime: 'nodejs22.x' }],
+    ['logRetention must be one of RetentionDays; got 2', { logRetention: 2 }],
+    ['database must be a StepComputeDatabase, or', { database: 'arn:aws:rds:…' }],
+    ['averagesDatabase must be a StepComputeDatabase, or', { averagesDatabase: {} }],
+    ['dashboard must be true or false; got no', { dashboard: 'no' }],
+    ['breakingSchema must be true or false; got yes', { breakingSchema: 'yes' }],
+    ['vpc must be a Vpc, as Vpc.fromLookup finds one; got vpc-1', { vpc: 'vpc-1' }],
+    ['vpcSubnets must be an object; got ["subnet-1"]', { vpcSubnets: ['subnet-1'] }],
+    ['securityGroups must be SecurityGroups, as', { securityGroups: ['sg-1'] }],
+  ];
+  it.each(ofAnotherType)('%s … of a workflow, and of a stack', (message, props) => {
+    expect(inStack((stack) => new StepCompute(stack, 'Sims', props))).toThrow(message);
+    const app = new App({ context: unbundled });
+    expect(() => new StepComputeStack(app, 'Sims', { description: 'd', ...props })).toThrow(
+      message,
+    );
+  });
+
+  it.each<[string, object]>([
+    ['host must be a text; got nothing', { host: undefined }],
+    ['port must be a number; got the text 5432', { port: '5432' }],
+    ['secret must be a Secret, as', { secret: secretArn }],
+    ['secret must be a Secret, as', { secret: undefined }],
+    ['databaseName must be 1 to 63 letters', { databaseName: undefined }],
+    ['schema must be a text; got 5', { schema: 5 }],
+    ['vpc must be a Vpc, as', { vpc: undefined }],
+    ['server must be a server or a proxy with connections; got db', { server: 'db' }],
+    ['properties must be among host, port,', { database: 'sims' }],
+  ])('%s … of a server', (message, props) => {
+    expect(inStack((stack) => postgres(stack, props))).toThrow(message);
+  });
+
+  it.each<[string, object]>([
+    ['vpc must be a Vpc, as', { vpc: 'vpc-1' }],
+    ['storageEncryptionKey must be a Key, as', { storageEncryptionKey: 'arn:aws:kms:…' }],
+    ['credentials must be Credentials, as', { credentials: 'sims' }],
+    ['engine must be DatabaseClusterEngine', { engine: '16' }],
+    ['parameterGroup must be a ParameterGroup; got default', { parameterGroup: 'default' }],
+    ['subnetGroup must be a SubnetGroup; got default', { subnetGroup: 'default' }],
+    ['enableDataApi must be left out', { enableDataApi: false }],
+    ['defaultDatabaseName must be left out', { defaultDatabaseName: 'sims' }],
+  ])('%s … of a new database', (message, props) => {
+    expect(inStack((stack) => new StepComputeDatabase(stack, 'D', props))).toThrow(message);
+  });
+
+  it('an argument of another type', () => {
+    const fromCluster = (cluster: unknown, secret: unknown): (() => void) =>
+      inStack((stack) => {
+        const given = secret === undefined ? secretOf(stack) : secret;
+        StepComputeDatabase.fromCluster(cluster as never, given as never, 'sims');
+      });
+    expect(fromCluster('team', undefined)).toThrow('cluster must be a DatabaseCluster, as');
+    expect(fromCluster({ clusterIdentifier: 'team' }, secretArn)).toThrow(
+      'secret must be a Secret, as',
+    );
+    const role = 'arn:aws:iam::123456789012:role/service';
+    for (const grant of ['grantRun', 'grantRead'] as const) {
+      expect(inStack((stack) => new StepCompute(stack, 'Sims')[grant](role as never))).toThrow(
+        `grantee must be a role, a user, a group, or what has a role, as Role.fromRoleArn has one; got ${role}`,
+      );
+    }
   });
 });

@@ -208,6 +208,13 @@ describe('a bundled simulation', () => {
     expect(contents(there)).toEqual(contents(here));
   });
 
+  it('tells modules their places in an order that does not depend on which was read first', () => {
+    const text = readFileSync(join(bundle('simulation.ts').asset, 'simulation.mjs'), 'utf8');
+    const places = [...text.matchAll(/at\d+: at\("([^"]+)"\)/g)].map(([, place]) => place);
+    expect(places).toHaveLength(3);
+    expect(places).toEqual([...places].sort());
+  });
+
   it('finds further files where they lie at home', () => {
     writeFiles(project, {
       'src/reads.ts': `import { readFileSync } from 'node:fs';

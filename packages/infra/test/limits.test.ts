@@ -81,6 +81,10 @@ describe('what does not fit together is refused in one line', () => {
       { ...distributed, blockSize: 721, iterationDuration: Duration.seconds(1) },
       'blockSize must be at most 720, which a Lambda function gets done in its 15 minutes; got 721',
     ],
+    [
+      { ...inline, blockSize: 500 },
+      "blockSize must come with mode: 'distributed', since inline each function has one pair; got 500",
+    ],
     [{ ...distributed, blockSize: 0 }, 'blockSize must be an integer of 1 or more; got 0'],
     [
       { ...inline, writeTimeout: Duration.minutes(16) },
@@ -161,7 +165,7 @@ describe('whatever the settings', () => {
         try {
           limits = limitsOf(given);
         } catch (error) {
-          expect((error as Error).message).toMatch(/must be|does not fit/);
+          expect((error as Error).message).toMatch(/must be|must come|does not fit/);
           return;
         }
         accepted += 1;

@@ -16,7 +16,7 @@ import { createCertificate } from './postgres/certificate.js';
 import { openEngine, type Engine } from './postgres/engine.js';
 import { PostgresServer } from './postgres/postgres-server.js';
 import { RdsDataService } from './rds-data/rds-data-service.js';
-import { refuseUnknown, type RehearsalProps } from './rehearsal-props.js';
+import { refuseWrong, type RehearsalProps } from './rehearsal-props.js';
 import { SecretsService, secretsPath } from './secrets-service.js';
 import { UnsupportedError } from './service-error.js';
 import { StateError, type TaskCall } from './step-functions/state-error.js';
@@ -57,7 +57,7 @@ export class Deployment {
 
   /** @throws RangeError when a property is out of range, or there is no such property */
   constructor(private readonly props: RehearsalProps) {
-    refuseUnknown(props);
+    refuseWrong(props);
     const { timeScale = 1, scaledVariables = [], faults = {} } = props;
     this.#timeScale = new TimeScale(timeScale, scaledVariables);
     this.#faults = new Faults(faults);
@@ -159,7 +159,7 @@ export class Deployment {
       }),
       nextFault: (endsTransaction) =>
         this.#isDeployed ? this.#faults.nextStatement(endsTransaction) : undefined,
-      onCall: (error) => this.#meter.countDataApiCall(error),
+      onCall: (call) => this.#meter.countDataApiCall(call),
     });
   }
 

@@ -1,4 +1,5 @@
-import { dollarsOf, type Costs } from './costs.js';
+import { dataApiRequestsOf, dollarsOf, type Costs } from './costs.js';
+import type { DataApiCall } from './rds-data/rds-data-service.js';
 import type { Execution } from './step-functions/execution.js';
 
 /** Counts what is billed, but for what the executions' histories tell. */
@@ -6,6 +7,7 @@ export class Meter {
   #lambdaRequests = 0;
   #gigabyteSeconds = 0;
   #dataApiCalls = 0;
+  #dataApiRequests = 0;
   #dataApiErrors = 0;
 
   /** Begins anew. */
@@ -13,6 +15,7 @@ export class Meter {
     this.#lambdaRequests = 0;
     this.#gigabyteSeconds = 0;
     this.#dataApiCalls = 0;
+    this.#dataApiRequests = 0;
     this.#dataApiErrors = 0;
   }
 
@@ -22,8 +25,9 @@ export class Meter {
     this.#gigabyteSeconds += (Math.ceil(durationMs) / 1000) * (memoryMegabytes / 1024);
   }
 
-  countDataApiCall(error: string | undefined): void {
+  countDataApiCall({ bytes, error }: DataApiCall): void {
     this.#dataApiCalls += 1;
+    this.#dataApiRequests += dataApiRequestsOf(bytes);
     if (error !== undefined) this.#dataApiErrors += 1;
   }
 
@@ -36,10 +40,11 @@ export class Meter {
         executions.reduce((sum, { history }) => sum + history.transitions, 0) + children,
       lambdaRequests: this.#lambdaRequests,
       lambdaGigabyteSeconds: this.#gigabyteSeconds,
-      dataApiCalls: this.#dataApiCalls,
+      dataApiRequests: this.#dataApiRequests,
     };
     return {
       ...billed,
+      dataApiCalls: this.#dataApiCalls,
       executions: executions.length - children,
       childExecutions: children,
       dataApiErrors: this.#dataApiErrors,

@@ -35,40 +35,72 @@ export interface RehearsalProps {
   readonly onLog?: ((functionName: string, line: string) => void) | undefined;
 }
 
-/** The names of an object's fields, kept complete by the compiler. */
-type FieldNames<T> = Readonly<Record<keyof T, true>>;
+/** What a property must be, and whether a value is so. */
+type Kind = readonly [expected: string, accepts: (value: unknown) => boolean];
 
-const fields: FieldNames<RehearsalProps> = {
-  assembly: true,
-  database: true,
-  databaseHosts: true,
-  timeScale: true,
-  scaledVariables: true,
-  faults: true,
-  mostInstances: true,
-  host: true,
-  port: true,
-  onLog: true,
-};
+/** One for each property, kept complete by the compiler. */
+type Kinds<T> = Readonly<Record<keyof T, Kind>>;
 
-const faultFields: FieldNames<FaultProps> = {
-  rate: true,
-  throttles: true,
-  crashes: true,
-  seed: true,
-};
+const isText = (value: unknown): value is string => typeof value === 'string';
+const texts: Kind = ['a list of texts', (value) => Array.isArray(value) && value.every(isText)];
+const number: Kind = ['a number', (value) => typeof value === 'number'];
 
-/** @throws RangeError when a property has a name that nothing reads */
-export function refuseUnknown(props: RehearsalProps): void {
-  refuseOthers(props, fields, 'a rehearsal');
-  refuseOthers(props.faults ?? {}, faultFields, 'faults');
+function integer(least: number, most: number): Kind {
+  const range = most === Infinity ? `of ${least} or more` : `from ${least} to ${most}`;
+  return [
+    `an integer ${range}`,
+    (value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= most,
+  ];
 }
 
-function refuseOthers(value: object, known: object, whose: string): void {
-  const other = Object.entries(value).find(
-    ([name, content]) => content !== undefined && !Object.hasOwn(known, name),
-  );
-  if (other === undefined) return;
-  const names = Object.keys(known).join(', ');
-  throw new RangeError(`the properties of ${whose} must be of ${names}; got ${other[0]}`);
+const kinds: Kinds<RehearsalProps> = {
+  assembly: ['the folder that cdk synth has written to', isText],
+  database: [
+    'memory, a folder, or a URL of postgres://',
+    (value) => isText(value) && (!value.includes('://') || /^postgres(?:ql)?:/.test(value)),
+  ],
+  databaseHosts: texts,
+  timeScale: number,
+  scaledVariables: texts,
+  faults: ['an object', (value) => typeof value === 'object' && !Array.isArray(value)],
+  mostInstances: integer(1, Infinity),
+  host: ['a text', isText],
+  port: integer(0, 65_535),
+  onLog: ['a function', (value) => typeof value === 'function'],
+};
+
+const faultKinds: Kinds<FaultProps> = {
+  rate: number,
+  throttles: number,
+  crashes: number,
+  seed: number,
+};
+
+/** @throws RangeError in one line when a property has a name that nothing reads, or is of another kind */
+export function refuseWrong(props: Partial<RehearsalProps>): void {
+  refuseOthers(props, kinds, 'a rehearsal');
+  // It is the one that has no default.
+  if (props.assembly === undefined) throw refusal('assembly', kinds.assembly, 'nothing');
+  refuseOthers(props.faults ?? {}, faultKinds, 'faults');
+}
+
+function refuseOthers(value: unknown, known: Readonly<Record<string, Kind>>, whose: string): void {
+  if (typeof value !== 'object' || value === null) {
+    throw new RangeError(`the properties of ${whose} must be an object; got ${String(value)}`);
+  }
+  for (const [name, content] of Object.entries(value) as [string, unknown][]) {
+    if (content === undefined) continue;
+    const kind = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (kind === undefined) {
+      const names = Object.keys(known).join(', ');
+      throw new RangeError(`the properties of ${whose} must be of ${names}; got ${name}`);
+    }
+    if (!kind[1](content)) throw refusal(name, kind, content);
+  }
+}
+
+function refusal(name: string, [expected]: Kind, value: unknown): RangeError {
+  // After a scheme there may be a password.
+  const shown = isText(value) ? value.replace(/:\/\/.*/s, '://…') : JSON.stringify(value);
+  return new RangeError(`${name} must be ${expected}; got ${shown}`);
 }

@@ -18,6 +18,7 @@ import {
 } from '../../../testing/postgres/databases.js';
 import { Faults } from '../src/faults.js';
 import { createServer } from '../src/http-server.js';
+import { Meter } from '../src/meter.js';
 import { openEngine, type Engine } from '../src/postgres/engine.js';
 import { Transactions } from '../src/rds-data/transactions.js';
 import { RdsDataService, type StatementFault } from '../src/rds-data/rds-data-service.js';
@@ -31,6 +32,7 @@ let service: RdsDataService;
 let engine: Engine;
 let client: RDSDataClient;
 let fault: StatementFault | undefined;
+const meter = new Meter();
 /** Of each call, whether it was to end a transaction. */
 const faultsAsked: boolean[] = [];
 
@@ -39,6 +41,7 @@ async function start(location: string, statementTimeoutMs?: number): Promise<voi
   service = new RdsDataService({
     clusters: [{ resourceArn, secretArn, database: 'd', engine }],
     statementTimeoutMs,
+    onCall: (call) => meter.countDataApiCall(call),
     nextFault: (endsTransaction) => {
       faultsAsked.push(endsTransaction);
       const next = fault;
@@ -316,6 +319,26 @@ function behaviour(): void {
     [{ transactionId: 'unknown' }, 'TransactionNotFoundException'],
   ])('refuses %j', async (wrong, name) => {
     await expect(execute('SELECT 1', [], wrong)).rejects.toMatchObject({ name });
+  });
+
+  it('is billed by the 32 KB of a request and its answer', async () => {
+    const billed = async (call: () => Promise<unknown>): Promise<number> => {
+      meter.reset();
+      await call();
+      return meter.costs([], new Map()).dataApiRequests;
+    };
+    const text = named('text', { stringValue: 'x'.repeat(20_000) });
+    expect(await billed(() => execute('SELECT 1'))).toBe(1);
+    expect(await billed(() => execute('SELECT length(:text)', [text]))).toBe(1);
+    expect(await billed(() => execute('SELECT :text', [text]))).toBe(2);
+    expect(
+      await billed(() => execute("SELECT repeat('x', 20000) FROM generate_series(1, 10)")),
+    ).toBe(Math.ceil(200_000 / 32_768));
+    const lost = async (): Promise<void> => {
+      fault = 'droppedAnswer';
+      await expect(execute('SELECT :text', [text])).rejects.toThrow();
+    };
+    expect(await billed(lost)).toBe(2);
   });
 
   describe('a transaction', () => {

@@ -5,14 +5,15 @@ import {
   type ParsedSimulation,
   type RunPlan,
 } from '@stepcompute/core/adapters';
-import { iterationsPerDataApiCall } from '@stepcompute/sql-store';
 import { deployed } from '@stepcompute/aws-adapter/simulation';
+import { mostAveraged } from '../most-averaged.js';
 import {
   assignmentsOf,
   parseRetrieveRunIdEvent,
   refuseTooMany,
   refuseTooManyToAverage,
   requestOf,
+  variables,
   type RetrieveRunIdEvent,
 } from '../wire/index.js';
 import { functionContainer, Simulation } from './container.js';
@@ -38,12 +39,13 @@ async function planOf(
 ): Promise<RunPlan> {
   const container = await functionContainer(deployed);
   const { measures } = container.get<ParsedSimulation>(Simulation);
-  const perCall = iterationsPerDataApiCall(measures.length);
+  const database = variables.database.fromEnvironment(process.env);
+  const toAverage = mostAveraged(database, measures.length);
   const step = container.get(RetrieveRunId);
   if ('runId' in input) {
     const { runId, parameters, ...change } = input;
     if (change.repetitions !== undefined) {
-      refuseTooManyToAverage(change.repetitions, perCall);
+      refuseTooManyToAverage(change.repetitions, toAverage);
       const { completed } = await container.get<Stores>(Stores).failures.ledger(runId);
       // Blocks are handed out whole.
       const done = blockSize === undefined ? completed : 0;
@@ -52,7 +54,7 @@ async function planOf(
     return step.resume(runId, change, parameters);
   }
   // Before the run is allocated, so that a refused one leaves nothing behind.
-  refuseTooManyToAverage(input.repetitions, perCall);
+  refuseTooManyToAverage(input.repetitions, toAverage);
   refuseTooMany(input.repetitions, blockSize, most);
   return step.execute(
     requestOf(input, {

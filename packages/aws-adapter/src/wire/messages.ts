@@ -166,17 +166,10 @@ export function refuseTooMany(
 }
 
 /**
- * So many calls of the Data API fit half of the 15 minutes that step 3's function has: one is taken to
- * last 180 ms. That is no measurement of AWS yet.
+ * @param most how many step 3's function can average
+ * @throws InvalidInputError when there are more
  */
-const mostCalls = 2500;
-
-/**
- * @param perCall how many iterations come with a call of the Data API
- * @throws InvalidInputError when there are more than step 3's function can average
- */
-export function refuseTooManyToAverage(repetitions: number, perCall: number): void {
-  const most = mostCalls * perCall;
+export function refuseTooManyToAverage(repetitions: number, most: number): void {
   if (repetitions > most) {
     throw new InvalidInputError(
       'repetitions',

@@ -283,7 +283,10 @@ function rowsOf(
       ['child executions', formatCount(costs.childExecutions)],
       ['Lambda requests', formatCount(costs.lambdaRequests)],
       ['Lambda GB-seconds', formatCount(Math.round(costs.lambdaGigabyteSeconds))],
-      ['Data API calls', formatCount(costs.dataApiCalls)],
+      [
+        'Data API calls',
+        `${formatCount(costs.dataApiCalls)}, billed as ${formatCount(costs.dataApiRequests)}`,
+      ],
       ['largest payload', `${formatCount(costs.largestPayloadBytes)} bytes of 262,144`],
       ['longest history', `${formatCount(costs.longestHistory)} events of 25,000`],
       ['faults', faults.length === 0 ? 'none' : faults.join(', ')],

@@ -38,6 +38,14 @@ export interface DataApiCluster {
   readonly engine: Engine;
 }
 
+/** A call that was answered, or dropped. */
+export interface DataApiCall {
+  /** Of the request and of the answer. */
+  readonly bytes: number;
+  /** The error's name, if it was one. */
+  readonly error?: string | undefined;
+}
+
 export interface RdsDataServiceProps {
   readonly clusters: readonly DataApiCluster[];
   /**
@@ -46,8 +54,8 @@ export interface RdsDataServiceProps {
    * @default none
    */
   readonly nextFault?: ((endsTransaction: boolean) => StatementFault | undefined) | undefined;
-  /** Told of each call, with the error's name if it was one. */
-  readonly onCall?: ((error: string | undefined) => void) | undefined;
+  /** Told of each call. */
+  readonly onCall?: ((call: DataApiCall) => void) | undefined;
   /** How long a call may take that continues after it. Default: AWS's 45 seconds. */
   readonly statementTimeoutMs?: number | undefined;
 }
@@ -147,8 +155,10 @@ export class RdsDataService {
     work: (body: Body) => Promise<object>,
   ): Promise<FastifyReply> {
     const requestBytes = Buffer.byteLength(text ?? '');
-    const drop = (): FastifyReply => {
-      this.props.onCall?.('dropped');
+    const tell = (answer: string, error?: string): void =>
+      this.props.onCall?.({ bytes: requestBytes + Buffer.byteLength(answer), error });
+    const drop = (answer = ''): FastifyReply => {
+      tell(answer, 'dropped');
       reply.hijack().raw.destroy();
       return reply;
     };
@@ -163,19 +173,19 @@ export class RdsDataService {
         throw new ServiceError('RequestEntityTooLargeException', message, 413);
       }
       const answer = jsonOf(await work(readInput(text, kinds)));
-      if (fault === 'droppedAnswer') return await drop();
+      if (fault === 'droppedAnswer') return await drop(answer);
       if (fault === 'timeoutAfterCommit') {
         throw timedOut();
       }
       if (Buffer.byteLength(answer) > mostResponseBytes) {
         throw tooLarge('Database returned more than the allowed response size limit');
       }
-      this.props.onCall?.(undefined);
+      tell(answer);
       return await reply.type('application/json').send(answer);
     } catch (error) {
       const { name, message, status, members } = serviceErrorOf(error);
       const answer = JSON.stringify({ message, ...members });
-      this.props.onCall?.(name);
+      tell(answer, name);
       return reply
         .code(status)
         .header('x-amzn-errortype', name)
