@@ -20,6 +20,7 @@ import { ExitCode, meanings } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import type { Context } from './context.js';
 import { tellOfOutages } from './outages.js';
+import { quietOption } from './options.js';
 import { openTerminal } from './terminal.js';
 
 const commands: readonly DeclaredCommand[] = [
@@ -62,6 +63,7 @@ export async function execute(
     // Looked for by hand: they count also when another option is refused before they are parsed.
     terminal: openTerminal({
       verbose: argv.includes('--verbose'),
+      quiet: argv.includes('--quiet'),
       json: argv.includes('--json'),
     }),
     interruption,
@@ -103,7 +105,7 @@ export function buildProgram(context: Context): Command {
     .description('Run a simulation N times in parallel, keep every value, average them.')
     .version(readVersion(), '--version')
     .addHelpText('after', exitCodeHelp);
-  for (const command of commands) program.addCommand(command(context));
+  for (const command of commands) program.addCommand(command(context).addOption(quietOption));
   for (const command of [program, ...program.commands]) {
     command
       .configureOutput({

@@ -9,6 +9,7 @@ import {
 } from '@stepcompute/core';
 import { parsePlace } from './deployments.js';
 import { parseWorkers } from '@stepcompute/worker-threads';
+import { Option } from 'commander';
 import ms, { type StringValue } from 'ms';
 import { argument, flag, list, option, withDefault, without, type ValuesOf } from './command.js';
 
@@ -183,6 +184,12 @@ export function jsonOption(description: string) {
 }
 
 export const verboseOption = flag('--verbose', 'show the stack traces and the causes of errors');
+
+/** Of every command. */
+export const quietOption = new Option(
+  '--quiet',
+  'say nothing on standard error but errors and warnings: neither notes nor progress',
+);
 
 /** How a run that is taken to its end is reported. */
 export const reportOption = jsonOption('print one JSON object on the last line of standard output');

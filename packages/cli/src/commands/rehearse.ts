@@ -264,10 +264,10 @@ async function report(
         formatDuration(seconds * 1000),
       ]),
     );
-    terminal.print(formatResult(rows, result.averages, terminal.isInteractive));
+    terminal.print(formatResult(rows, result.averages, terminal.screen));
   }
   const warning = warningOf(ledger, average);
-  if (warning !== undefined) terminal.note(`Warning: ${warning}`);
+  if (warning !== undefined) terminal.warn(warning);
 }
 
 function rowsOf(
