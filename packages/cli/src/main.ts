@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { withoutSecrets } from '@stepcompute/core/adapters';
 import { Command, CommanderError } from 'commander';
 import type { DeclaredCommand } from './command.js';
+import { completionCommand } from './commands/completion.js';
 import { describeCommand } from './commands/describe.js';
 import { extendCommand } from './commands/extend.js';
 import { failuresCommand } from './commands/failures.js';
@@ -105,7 +106,9 @@ export function buildProgram(context: Context): Command {
     .description('Run a simulation N times in parallel, keep every value, average them.')
     .version(readVersion(), '--version')
     .addHelpText('after', exitCodeHelp);
-  for (const command of commands) program.addCommand(command(context).addOption(quietOption));
+  for (const command of [...commands, completionCommand(program)]) {
+    program.addCommand(command(context).addOption(quietOption));
+  }
   for (const command of [program, ...program.commands]) {
     command
       .configureOutput({

@@ -60,17 +60,6 @@ export function parseLikelihood(text: string, field: string): number {
   return value;
 }
 
-/** @throws InvalidInputError unless the text is one of two words */
-export function parseEither<const Word extends string>(
-  text: string,
-  field: string,
-  words: readonly [Word, Word],
-): Word {
-  const word = words.find((each) => each === text);
-  if (word !== undefined) return word;
-  throw new InvalidInputError(field, words.map((each) => `"${each}"`).join(' or '), text);
-}
-
 /** Parses a count, and has the domain check it as a setting of step 2: the limits are the domain's. */
 function countWithin(settingsOf: (count: number) => WriteToDbSettings): (text: string) => number {
   return (text) => {

@@ -1,7 +1,7 @@
 import type { Progress } from '@stepcompute/core';
 import { formatCount, formatDuration, formatNumber, formatRate } from './format.js';
 import { barOf } from './histogram.js';
-import { anew, type Screen } from './screen.js';
+import type { Screen } from './screen.js';
 import { cutText } from './table.js';
 import type { Terminal } from './terminal.js';
 
@@ -12,11 +12,9 @@ export interface ProgressDisplay {
   readonly stop: () => void;
 }
 
-export function openProgress({ isQuiet, errorScreen, note }: Terminal): ProgressDisplay {
+export function openProgress({ isQuiet, errorScreen, draw, note }: Terminal): ProgressDisplay {
   if (isQuiet) return { update: () => undefined, stop: () => undefined };
-  return errorScreen.isLive
-    ? liveProgress(errorScreen, (text) => process.stderr.write(text))
-    : plainProgress(note);
+  return errorScreen.isLive ? liveProgress(errorScreen, draw) : plainProgress(note);
 }
 
 /** The facts about a run on its way, the ones that people look for first before the others. */
@@ -62,20 +60,15 @@ export function progressLine(
   return cutText(line, columns - 1);
 }
 
-function liveProgress(screen: Screen, write: (text: string) => void): ProgressDisplay {
+function liveProgress(screen: Screen, draw: (line: string) => void): ProgressDisplay {
   let nextMs = 0;
-  let isDrawn = false;
   return {
     update: (progress) => {
       if (progress.elapsedMs < nextMs && progress.completed < progress.total) return;
       nextMs = progress.elapsedMs + drawIntervalMs;
-      write(anew + progressLine(progress, screen));
-      isDrawn = true;
+      draw(progressLine(progress, screen));
     },
-    stop: () => {
-      if (isDrawn) write(anew);
-      isDrawn = false;
-    },
+    stop: () => draw(''),
   };
 }
 

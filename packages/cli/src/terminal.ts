@@ -27,6 +27,8 @@ export interface Terminal {
    * @throws OutputError when some of it can't be, as on a full disk
    */
   readonly flush: () => Promise<void>;
+  /** Draws a line in place of the one before, on a live terminal; an empty one takes that away. */
+  readonly draw: (line: string) => void;
   readonly note: (text: string) => void;
   /** For what is doubtful about a result: also where notes are not wanted. */
   readonly warn: (text: string) => void;
@@ -55,10 +57,17 @@ export function openTerminal({
         done();
       });
     });
-  const writeError = (text: string): void => void process.stderr.write(`${text}\n`);
+  let isDrawn = false;
+  const draw = (line: string): void => {
+    if (!errorScreen.isLive || (line === '' && !isDrawn)) return;
+    process.stderr.write(anew + line);
+    isDrawn = line !== '';
+  };
+  const writeError = (text: string): void => {
+    draw('');
+    process.stderr.write(`${text}\n`);
+  };
   const writeNote = (text: string): void => {
-    // In place of progress that may be on the line.
-    if (errorScreen.isLive) process.stderr.write(anew);
     if (!json || errorScreen.isTerminal || verbose) writeError(text);
   };
   return {
@@ -82,6 +91,7 @@ export function openTerminal({
       await write('');
       if (lost !== undefined) throw outputError(lost);
     },
+    draw,
     note: (text) => {
       if (!quiet) writeNote(text);
     },
