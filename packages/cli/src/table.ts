@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { RunStatus } from '@stepcompute/core';
 import stringWidth from 'string-width';
 import { paint, type Screen } from './screen.js';
@@ -21,9 +22,7 @@ export function formatTable(
   screen: Pick<Screen, 'isTerminal' | 'columns' | 'hasColor'>,
   head: Row = [],
 ): string {
-  const lines = rows.map((row) =>
-    row.map((cell) => cell.replaceAll(/\s*[\p{Cc}\p{Zl}\p{Zp}]+\s*/gu, ' ')),
-  );
+  const lines = rows.map((row) => row.map(onOneLine));
   const all = head.length > 0 ? [head, ...lines] : lines;
   if (!screen.isTerminal) return all.map((row) => row.join('\t')).join('\n');
   const { columns } = screen;
@@ -38,6 +37,11 @@ export function formatTable(
       .join('\n\n');
   }
   return alignedTable(all, widthsWithin(columns, all, () => 1) ?? [], screen, head);
+}
+
+/** The text without escape sequences; a space for each tab, line break and other control character. */
+export function onOneLine(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(/\s*[\p{Cc}\p{Zl}\p{Zp}]+\s*/gu, ' ');
 }
 
 /** True for a count, an average, a duration or a date: cut, it would be another. */

@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { isStepComputeError, messageOf } from '@stepcompute/core';
 import { OutputError } from './errors.js';
 import { anew, paint, screenOf, type Screen } from './screen.js';
+import { onOneLine } from './table.js';
 
 /** Where a command's words go: results to standard output, everything else to standard error. */
 export interface Terminal {
@@ -93,13 +94,13 @@ export function openTerminal({
     },
     draw,
     note: (text) => {
-      if (!quiet) writeNote(text);
+      if (!quiet) writeNote(onOneLine(text));
     },
-    warn: (text) => writeNote(`${paint(errorScreen, 'unsettled', 'Warning:')} ${text}`),
+    warn: (text) => writeNote(`${paint(errorScreen, 'unsettled', 'Warning:')} ${onOneLine(text)}`),
     fail: (error) => {
       const stack = error instanceof Error ? describeChain(error) : messageOf(error);
       const showStack = verbose || !isStepComputeError(error);
-      const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
+      const message = onOneLine(messageOf(error));
       const name = paint(errorScreen, 'bad', 'stepcompute:');
       writeError(`${name} ${showStack ? stack : message}`);
     },
