@@ -31,7 +31,7 @@ export async function drawHistogram(
 }
 
 /** The edges of bins: multiples of a step, which is `digit` times 10 to the power of `exponent`. */
-export interface Scale {
+interface Scale {
   /** 1, 2 or 5. */
   readonly digit: number;
   readonly exponent: number;
@@ -134,7 +134,7 @@ const digits = [1, 2, 5] as const;
  * most 21 bins.
  * @param areWhole the values are whole numbers: so are the edges
  */
-export function scaleOf({ minimum, maximum }: Extent, areWhole: boolean): Scale {
+function scaleOf({ minimum, maximum }: Extent, areWhole: boolean): Scale {
   const largest = Math.max(Math.abs(minimum), Math.abs(maximum));
   const magnitude = largest === 0 ? 0 : Math.floor(Math.log10(largest));
   const range = maximum / 2 - minimum / 2;

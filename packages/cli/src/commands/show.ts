@@ -80,13 +80,13 @@ Examples:
         after: [...earlierRows(history), ...(verify ? [['verified', verifiedText(average)]] : [])],
       };
       terminal.print(formatResult(rows, averages ?? {}, terminal.screen));
-      const warning = average && warningOf(ledger, average);
-      if (warning !== undefined) terminal.warn(warning);
       const measure = histogram ?? (terminal.screen.isTerminal ? run.measures[0] : undefined);
       if (averages !== undefined && measure !== undefined) {
         const result = { run, averages };
         terminal.print(`\n${await drawHistogram(result, measure, stores, terminal.screen)}`);
       }
+      const warning = average && warningOf(ledger, average);
+      if (warning !== undefined) terminal.warn(warning);
     }),
 });
 
