@@ -60,7 +60,7 @@ interface Extent {
   readonly maximum: number;
 }
 
-/** So many values, the first that are read, decide what is drawn. */
+/** So many values, the first that are read, say what a tail is. */
 const sampleSize = 4096;
 
 /** Of a sample, so much at either end is a tail. */
@@ -210,8 +210,8 @@ const parts = { unicode: '▏▎▍▌▋▊▉█', ascii: ':#' } as const;
 /** Longer bars tell no more. */
 const longestBar = 80;
 
-/** Of a measure; so much leaves room for bars. */
-const longestName = 16;
+/** So much of a measure's name leaves room for bars. */
+const longestName = 12;
 
 /**
  * A line for each bin: its lower edge, its count, and a bar as long as the count is large. A bin with a
@@ -225,7 +225,7 @@ export function formatHistogram(
   const largest = Math.max(...counts);
   const rows = counts.map((count, bin) => [edgeText(scale, bin), formatCount(count)] as const);
   // Names and numbers are ASCII.
-  const name = cutText(`${measure} from`, longestName);
+  const name = `${cutText(measure, longestName)} from`;
   const edgeWidth = Math.max(name.length, ...rows.map(([text]) => text.length));
   const countWidth = Math.max('values'.length, ...rows.map(([, count]) => count.length));
   const line = (text: string, count: string): string =>
