@@ -21,7 +21,7 @@ export async function drawHistogram(
   screen: Pick<Screen, 'columns' | 'hasUnicode'>,
 ): Promise<string> {
   const place = measures.indexOf(measure);
-  async function* read(): AsyncGenerator<ArrayLike<number>, void> {
+  async function* read(): AsyncGenerator<Iterable<number>, void> {
     for await (const { values: first, more = [] } of values.scan(id)) {
       yield place === 0 ? first : (more[place - 1] ?? []);
     }
@@ -76,7 +76,7 @@ const longestTails = 0.02;
  * @param known the extremes, as far as they are known. Values beyond them are counted too
  */
 export async function countValues(
-  read: () => AsyncIterable<ArrayLike<number>>,
+  read: () => AsyncIterable<Iterable<number>>,
   known: Extent,
 ): Promise<Histogram> {
   const sample = await sampleOf(read());
@@ -93,11 +93,11 @@ export async function countValues(
   return countWithin(read(), scaleOf(extent, areWhole));
 }
 
-async function sampleOf(batches: AsyncIterable<ArrayLike<number>>): Promise<number[]> {
+async function sampleOf(batches: AsyncIterable<Iterable<number>>): Promise<number[]> {
   const sample: number[] = [];
   for await (const batch of batches) {
-    for (let index = 0; index < batch.length; index += 1) {
-      sample.push(batch[index]!);
+    for (const value of batch) {
+      sample.push(value);
       if (sample.length === sampleSize) return sample;
     }
   }
@@ -166,7 +166,7 @@ function edge(steps: number, { digit, exponent }: Pick<Scale, 'digit' | 'exponen
 }
 
 async function countWithin(
-  batches: AsyncIterable<ArrayLike<number>>,
+  batches: AsyncIterable<Iterable<number>>,
   scale: Scale,
 ): Promise<Histogram> {
   const edges = Float64Array.from({ length: scale.bins + 1 }, (_, bin) =>
@@ -176,8 +176,7 @@ async function countWithin(
   const below = { count: 0, farthest: Infinity };
   const above = { count: 0, farthest: -Infinity };
   for await (const batch of batches) {
-    for (let index = 0; index < batch.length; index += 1) {
-      const value = batch[index]!;
+    for (const value of batch) {
       if (value < edges[0]!) {
         below.count += 1;
         below.farthest = Math.min(below.farthest, value);

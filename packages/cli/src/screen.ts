@@ -39,9 +39,9 @@ export function screenOf(
     hasColor: wantsColor(env) ?? isLive,
     hasUnicode: hasUnicode(env, platform),
     get columns() {
-      const wanted = Number(env.COLUMNS);
       // A terminal that does not know its width says 0.
-      return Number.isInteger(wanted) && wanted > 0 ? wanted : output.columns || usualColumns;
+      const isWidth = (width: number): boolean => Number.isInteger(width) && width > 0;
+      return [Number(env.COLUMNS), output.columns ?? 0].find(isWidth) ?? usualColumns;
     },
   };
 }

@@ -31,9 +31,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // The one of util-linux, which other systems do not have.
-const hasScript = /util-linux/.test(
-  spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout ?? '',
-);
+const { status, stdout: version } = spawnSync('script', ['--version'], { encoding: 'utf8' });
+const hasScript = status === 0 && version.includes('util-linux');
 if (!hasScript) console.warn('util-linux is not installed: nothing is tested on a terminal');
 
 /** All that the command writes to a terminal, escape sequences too; its standard error may go elsewhere. */
