@@ -405,7 +405,7 @@ describe.each(modes)('a simulation that is mended, %s', (mode) => {
     expect(failure).toEqual({
       error: 'IterationFailedError',
       message: expect.stringMatching(
-        /^iteration 5 of run \d+ failed: not mended yet \(seed 42\)$/,
+        /^iteration 5 of run \d+ failed: not mended yet, at flaky\.ts:6:\d+ \(seed 42\)$/,
       ) as string,
     });
   });
@@ -415,7 +415,7 @@ describe.each(modes)('a simulation that is mended, %s', (mode) => {
     expect(failure).toEqual({
       error: 'ToleranceExceededError',
       message: expect.stringMatching(
-        /^run \d+ tolerates 3 failures, and \d+ of its iterations failed; the lowest: iteration 5 of run \d+ failed: not mended yet \(seed 42\)$/,
+        /^run \d+ tolerates 3 failures, and \d+ of its iterations failed; the lowest: iteration 5 of run \d+ failed: not mended yet, at flaky\.ts:6:\d+ \(seed 42\)$/,
       ) as string,
     });
   });

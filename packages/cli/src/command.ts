@@ -1,3 +1,4 @@
+import { InvalidInputError } from '@stepcompute/core';
 import { Argument, Command, Option } from 'commander';
 import type { Context } from './context.js';
 
@@ -36,6 +37,42 @@ export function option<Value>(
 ): Declared<Option, Value | undefined> {
   const place = new Option(flags, description).argParser((text) => parse(text));
   return { place, read: (parsed) => parsed as Value | undefined };
+}
+
+/** An option with one of a few words. */
+export function oneOf<const Word extends string>(
+  flags: string,
+  description: string,
+  field: string,
+  words: readonly Word[],
+): Declared<Option, Word | undefined> {
+  // Known to completion and help; refused in words like all else.
+  const place = new Option(flags, description).choices(words);
+  place.argParser((text) => parseOneOf(text, field, words));
+  return { place, read: (parsed) => parsed as Word | undefined };
+}
+
+/** An argument that is one of a few words. */
+export function oneOfArgument<const Word extends string>(
+  usage: string,
+  description: string,
+  field: string,
+  words: readonly Word[],
+): Declared<Argument, Word> {
+  const place = new Argument(usage, description).choices(words);
+  place.argParser((text) => parseOneOf(text, field, words));
+  return { place, read: (parsed) => parsed as Word };
+}
+
+/** @throws InvalidInputError unless the text is one of the words */
+function parseOneOf<Word extends string>(
+  text: string,
+  field: string,
+  words: readonly Word[],
+): Word {
+  const word = words.find((each) => each === text);
+  if (word !== undefined) return word;
+  throw new InvalidInputError(field, words.map((each) => `"${each}"`).join(' or '), text);
 }
 
 /** An option that is given as often as needed; its values, in the order they were given. */

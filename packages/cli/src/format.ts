@@ -1,7 +1,6 @@
-import { InvalidInputError, type Average, type RunResult, type Stores } from '@stepcompute/core';
-import Table from 'cli-table3';
-import ms from 'ms';
-import plot from 'simple-ascii-chart';
+import type { Average, RunResult } from '@stepcompute/core';
+import type { Screen } from './screen.js';
+import { formatTable } from './table.js';
 
 /** Seven significant digits: enough to look at; `--json` has them all. */
 export function formatNumber(value: number | null): string {
@@ -12,28 +11,48 @@ export function formatCount(value: number): string {
   return value.toLocaleString('en-US');
 }
 
+const unitsOfTime = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['m', 60],
+  ['s', 1],
+] as const;
+
+/** As people read it, in two units at most: `250ms`, `1.5s`, `42s`, `1m 30s`, `1d 12h`. */
 export function formatDuration(milliseconds: number): string {
-  return ms(Math.round(milliseconds));
+  const whole = Math.round(milliseconds);
+  if (whole < 1000) return `${whole}ms`;
+  const tenths = Math.round(whole / 100) / 10;
+  if (tenths < 10) return `${tenths}s`;
+  const seconds = Math.round(whole / 1000);
+  const place = unitsOfTime.findIndex(([, size]) => seconds >= size);
+  const smallest = unitsOfTime[Math.min(place + 1, unitsOfTime.length - 1)]![1];
+  // Rounded before it is taken apart, so that no part is a whole of the next unit.
+  let left = Math.round(seconds / smallest) * smallest;
+  const texts: string[] = [];
+  for (const [unit, size] of unitsOfTime) {
+    const count = Math.floor(left / size);
+    left -= count * size;
+    if (count > 0) texts.push(`${formatCount(count)}${unit}`);
+  }
+  return texts.join(' ');
 }
 
-/**
- * Rows of text: a bordered table on a terminal, tab-separated lines elsewhere. A tab, a line break or
- * another control character in a cell, which would end it or reach the terminal, becomes a space.
- */
-export function formatTable(
-  rows: readonly (readonly string[])[],
-  isTerminal: boolean,
-  head: readonly string[] = [],
-): string {
-  const lines = rows.map((row) =>
-    row.map((cell) => cell.replaceAll(/\s*[\p{Cc}\p{Zl}\p{Zp}]+\s*/gu, ' ')),
-  );
-  if (!isTerminal) {
-    return [...(head.length > 0 ? [head] : []), ...lines].map((row) => row.join('\t')).join('\n');
-  }
-  const table = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
-  table.push(...lines);
-  return table.toString();
+const unitsOfRate = [
+  ['s', 1],
+  ['min', 60],
+  ['h', 3600],
+  ['d', 86_400],
+] as const;
+
+/** In the unit of time in which there is one at least: `1,234/s`, `2.5/s`, `2/min`. */
+export function formatRate(perSecond: number): string {
+  if (perSecond === 0) return '0/s';
+  const [unit, seconds] =
+    unitsOfRate.find(([, size]) => perSecond * size >= 0.95) ?? unitsOfRate.at(-1)!;
+  const rate = perSecond * seconds;
+  const text = rate >= 9.95 ? formatCount(Math.round(rate)) : String(Number(rate.toPrecision(2)));
+  return `${text}/${unit}`;
 }
 
 /** An average's figures, as they are called in a table. */
@@ -64,19 +83,19 @@ export function rowsOfRun({ run, ledger, average }: RunResult): string[][] {
 export function formatResult(
   rows: { readonly before: readonly string[][]; readonly after: readonly string[][] },
   averages: RunResult['averages'],
-  isTerminal: boolean,
+  screen: Screen,
 ): string {
   const [first, ...others] = Object.entries(averages);
   if (first === undefined || others.length > 0) {
     // Several measures share a table, with a row each.
-    const table = formatTable([...rows.before, ...rows.after], isTerminal);
+    const table = formatTable([...rows.before, ...rows.after], screen);
     if (first === undefined) return table;
     const head = ['measure', ...figures.map(([label]) => label)];
     const measures = [first, ...others].map(([name, average]) => [
       name,
       ...figures.map(([, textOf]) => textOf(average)),
     ]);
-    return `${table}\n${formatTable(measures, isTerminal, head)}`;
+    return `${table}\n${screen.isTerminal ? '\n' : ''}${formatTable(measures, screen, head)}`;
   }
   const [name, average] = first;
   return formatTable(
@@ -86,68 +105,8 @@ export function formatResult(
       ...figures.map(([label, textOf]) => [label, textOf(average)]),
       ...rows.after,
     ],
-    isTerminal,
+    screen,
   );
-}
-
-const bins = 20;
-const plotWidth = 64;
-const plotHeight = 10;
-
-/**
- * Checks the name of the measure that a histogram is asked for.
- * @throws InvalidInputError when there is no such measure
- */
-export function refuseOtherMeasure(measures: readonly string[], name: string | undefined): void {
-  if (name === undefined || measures.includes(name)) return;
-  const expected = measures.length === 1 ? measures[0]! : `one of ${measures.join(', ')}`;
-  throw new InvalidInputError('histogram', expected, name);
-}
-
-/**
- * All stored values of one of the run's measures as a histogram, a batch at a time. Reads them again where
- * some lie beyond those that the average is of, as after an extension that did not come to its end.
- * @returns nothing when they are all the same
- */
-export async function drawHistogram(
-  { run: { id, measures }, averages }: Pick<RunResult, 'run' | 'averages'>,
-  measure: string,
-  { values }: Pick<Stores, 'values'>,
-): Promise<string> {
-  const place = measures.indexOf(measure);
-  let { minimum = 0, maximum = 0 } = averages[measure] ?? {};
-  let counts: number[];
-  let areWithin: boolean;
-  do {
-    counts = new Array<number>(bins).fill(0);
-    areWithin = true;
-    const [lowest, highest] = [minimum, maximum];
-    // Half the width first: the difference itself may leave the range of a double.
-    const binWidth = 2 * ((highest / 2 - lowest / 2) / bins);
-    for await (const { values: first, more = [] } of values.scan(id)) {
-      for (const value of place === 0 ? first : (more[place - 1] ?? [])) {
-        if (value < lowest || value > highest) {
-          areWithin = false;
-          minimum = Math.min(minimum, value);
-          maximum = Math.max(maximum, value);
-        } else if (areWithin && binWidth > 0) {
-          const bin = Math.min(bins - 1, Math.floor((value - lowest) / binWidth));
-          counts[bin]! += 1;
-        }
-      }
-    }
-  } while (!areWithin);
-  if (minimum === maximum) return '';
-  const points = counts.map((count, bin): [number, number] => [bin, count]);
-  return plot(points, {
-    mode: 'bar',
-    width: plotWidth,
-    height: plotHeight,
-    yRange: [0, Math.max(...counts)],
-    customXAxisTicks: [0, bins - 1],
-    formatter: (tick, { axis }) =>
-      axis === 'y' ? formatCount(tick) : formatNumber(tick === 0 ? minimum : maximum),
-  });
 }
 
 /** A JSON array in pieces, an element a line. */

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { withoutSecrets } from '@stepcompute/core/adapters';
 import { Command, CommanderError } from 'commander';
 import type { DeclaredCommand } from './command.js';
+import { completionCommand } from './commands/completion.js';
 import { describeCommand } from './commands/describe.js';
 import { extendCommand } from './commands/extend.js';
 import { failuresCommand } from './commands/failures.js';
@@ -20,6 +21,7 @@ import { ExitCode, meanings } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import type { Context } from './context.js';
 import { tellOfOutages } from './outages.js';
+import { quietOption } from './options.js';
 import { openTerminal } from './terminal.js';
 
 const commands: readonly DeclaredCommand[] = [
@@ -62,6 +64,7 @@ export async function execute(
     // Looked for by hand: they count also when another option is refused before they are parsed.
     terminal: openTerminal({
       verbose: argv.includes('--verbose'),
+      quiet: argv.includes('--quiet'),
       json: argv.includes('--json'),
     }),
     interruption,
@@ -103,7 +106,9 @@ export function buildProgram(context: Context): Command {
     .description('Run a simulation N times in parallel, keep every value, average them.')
     .version(readVersion(), '--version')
     .addHelpText('after', exitCodeHelp);
-  for (const command of commands) program.addCommand(command(context));
+  for (const command of [...commands, completionCommand(program)]) {
+    program.addCommand(command(context).addOption(quietOption));
+  }
   for (const command of [program, ...program.commands]) {
     command
       .configureOutput({

@@ -9,6 +9,7 @@ import {
 } from '@stepcompute/core';
 import { parsePlace } from './deployments.js';
 import { parseWorkers } from '@stepcompute/worker-threads';
+import { Option } from 'commander';
 import ms, { type StringValue } from 'ms';
 import { argument, flag, list, option, withDefault, without, type ValuesOf } from './command.js';
 
@@ -57,17 +58,6 @@ export function parseLikelihood(text: string, field: string): number {
   const value = text.trim() === '' ? NaN : Number(text);
   if (!(value >= 0 && value <= 1)) throw new InvalidInputError(field, 'a number from 0 to 1', text);
   return value;
-}
-
-/** @throws InvalidInputError unless the text is one of two words */
-export function parseEither<const Word extends string>(
-  text: string,
-  field: string,
-  words: readonly [Word, Word],
-): Word {
-  const word = words.find((each) => each === text);
-  if (word !== undefined) return word;
-  throw new InvalidInputError(field, words.map((each) => `"${each}"`).join(' or '), text);
 }
 
 /** Parses a count, and has the domain check it as a setting of step 2: the limits are the domain's. */
@@ -183,6 +173,12 @@ export function jsonOption(description: string) {
 }
 
 export const verboseOption = flag('--verbose', 'show the stack traces and the causes of errors');
+
+/** Of every command. */
+export const quietOption = new Option(
+  '--quiet',
+  'say nothing on standard error but errors and warnings: neither notes nor progress',
+);
 
 /** How a run that is taken to its end is reported. */
 export const reportOption = jsonOption('print one JSON object on the last line of standard output');

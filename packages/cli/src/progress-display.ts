@@ -1,70 +1,91 @@
 import type { Progress } from '@stepcompute/core';
-import { SingleBar } from 'cli-progress';
-import { formatCount, formatDuration, formatNumber } from './format.js';
+import { formatCount, formatDuration, formatNumber, formatRate } from './format.js';
+import { barOf } from './histogram.js';
+import type { Screen } from './screen.js';
+import { cutText } from './table.js';
 import type { Terminal } from './terminal.js';
 
-/** Shows people how far a run is: a live bar on a terminal, a line now and then elsewhere. */
+/** Shows people how far a run is: a line that is drawn anew on a terminal, another now and then elsewhere. */
 export interface ProgressDisplay {
   readonly update: (progress: Progress) => void;
   /** Leaves the terminal as it was. */
   readonly stop: () => void;
 }
 
-export function openProgress(terminal: Terminal): ProgressDisplay {
-  return terminal.isInteractive
-    ? terminalProgress(process.stderr)
-    : plainProgress((line) => terminal.note(line));
+export function openProgress({ isQuiet, errorScreen, draw, note }: Terminal): ProgressDisplay {
+  if (isQuiet) return { update: () => undefined, stop: () => undefined };
+  return errorScreen.isLive ? liveProgress(errorScreen, draw) : plainProgress(note);
 }
 
-function describe(progress: Progress): string {
-  const { failed, ratePerSecond, remainingMs, runningMean, runningMargin } = progress;
-  const mean = `mean ${formatNumber(runningMean)} ± ${formatNumber(runningMargin)}`;
+/** The facts about a run on its way, the ones that people look for first before the others. */
+function factsOf(progress: Progress): readonly string[] {
+  const { completed, total, failed, ratePerSecond, remainingMs } = progress;
+  const { runningMean, runningMargin } = progress;
   const left = remainingMs === null ? 'time left unknown' : `${formatDuration(remainingMs)} left`;
-  const failures = failed === 0 ? '' : ` · ${formatCount(failed)} failed`;
-  return `${formatCount(Math.round(ratePerSecond))}/s · ${left} · ${mean}${failures}`;
+  return [
+    `${formatCount(completed)} of ${formatCount(total)}`,
+    ...(failed === 0 ? [] : [`${formatCount(failed)} failed`]),
+    ...(remainingMs === 0 ? [] : [left]),
+    formatRate(ratePerSecond),
+    ...(runningMean === null
+      ? []
+      : [`mean ${formatNumber(runningMean)} ± ${formatNumber(runningMargin)}`]),
+  ];
 }
 
-function terminalProgress(stream: NodeJS.WriteStream): ProgressDisplay {
-  const bar = new SingleBar({
-    stream,
-    format: '{bar} {percentage}% · {done} of {all} · {text}',
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    barsize: 24,
-    hideCursor: true,
-    clearOnComplete: true,
-    linewrap: false,
-    emptyOnZero: true,
-  });
-  let started = false;
+const separator = ' · ';
+
+/** Between two drawings, in milliseconds. */
+const drawIntervalMs = 100;
+
+const longestBar = 24;
+
+/** As many facts as the line has room for, after a bar. */
+export function progressLine(
+  progress: Progress,
+  { columns, hasUnicode }: Pick<Screen, 'columns' | 'hasUnicode'>,
+): string {
+  const share = progress.total === 0 ? 1 : progress.completed / progress.total;
+  const room = Math.min(longestBar, Math.floor(columns / 5));
+  const empty = hasUnicode ? '░' : '-';
+  const bar = barOf(share, room, hasUnicode).padEnd(room, empty);
+  // All before the end is no end.
+  let line = `${bar} ${Math.floor(share * 100)}%`;
+  for (const fact of factsOf(progress)) {
+    const longer = `${line}${separator}${fact}`;
+    // A terminal that is full to its last column may begin another line.
+    if (longer.length >= columns) break;
+    line = longer;
+  }
+  return cutText(line, columns - 1);
+}
+
+function liveProgress(screen: Screen, draw: (line: string) => void): ProgressDisplay {
+  let nextMs = 0;
   return {
     update: (progress) => {
-      const payload = {
-        done: formatCount(progress.completed),
-        all: formatCount(progress.total),
-        text: describe(progress),
-      };
-      if (started) bar.update(progress.completed, payload);
-      else bar.start(progress.total, progress.completed, payload);
-      started = true;
+      if (progress.elapsedMs < nextMs && progress.completed < progress.total) return;
+      nextMs = progress.elapsedMs + drawIntervalMs;
+      draw(progressLine(progress, screen));
     },
-    stop: () => {
-      if (started) bar.stop();
-    },
+    stop: () => draw(''),
   };
 }
 
-/** At most one line in this many milliseconds. */
-const lineIntervalMs = 5000;
+/** The first line is after so many milliseconds. */
+const firstLineMs = 5000;
 
-function plainProgress(write: (line: string) => void): ProgressDisplay {
-  let nextLineMs = lineIntervalMs;
+/** Each further one when the run has taken this much longer: a log of days has a hundred lines. */
+const growth = 1.1;
+
+export function plainProgress(write: (line: string) => void): ProgressDisplay {
+  let nextLineMs = firstLineMs;
   return {
     update: (progress) => {
-      if (progress.elapsedMs < nextLineMs) return;
-      nextLineMs = progress.elapsedMs + lineIntervalMs;
-      const done = `${formatCount(progress.completed)} of ${formatCount(progress.total)}`;
-      write(`${done} · ${describe(progress)}`);
+      const { elapsedMs } = progress;
+      if (elapsedMs < nextLineMs) return;
+      nextLineMs = Math.max(elapsedMs + firstLineMs, elapsedMs * growth);
+      write(factsOf(progress).join(separator));
     },
     stop: () => undefined,
   };

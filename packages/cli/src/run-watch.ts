@@ -15,7 +15,8 @@ import {
 import { isRetryable } from '@stepcompute/core/adapters';
 import { ReportedError } from './errors.js';
 import { ExitCode, exitCodeOf } from './exit-codes.js';
-import { drawHistogram, formatCount, formatDuration, formatResult, rowsOfRun } from './format.js';
+import { formatCount, formatDuration, formatRate, formatResult, rowsOfRun } from './format.js';
+import { drawHistogram } from './histogram.js';
 import { openProgress, type ProgressDisplay } from './progress-display.js';
 import type { Context } from './context.js';
 
@@ -91,14 +92,14 @@ export class RunWatch {
     if (terminal.wantsJson) {
       terminal.print(JSON.stringify({ ...reportOf(result), elapsedMs: elapsedMs() }));
     } else {
-      terminal.print(formatResult(this.#rowsOf(result), result.averages, terminal.isInteractive));
-      const measure = this.histogram ?? (terminal.isInteractive ? run.measures[0] : undefined);
-      const histogram =
-        measure === undefined ? '' : await drawHistogram(result, measure, this.stores);
-      if (histogram !== '') terminal.print(histogram);
+      terminal.print(formatResult(this.#rowsOf(result), result.averages, terminal.screen));
+      const measure = this.histogram ?? (terminal.screen.isTerminal ? run.measures[0] : undefined);
+      if (measure !== undefined) {
+        terminal.print(`\n${await drawHistogram(result, measure, this.stores, terminal.screen)}`);
+      }
     }
     const warning = warningOf(ledger, average);
-    if (warning !== undefined) terminal.note(`Warning: ${warning}`);
+    if (warning !== undefined) terminal.warn(warning);
   }
 
   #rowsOf(result: RunResult): Parameters<typeof formatResult>[0] {
@@ -106,7 +107,7 @@ export class RunWatch {
       before: rowsOfRun(result),
       after: [
         ['elapsed', formatDuration(this.context.elapsedMs())],
-        ['rate', `${formatCount(Math.round(this.#ratePerSecond))} values/s`],
+        ...(this.#ratePerSecond === 0 ? [] : [['rate', formatRate(this.#ratePerSecond)]]),
       ],
     };
   }

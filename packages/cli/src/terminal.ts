@@ -4,11 +4,17 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isStepComputeError, messageOf } from '@stepcompute/core';
 import { OutputError } from './errors.js';
+import { anew, paint, screenOf, type Screen } from './screen.js';
+import { onOneLine } from './table.js';
 
 /** Where a command's words go: results to standard output, everything else to standard error. */
 export interface Terminal {
-  /** A person is watching: standard output and standard error are both a terminal. */
-  readonly isInteractive: boolean;
+  /** Of standard output. */
+  readonly screen: Screen;
+  /** Of standard error. */
+  readonly errorScreen: Screen;
+  /** Neither notes nor progress. */
+  readonly isQuiet: boolean;
   /** Results are to be JSON. */
   readonly wantsJson: boolean;
   readonly print: (text: string) => void;
@@ -22,13 +28,22 @@ export interface Terminal {
    * @throws OutputError when some of it can't be, as on a full disk
    */
   readonly flush: () => Promise<void>;
+  /** Draws a line in place of the one before, on a live terminal; an empty one takes that away. */
+  readonly draw: (line: string) => void;
   readonly note: (text: string) => void;
+  /** For what is doubtful about a result: also where notes are not wanted. */
+  readonly warn: (text: string) => void;
   /** One line for an expected error; the stack as well when verbose, and for a bug. */
   readonly fail: (error: unknown) => void;
 }
 
-export function openTerminal({ verbose, json }: { verbose: boolean; json: boolean }): Terminal {
-  const isInteractive = process.stdout.isTTY && process.stderr.isTTY;
+export function openTerminal({
+  verbose,
+  quiet,
+  json,
+}: Record<'verbose' | 'quiet' | 'json', boolean>): Terminal {
+  const screen = screenOf(process.stdout);
+  const errorScreen = screenOf(process.stderr);
   const output = outputStream();
   let lost: unknown;
   const write = (text: string): Promise<void> =>
@@ -43,9 +58,23 @@ export function openTerminal({ verbose, json }: { verbose: boolean; json: boolea
         done();
       });
     });
-  const writeError = (text: string): void => void process.stderr.write(`${text}\n`);
+  let isDrawn = false;
+  const draw = (line: string): void => {
+    if (!errorScreen.isLive || (line === '' && !isDrawn)) return;
+    process.stderr.write(anew + line);
+    isDrawn = line !== '';
+  };
+  const writeError = (text: string): void => {
+    draw('');
+    process.stderr.write(`${text}\n`);
+  };
+  const writeNote = (text: string): void => {
+    if (!json || errorScreen.isTerminal || verbose) writeError(text);
+  };
   return {
-    isInteractive,
+    screen,
+    errorScreen,
+    isQuiet: quiet,
     wantsJson: json,
     print: (text) => void write(`${text}\n`),
     stream: async (text) => {
@@ -63,16 +92,17 @@ export function openTerminal({ verbose, json }: { verbose: boolean; json: boolea
       await write('');
       if (lost !== undefined) throw outputError(lost);
     },
+    draw,
     note: (text) => {
-      // In place of a bar that may be on the line.
-      if (isInteractive) process.stderr.write('\r\x1B[K');
-      if (!json || isInteractive || verbose) writeError(text);
+      if (!quiet) writeNote(onOneLine(text));
     },
+    warn: (text) => writeNote(`${paint(errorScreen, 'unsettled', 'Warning:')} ${onOneLine(text)}`),
     fail: (error) => {
       const stack = error instanceof Error ? describeChain(error) : messageOf(error);
       const showStack = verbose || !isStepComputeError(error);
-      const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
-      writeError(`stepcompute: ${showStack ? stack : message}`);
+      const message = onOneLine(messageOf(error));
+      const name = paint(errorScreen, 'bad', 'stepcompute:');
+      writeError(`${name} ${showStack ? stack : message}`);
     },
   };
 }

@@ -94,11 +94,11 @@ describe('a run with failures', () => {
         seed: 42,
         iterationId,
         errorName: 'RangeError',
-        message: `no value at ${iterationId}`,
+        message: `no value at ${iterationId}, at flaky.mjs:4:64`,
         attempts: 2,
       })),
     );
-    expect(table.stdout).toContain('57\tRangeError\t2\tno value at 57\n');
+    expect(table.stdout).toContain('57\tRangeError\t2\tno value at 57, at flaky.mjs:4:64\n');
     expect(replayed.code).toBe(3);
     expect(replayed.stderr).toContain('On record for it is RangeError: no value at 57');
   });

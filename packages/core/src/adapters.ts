@@ -3,7 +3,7 @@ export { completeAverage, refuseOtherAverage, type AverageFigures } from './aver
 export { Averaging, averagingMethod } from './averaging/averaging.js';
 export { errorClass, type ErrorClass } from './errors/base.js';
 export { describeValue, withoutSecrets } from './errors/masking.js';
-export { isRetryable, stackOf } from './errors/thrown.js';
+export { causeOf, isRetryable, stackOf } from './errors/thrown.js';
 export { refuseUnknown, type FieldNames } from './errors/unknown-fields.js';
 export { Attempt, isPromiseLike, type AttemptSettings } from './execution/attempt.js';
 export { CheckedSimulation, type CheckSettings } from './execution/checked-simulation.js';

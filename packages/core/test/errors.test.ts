@@ -2,7 +2,7 @@ import vm from 'node:vm';
 import { isStepComputeError, StepComputeError } from '../src/errors/base.js';
 import { InvalidInputError } from '../src/errors/invalid-input-error.js';
 import { describeValue } from '../src/errors/masking.js';
-import { messageOf, placeOf } from '../src/errors/thrown.js';
+import { messageOf, placeOf, reasonOf } from '../src/errors/thrown.js';
 import { IterationId, RunId, Seed } from '../src/run/numbers.js';
 import {
   AverageOverflowError,
@@ -227,7 +227,7 @@ describe('the place of what was thrown', () => {
   it('is told of a failed iteration, with its seed', () => {
     const failed = new IterationFailedError({ runId, seed }, iterationId, cause);
     expect(failed.message).toMatch(
-      /^iteration 5 of run 12 failed: the cause \(errors\.test\.ts:\d+:\d+, seed 42\)$/,
+      /^iteration 5 of run 12 failed: the cause, at errors\.test\.ts:\d+:\d+ \(seed 42\)$/,
     );
   });
 
@@ -267,6 +267,58 @@ describe('isStepComputeError', () => {
     'x',
   ])('does not take %p for one', (other) => {
     expect(isStepComputeError(other)).toBe(false);
+  });
+});
+
+describe('the reason of what was thrown', () => {
+  const bare = (message: string, options?: ErrorOptions): Error =>
+    Object.assign(new Error(message, options), { stack: undefined });
+
+  it('is its message and those of its causes, and the place where it was thrown', () => {
+    const refused = bare('connect ECONNREFUSED 127.0.0.1:1');
+    expect(reasonOf(bare('fetch failed', { cause: refused }))).toBe(
+      'fetch failed: connect ECONNREFUSED 127.0.0.1:1',
+    );
+    expect(reasonOf(new Error('fetch failed', { cause: refused }))).toMatch(
+      /^fetch failed: connect ECONNREFUSED 127\.0\.0\.1:1, at errors\.test\.ts:\d+:\d+$/,
+    );
+  });
+
+  it('is the first of several errors in one, which need not have a message', () => {
+    const several = new AggregateError([bare('::1 refused'), bare('127.0.0.1 refused')]);
+    several.stack = '';
+    expect(reasonOf(bare('fetch failed', { cause: several }))).toBe('fetch failed: ::1 refused');
+  });
+
+  it('says nothing twice, and ends where causes go round or are many', () => {
+    expect(reasonOf(bare('boom: no air', { cause: bare('no air') }))).toBe('boom: no air');
+    const round = bare('round');
+    round.cause = bare('and round', { cause: round });
+    expect(reasonOf(round)).toBe('round: and round');
+    let deep = bare('0');
+    for (let depth = 1; depth < 9; depth += 1) deep = bare(String(depth), { cause: deep });
+    expect(reasonOf(deep)).toBe('8: 7: 6: 5: 4');
+  });
+
+  it('is the place of a cause where the error itself has none of its own', () => {
+    expect(reasonOf(bare('outer', { cause: new Error('inner') }))).toMatch(
+      /^outer: inner, at errors\.test\.ts:\d+:\d+$/,
+    );
+  });
+
+  it('repeats no secret of a cause', () => {
+    const driver = bare('cannot reach postgres://me:hunter2@host/db');
+    expect(reasonOf(bare('no prices', { cause: driver }))).toBe(
+      'no prices: cannot reach postgres:…',
+    );
+  });
+
+  it('is there for whatever is thrown', () => {
+    expect(reasonOf('text')).toBe('"text"');
+    expect(reasonOf(undefined)).toBe('undefined');
+    expect(reasonOf(Object.assign(bare(''), { name: 'Odd' }))).toBe('Odd');
+    expect(reasonOf(bare('outer', { cause: null }))).toBe('outer');
+    expect(reasonOf(bare('outer', { cause: 'text' }))).toBe('outer: "text"');
   });
 });
 

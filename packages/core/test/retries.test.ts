@@ -83,7 +83,12 @@ describe('an iteration that fails', () => {
       write(flaky(9, []), { retry: { attempts: 3, backoffMs: 0 } }),
     ).rejects.toMatchObject({ name: 'IterationFailedError', cause: { message: 'call 3' } });
     expect(stores.recorded).toEqual([
-      { iterationId: 0, errorName: 'Flaky', message: 'call 3', attempts: 3 },
+      {
+        iterationId: 0,
+        errorName: 'Flaky',
+        message: expect.stringMatching(/^call 3, at retries\.test\.ts:\d+:\d+$/) as string,
+        attempts: 3,
+      },
     ]);
   });
 

@@ -328,12 +328,17 @@ describe('write to db', () => {
         runId: 1,
         iterationId: 3,
         message: expect.stringMatching(
-          /^iteration 3 of run 1 failed: no value at 3 \(steps\.test\.ts:\d+:\d+, seed \d+\)$/,
+          /^iteration 3 of run 1 failed: no value at 3, at steps\.test\.ts:\d+:\d+ \(seed \d+\)$/,
         ) as string,
         cause: new RangeError('no value at 3'),
       });
       expect(stores.recorded).toEqual([
-        { iterationId: 3, errorName: 'RangeError', message: 'no value at 3', attempts: 1 },
+        {
+          iterationId: 3,
+          errorName: 'RangeError',
+          message: expect.stringMatching(/^no value at 3, at steps\.test\.ts:\d+:\d+$/) as string,
+          attempts: 1,
+        },
       ]);
     });
 
@@ -887,7 +892,7 @@ describe('write to db', () => {
       await expect(write({ repetitions: 3 }, failing)).rejects.toMatchObject({
         name: 'PersistenceError',
         message: expect.stringMatching(
-          /^iteration 0 of run 1 failed: no value \(.*\); and that could not be recorded: the database is gone$/,
+          /^iteration 0 of run 1 failed: no value, at .* \(seed \d+\); and that could not be recorded: the database is gone$/,
         ) as string,
         retryable: true,
         cause,

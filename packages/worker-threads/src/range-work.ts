@@ -35,5 +35,6 @@ interface RangeFailure {
 export interface CarriedError {
   readonly name: string;
   readonly message: string;
-  readonly stack: string | undefined;
+  readonly stack?: string | undefined;
+  readonly cause?: CarriedError | undefined;
 }

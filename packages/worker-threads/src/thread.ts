@@ -13,6 +13,7 @@ import {
 } from '@stepcompute/core';
 import {
   Attempt,
+  causeOf,
   isPromiseLike,
   stackOf,
   Stop,
@@ -105,8 +106,18 @@ function refuseChanged({ identity, fingerprint: expected }: RangeWork, found: Fi
   );
 }
 
+/** So many causes of an error cross. */
+const longestChain = 5;
+
 /** An error of StepCompute's own says nothing by where it was thrown. */
-function carried(thrown: unknown): CarriedError {
-  const stack = isStepComputeError(thrown) ? undefined : stackOf(thrown);
-  return { name: nameOf(thrown), message: messageOf(thrown), stack };
+function carried(thrown: unknown, causes = longestChain): CarriedError {
+  if (isStepComputeError(thrown)) return { name: thrown.name, message: thrown.message };
+  const cause = causes > 0 ? causeOf(thrown) : undefined;
+  const stack = stackOf(thrown);
+  return {
+    name: nameOf(thrown),
+    message: messageOf(thrown),
+    stack,
+    ...(cause !== undefined && { cause: carried(cause, causes - 1) }),
+  };
 }

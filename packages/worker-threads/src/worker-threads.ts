@@ -276,7 +276,7 @@ export class WorkerThreads {
     return watchdog;
   }
 
-  #restored({ name, message, stack }: CarriedError): Error {
+  #restored({ name, message, stack, cause }: CarriedError): Error {
     const { timeoutMs } = this.#work;
     if (name === 'IterationTimeoutError' && timeoutMs !== undefined) {
       return new IterationTimeoutError(timeoutMs);
@@ -285,9 +285,10 @@ export class WorkerThreads {
       const changed = ChangedSimulationError.fromMessage(message);
       if (changed !== undefined) return changed;
     }
-    const error = new Error(message);
+    const error = new Error(message, cause && { cause: this.#restored(cause) });
     Object.defineProperty(error, 'name', { value: name });
-    if (stack !== undefined) error.stack = stack;
+    // It was not thrown here.
+    error.stack = stack ?? `${name}: ${message}`;
     return error;
   }
 }

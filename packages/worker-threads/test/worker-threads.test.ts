@@ -166,7 +166,11 @@ describe('a thread that breaks down', () => {
         errorName: 'StepFailedError',
         message: 'the worker thread failed with Error: worker exited with code: 9',
       },
-      { iterationId: 5, errorName: 'RangeError', message: 'out of range' },
+      {
+        iterationId: 5,
+        errorName: 'RangeError',
+        message: 'out of range: no such index, at draws.mjs:27:13',
+      },
       {
         iterationId: 7,
         errorName: 'InvalidValueError',

@@ -1,9 +1,9 @@
 import { messageOf, RunParameters, type JsonObject } from '@stepcompute/core';
 import type { ParsedSimulation } from '@stepcompute/core/adapters';
 import { argument, declareCommand } from '../command.js';
-import { formatTable } from '../format.js';
 import { jsonOption, verboseOption } from '../options.js';
 import { openSimulation } from '../simulations.js';
+import { formatTable } from '../table.js';
 
 export const describeCommand = declareCommand({
   name: 'describe',
@@ -50,7 +50,7 @@ Example:
           ...(remark === null ? [] : [['parameters', remark]]),
           ['measures', measures.join(', ')],
         ],
-        terminal.isInteractive,
+        terminal.screen,
       ),
     );
   },

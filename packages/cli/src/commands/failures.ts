@@ -1,8 +1,10 @@
 import type { IterationFailure } from '@stepcompute/core';
 import { declareCommand } from '../command.js';
 import { withStores } from '../databases.js';
-import { formatArray, formatTable } from '../format.js';
+import { formatArray } from '../format.js';
 import { databaseOption, jsonOption, onOption, runArgument, verboseOption } from '../options.js';
+import type { Screen } from '../screen.js';
+import { formatTable } from '../table.js';
 
 export const failuresCommand = declareCommand({
   name: 'failures',
@@ -25,14 +27,14 @@ Examples:
       await terminal.stream(
         terminal.wantsJson
           ? formatArray(batches, (failure) => ({ runId: id, seed, ...failure }))
-          : formatFailures(batches, terminal.isInteractive),
+          : formatFailures(batches, terminal.screen),
       );
     }),
 });
 
 async function* formatFailures(
   batches: AsyncIterable<readonly IterationFailure[]>,
-  isTerminal: boolean,
+  screen: Screen,
 ): AsyncGenerator<string, void> {
   let head = ['iteration', 'error', 'attempts', 'message'];
   for await (const batch of batches) {
@@ -42,7 +44,7 @@ async function* formatFailures(
       String(attempts),
       message,
     ]);
-    yield `${formatTable(rows, isTerminal, head)}\n`;
-    if (!isTerminal) head = [];
+    yield `${formatTable(rows, screen, head)}\n`;
+    if (!screen.isTerminal) head = [];
   }
 }

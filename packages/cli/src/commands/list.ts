@@ -1,7 +1,7 @@
 import { RunId, RunParameters, type Average, type Run, type Stores } from '@stepcompute/core';
 import { declareCommand, option, withDefault } from '../command.js';
 import { withStores } from '../databases.js';
-import { formatCount, formatNumber, formatTable } from '../format.js';
+import { formatCount, formatNumber } from '../format.js';
 import {
   databaseOption,
   jsonOption,
@@ -9,6 +9,7 @@ import {
   parseWholeNumber,
   verboseOption,
 } from '../options.js';
+import { formatTable } from '../table.js';
 
 export const listCommand = declareCommand({
   name: 'list',
@@ -64,7 +65,7 @@ Examples:
         ]);
         const head = ['run', 'status', 'repetitions', 'average', 'seed', 'started'];
         head.push('simulation', 'parameters');
-        terminal.print(formatTable(rows, terminal.isInteractive, head));
+        terminal.print(formatTable(rows, terminal.screen, head));
       }
     }),
 });

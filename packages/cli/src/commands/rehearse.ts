@@ -14,14 +14,13 @@ import {
   type RunResult,
 } from '@stepcompute/core';
 import type { Costs, Rehearsal } from '@stepcompute/rehearsal';
-import { declareCommand, flag, option, withDefault } from '../command.js';
+import { declareCommand, flag, oneOf, option, withDefault } from '../command.js';
 import { checkedLocation } from '../databases.js';
 import { ReportedError } from '../errors.js';
 import { formatCount, formatDuration, formatResult, rowsOfRun } from '../format.js';
 import {
   generatorOption,
   parameterOptions,
-  parseEither,
   parseLikelihood,
   parseWholeNumber,
   repetitionsOption,
@@ -49,9 +48,10 @@ export const rehearseCommand = declareCommand({
     ),
     seed: seedOption,
     mode: withDefault(
-      option('--mode <mode>', 'inline, for up to 2,854 repetitions, or distributed', (text) =>
-        parseEither(text, 'mode', ['inline', 'distributed']),
-      ),
+      oneOf('--mode <mode>', 'inline, for up to 2,854 repetitions, or distributed', 'mode', [
+        'inline',
+        'distributed',
+      ]),
       'inline',
     ),
     generator: generatorOption('a file of JavaScript or TypeScript with the simulation to deploy'),
@@ -263,10 +263,10 @@ async function report(
         formatDuration(seconds * 1000),
       ]),
     );
-    terminal.print(formatResult(rows, result.averages, terminal.isInteractive));
+    terminal.print(formatResult(rows, result.averages, terminal.screen));
   }
   const warning = warningOf(ledger, average);
-  if (warning !== undefined) terminal.note(`Warning: ${warning}`);
+  if (warning !== undefined) terminal.warn(warning);
 }
 
 function rowsOf(

@@ -19,8 +19,9 @@ import {
 import { argument, declareCommand } from '../command.js';
 import { withStores } from '../databases.js';
 import { MismatchError, ReportedError } from '../errors.js';
-import { formatTable } from '../format.js';
+import type { Screen } from '../screen.js';
 import { openSimulation, recordedSimulation } from '../simulations.js';
+import { formatTable } from '../table.js';
 import {
   databaseOption,
   generatorOption,
@@ -85,7 +86,7 @@ Examples:
           measures: Object.fromEntries(measures.map(({ name, ...each }) => [name, each])),
         }),
       };
-      if (!terminal.wantsJson) terminal.print(tableOf(measures, terminal.isInteractive));
+      if (!terminal.wantsJson) terminal.print(tableOf(measures, terminal.screen));
       if (differing !== undefined) {
         const { name } = differing;
         const of = simulation.declaresMeasures ? ` of ${name}` : '';
@@ -130,7 +131,7 @@ function compare(
   });
 }
 
-function tableOf(measures: readonly Comparison[], isTerminal: boolean): string {
+function tableOf(measures: readonly Comparison[], screen: Screen): string {
   const head = ['measure', 'replayed', 'stored', 'same'];
   const rows = measures.map(({ name, replayed, stored, matches }) => [
     name,
@@ -139,9 +140,9 @@ function tableOf(measures: readonly Comparison[], isTerminal: boolean): string {
     matches === null ? '–' : matches ? 'yes' : 'no',
   ]);
   const [only, ...others] = rows;
-  if (only === undefined || others.length > 0) return formatTable(rows, isTerminal, head);
+  if (only === undefined || others.length > 0) return formatTable(rows, screen, head);
   const lines = head.map((label, index) => [label, only[index]!]);
-  return formatTable(lines.slice(only[0] === 'value' ? 1 : 0), isTerminal);
+  return formatTable(lines.slice(only[0] === 'value' ? 1 : 0), screen);
 }
 
 async function replay(

@@ -4,7 +4,7 @@ import { declareCommand } from '../command.js';
 import { openExistingDatabase, type Place } from '../databases.js';
 import { openDeployed } from '../deployments.js';
 import { openEngine } from '../engine.js';
-import { refuseOtherMeasure } from '../format.js';
+import { refuseOtherMeasure } from '../histogram.js';
 import {
   changeOptions,
   databaseOption,

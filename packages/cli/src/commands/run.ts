@@ -1,7 +1,7 @@
 import { declareCommand, withDefault } from '../command.js';
 import { openDatabase } from '../databases.js';
 import { openEngine } from '../engine.js';
-import { refuseOtherMeasure } from '../format.js';
+import { refuseOtherMeasure } from '../histogram.js';
 import {
   databaseOption,
   delayOption,

@@ -19,14 +19,8 @@ import { averageOfRun, type AverageFigures } from '@stepcompute/core/adapters';
 import { declareCommand, flag } from '../command.js';
 import { withStores } from '../databases.js';
 import { MismatchError, NothingToVerifyError } from '../errors.js';
-import {
-  drawHistogram,
-  formatCount,
-  formatDuration,
-  formatNumber,
-  formatResult,
-  refuseOtherMeasure,
-} from '../format.js';
+import { formatCount, formatDuration, formatNumber, formatResult } from '../format.js';
+import { drawHistogram, refuseOtherMeasure } from '../histogram.js';
 import {
   databaseOption,
   histogramOption,
@@ -85,14 +79,14 @@ Examples:
         ],
         after: [...earlierRows(history), ...(verify ? [['verified', verifiedText(average)]] : [])],
       };
-      terminal.print(formatResult(rows, averages ?? {}, terminal.isInteractive));
-      const warning = average && warningOf(ledger, average);
-      if (warning !== undefined) terminal.note(`Warning: ${warning}`);
-      const measure = histogram ?? (terminal.isInteractive ? run.measures[0] : undefined);
+      terminal.print(formatResult(rows, averages ?? {}, terminal.screen));
+      const measure = histogram ?? (terminal.screen.isTerminal ? run.measures[0] : undefined);
       if (averages !== undefined && measure !== undefined) {
-        const drawn = await drawHistogram({ run, averages }, measure, stores);
-        if (drawn !== '') terminal.print(drawn);
+        const result = { run, averages };
+        terminal.print(`\n${await drawHistogram(result, measure, stores, terminal.screen)}`);
       }
+      const warning = average && warningOf(ledger, average);
+      if (warning !== undefined) terminal.warn(warning);
     }),
 });
 

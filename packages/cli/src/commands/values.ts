@@ -1,9 +1,9 @@
 import { InvalidInputError, type IterationValue } from '@stepcompute/core';
 import { areSameMeasures, singleMeasure, type ValueColumns } from '@stepcompute/core/adapters';
-import { declareCommand, flag, option, withDefault } from '../command.js';
+import { declareCommand, flag, oneOf, withDefault } from '../command.js';
 import { withStores } from '../databases.js';
 import { formatArray } from '../format.js';
-import { databaseOption, onOption, parseEither, runArgument, verboseOption } from '../options.js';
+import { databaseOption, onOption, runArgument, verboseOption } from '../options.js';
 
 export const valuesCommand = declareCommand({
   name: 'values',
@@ -11,10 +11,11 @@ export const valuesCommand = declareCommand({
   arguments: { id: runArgument },
   options: {
     format: withDefault(
-      option(
+      oneOf(
         '--format <format>',
         'csv: a line for each iteration, with its number and its values; json: an array',
-        (text) => parseEither(text, 'format', ['csv', 'json']),
+        'format',
+        ['csv', 'json'],
       ),
       'csv',
     ),

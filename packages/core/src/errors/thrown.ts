@@ -1,5 +1,5 @@
-import { looked } from './base.js';
-import { describeValue } from './masking.js';
+import { isStepComputeError, looked } from './base.js';
+import { describeValue, withoutSecrets } from './masking.js';
 
 /** True when `thrown` is an error, also of another realm: under Jest, Node's own errors are no `instanceof Error`. */
 export function isError(thrown: unknown): thrown is Error {
@@ -56,4 +56,37 @@ export function placeOf(thrown: unknown): string | undefined {
     return `${name}:${row}:${column}`;
   }
   return undefined;
+}
+
+/** So many errors of a chain are told. */
+const longestChain = 5;
+
+/**
+ * Why something was thrown, in short: its message, those of its causes, and where in its own code it comes
+ * from, as in `fetch failed: connect ECONNREFUSED 127.0.0.1:80, at pricing.ts:12:9`. An error of this
+ * taxonomy says all that by its message.
+ */
+export function reasonOf(thrown: unknown): string {
+  if (isStepComputeError(thrown)) return messageOf(thrown);
+  const told = [messageOf(thrown)];
+  let place = placeOf(thrown);
+  let error = causeOf(thrown);
+  for (let length = 1; error !== undefined && length < longestChain; length += 1) {
+    // What a library's error holds was not written for a record.
+    const text = withoutSecrets(messageOf(error));
+    if (!told.some((before) => before.includes(text))) told.push(text);
+    place ??= placeOf(error);
+    error = causeOf(error);
+  }
+  const message = told.filter((text) => text !== '').join(': ');
+  return (message === '' ? nameOf(thrown) : message) + (place === undefined ? '' : `, at ${place}`);
+}
+
+/** The cause of an error; of several errors in one, the first. Undefined when there is none. */
+export function causeOf(thrown: unknown): unknown {
+  return looked(() => {
+    if (!isError(thrown)) return undefined;
+    const { cause, errors } = thrown as { cause?: unknown; errors?: unknown };
+    return cause ?? (Array.isArray(errors) ? (errors[0] as unknown) : undefined);
+  }, undefined);
 }

@@ -1,5 +1,5 @@
 import { isStepComputeError } from '../errors/base.js';
-import { isRetryable, messageOf, nameOf } from '../errors/thrown.js';
+import { isRetryable, messageOf, nameOf, reasonOf } from '../errors/thrown.js';
 import type { Observer } from '../ports/observer.js';
 import type { RunOptions } from '../ports/orchestrator.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
@@ -304,5 +304,5 @@ export function describeFailure(
   attempts: number,
 ): IterationFailure {
   const errorName = nameOf(thrown).slice(0, longestName);
-  return { iterationId, errorName, message: messageOf(thrown).slice(0, longestMessage), attempts };
+  return { iterationId, errorName, message: reasonOf(thrown).slice(0, longestMessage), attempts };
 }

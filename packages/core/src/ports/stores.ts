@@ -83,6 +83,7 @@ export interface IterationFailure {
   readonly iterationId: IterationId;
   /** The `name` of what the generator threw at last, or `Error`. */
   readonly errorName: string;
+  /** Its message, those of its causes, and where in the simulation's code it was thrown, where that is known. */
   readonly message: string;
   /** How often the generator was called; at least 1. */
   readonly attempts: number;

@@ -1,6 +1,6 @@
-import { errorClass, isStepComputeError } from '../errors/base.js';
+import { errorClass } from '../errors/base.js';
 import { describeValue } from '../errors/masking.js';
-import { messageOf, placeOf } from '../errors/thrown.js';
+import { messageOf, reasonOf } from '../errors/thrown.js';
 import type { Ledger } from './ledger.js';
 import type { IterationId, RunId, Seed } from './numbers.js';
 
@@ -39,14 +39,9 @@ export class IterationFailedError extends errorClass('IterationFailedError', 'IT
     cause: unknown,
     readonly attempts = 1,
   ) {
-    const place = isStepComputeError(cause) ? undefined : placeOf(cause);
-    const facts = [
-      ...(place === undefined ? [] : [place]),
-      `seed ${seed}`,
-      ...(attempts === 1 ? [] : [`${attempts} attempts`]),
-    ];
+    const tries = attempts === 1 ? '' : `, ${attempts} attempts`;
     super(
-      `iteration ${iterationId} of run ${runId} failed: ${messageOf(cause)} (${facts.join(', ')})`,
+      `iteration ${iterationId} of run ${runId} failed: ${reasonOf(cause)} (seed ${seed}${tries})`,
       { cause },
     );
     this.runId = runId;

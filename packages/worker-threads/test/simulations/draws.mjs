@@ -24,7 +24,7 @@ export function ofAllSorts({ iterationId, random }) {
       process.exit(9);
       break;
     case 5:
-      throw new RangeError('out of range');
+      throw new RangeError('out of range', { cause: new Error('no such index') });
     case 7:
       return 'seven';
     case 11:
