@@ -128,7 +128,7 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
 
     it('refuses parameters that the simulation does not have before anything is allocated', async () => {
       const { orchestrator, stores } = await subject.open('priced');
-      const before = await stores.runs.list(1);
+      const before = await stores.runs.list({ limit: 1 });
       const cases: [object, string][] = [
         [{ ofset: 1 }, 'a parameter’s name'],
         [{ offset: '1' }, 'parameter offset'],
@@ -141,7 +141,7 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
           field,
         });
       }
-      assertEqual(await stores.runs.list(1), before, 'the newest run');
+      assertEqual(await stores.runs.list({ limit: 1 }), before, 'the newest run');
     });
 
     it('refuses an idempotency key that comes back with other parameters', async () => {
@@ -208,7 +208,7 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
 
     it('refuses bad input before anything is allocated', async () => {
       const { orchestrator, stores } = await subject.open('uniform');
-      const before = await stores.runs.list(1);
+      const before = await stores.runs.list({ limit: 1 });
       for (const repetitions of [0, -5, 1.5, NaN, Infinity, 1_000_000_001, '5', undefined]) {
         await assertRejects(
           orchestrator.run({ repetitions: repetitions as number }),
@@ -223,7 +223,7 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
           { field: 'seed' },
         );
       }
-      assertEqual(await stores.runs.list(1), before, 'the newest run');
+      assertEqual(await stores.runs.list({ limit: 1 }), before, 'the newest run');
     });
 
     it('surfaces the lowest recorded failure with its run and iteration, and averages nothing', async () => {
@@ -260,7 +260,7 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
 
     it('allocates nothing when the signal is aborted beforehand', async () => {
       const { orchestrator, stores } = await subject.open('uniform');
-      const before = await stores.runs.list(1);
+      const before = await stores.runs.list({ limit: 1 });
       const controller = new AbortController();
       controller.abort();
       await assertRejects(
@@ -268,7 +268,7 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
         'CancelledError',
         { runId: undefined },
       );
-      assertEqual(await stores.runs.list(1), before, 'the newest run');
+      assertEqual(await stores.runs.list({ limit: 1 }), before, 'the newest run');
     });
 
     it('does of a resumed run only what is missing or failed, and averages it to the bit', async () => {
