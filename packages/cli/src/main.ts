@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { withoutSecrets } from '@stepcompute/core/adapters';
 import { Command, CommanderError } from 'commander';
 import type { DeclaredCommand } from './command.js';
+import { deleteCommand } from './commands/delete.js';
 import { describeCommand } from './commands/describe.js';
 import { extendCommand } from './commands/extend.js';
 import { failuresCommand } from './commands/failures.js';
@@ -31,6 +32,7 @@ const commands: readonly DeclaredCommand[] = [
   failuresCommand,
   valuesCommand,
   replayCommand,
+  deleteCommand,
   describeCommand,
   rehearseCommand,
   migrateCommand,

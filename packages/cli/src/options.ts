@@ -10,7 +10,16 @@ import {
 import { parsePlace } from './deployments.js';
 import { parseWorkers } from '@stepcompute/worker-threads';
 import ms, { type StringValue } from 'ms';
-import { argument, flag, list, option, withDefault, without, type ValuesOf } from './command.js';
+import {
+  argument,
+  argumentList,
+  flag,
+  list,
+  option,
+  withDefault,
+  without,
+  type ValuesOf,
+} from './command.js';
 
 /**
  * A whole number as people type it: digits, perhaps with a sign or an exponent. Any other text stays
@@ -79,9 +88,10 @@ function countWithin(settingsOf: (count: number) => WriteToDbSettings): (text: s
   };
 }
 
-export const runArgument = argument('<run>', 'the run’s id', (text) =>
-  RunId.parse(parseNumber(text)),
-);
+const parseRunId = (text: string): RunId => RunId.parse(parseNumber(text));
+
+export const runArgument = argument('<run>', 'the run’s id', parseRunId);
+export const runsArgument = argumentList('<run...>', 'the runs’ ids', parseRunId);
 
 export function repetitionsOption(flags: string, description: string) {
   return option(flags, description, (text): number => Repetitions.parse(parseNumber(text)));
@@ -103,20 +113,22 @@ export interface Parameter {
   readonly text: string;
 }
 
+export function parameterOption(description: string) {
+  return list<Parameter>('-p, --param <name=value>', description, (given, before) => {
+    const end = given.indexOf('=');
+    if (end < 1) throw new InvalidInputError('--param', 'name=value', given);
+    const name = given.slice(0, end);
+    if (before.some((other) => other.name === name)) {
+      throw new InvalidInputError('--param', 'given once for each name', name);
+    }
+    return { name, text: given.slice(end + 1) };
+  });
+}
+
 /** The simulation's parameters. */
 export const parameterOptions = {
-  parameters: list<Parameter>(
-    '-p, --param <name=value>',
+  parameters: parameterOption(
     'a parameter of the simulation, as often as needed: JSON, or text where its default is text',
-    (given, before) => {
-      const end = given.indexOf('=');
-      if (end < 1) throw new InvalidInputError('--param', 'name=value', given);
-      const name = given.slice(0, end);
-      if (before.some((other) => other.name === name)) {
-        throw new InvalidInputError('--param', 'given once for each name', name);
-      }
-      return { name, text: given.slice(end + 1) };
-    },
   ),
   parametersFile: option(
     '--params-file <file>',
@@ -124,6 +136,10 @@ export const parameterOptions = {
     (text) => text,
   ),
 };
+
+export function labelOption(description: string) {
+  return option('--label <text>', description, (text) => text);
+}
 
 export function delayOption(description: string) {
   return option('--delay <duration>', description, (text): number => parseDuration(text, 'delay'));

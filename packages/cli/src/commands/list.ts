@@ -1,18 +1,31 @@
-import { RunId, RunParameters, type Average, type Run, type Stores } from '@stepcompute/core';
+import {
+  InvalidInputError,
+  RunId,
+  RunParameters,
+  runStatuses,
+  type Average,
+  type Run,
+  type RunStatus,
+  type Stores,
+} from '@stepcompute/core';
+import ms, { type StringValue } from 'ms';
 import { declareCommand, option, withDefault } from '../command.js';
 import { withStores } from '../databases.js';
 import { formatCount, formatNumber, formatTable } from '../format.js';
 import {
   databaseOption,
   jsonOption,
+  labelOption,
   onOption,
+  parameterOption,
   parseWholeNumber,
   verboseOption,
 } from '../options.js';
+import { givenParameters } from '../simulations.js';
 
 export const listCommand = declareCommand({
   name: 'list',
-  description: 'list the newest runs',
+  description: 'list the newest runs, or those of them that are asked for',
   arguments: {},
   options: {
     limit: withDefault(
@@ -20,6 +33,19 @@ export const listCommand = declareCommand({
         parseWholeNumber(text, 'limit', 1, Number.MAX_SAFE_INTEGER),
       ),
       20,
+    ),
+    status: option('--status <status>', `runs that are ${runStatuses.join(', ')}`, parseStatus),
+    generatorName: option(
+      '--simulation <name>',
+      'runs of the simulation that is listed under this name',
+      (text) => text,
+    ),
+    label: labelOption('runs with this label'),
+    parameters: parameterOption('runs with this parameter, as often as needed: JSON, or else text'),
+    since: option(
+      '--since <when>',
+      'runs started since then: a time in UTC such as 2026-11-26 or 2026-11-26T18:30, or so long ago, as in 2h',
+      parseSince,
     ),
     db: databaseOption(),
     on: onOption(),
@@ -29,11 +55,15 @@ export const listCommand = declareCommand({
   help: `
 Examples:
   $ stepcompute list
-  $ stepcompute list --limit 5 --json`,
-  action: ({ limit, db, on }, { terminal, interruption }) =>
+  $ stepcompute list --limit 5 --json
+  $ stepcompute list --status failed --since 7d
+  $ stepcompute list --label nightly --param strike=110`,
+  action: ({ limit, parameters: given, db, on, ...asked }, { terminal, interruption }) =>
     withStores({ db, on }, interruption, async (stores) => {
       // No store has more runs than ids.
-      const runs = await stores.runs.list(Math.min(limit, RunId.maximum));
+      const parameters = await givenParameters({ parameters: undefined }, given, undefined);
+      const filter = { ...asked, parameters, limit: Math.min(limit, RunId.maximum) };
+      const runs = await stores.runs.list(filter);
       const averages = await latestAverages(runs, stores);
       if (terminal.wantsJson) {
         const rows = runs.map((run, index) => ({
@@ -42,6 +72,7 @@ Examples:
           repetitions: run.repetitions,
           seed: run.seed,
           generator: run.generatorName,
+          label: run.label ?? null,
           parameters: run.parameters,
           count: averages[index]?.count ?? null,
           average: averages[index]?.mean ?? null,
@@ -50,7 +81,8 @@ Examples:
         }));
         terminal.print(JSON.stringify(rows));
       } else if (runs.length === 0) {
-        terminal.note('There are no runs yet.');
+        const isAsked = given.length > 0 || Object.values(asked).some((each) => each !== undefined);
+        terminal.note(isAsked ? 'There are no such runs.' : 'There are no runs yet.');
       } else {
         const rows = runs.map((run, index) => [
           String(run.id),
@@ -59,15 +91,40 @@ Examples:
           formatNumber(averages[index]?.mean ?? null),
           String(run.seed),
           run.startedAt.toISOString(),
+          run.label ?? '',
           run.generatorName,
           cut(RunParameters.text(run.parameters)),
         ]);
         const head = ['run', 'status', 'repetitions', 'average', 'seed', 'started'];
-        head.push('simulation', 'parameters');
+        head.push('label', 'simulation', 'parameters');
         terminal.print(formatTable(rows, terminal.isInteractive, head));
       }
     }),
 });
+
+function parseStatus(text: string): RunStatus {
+  const status = runStatuses.find((each) => each === text);
+  if (status !== undefined) return status;
+  throw new InvalidInputError('status', `one of ${runStatuses.join(', ')}`, text);
+}
+
+/** A date, with or without a time, in UTC unless it says otherwise; or a span of time until now. */
+function parseSince(text: string): Date {
+  const isDate = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text);
+  const hasZone = /(Z|[+-]\d\d:\d\d)$/.test(text.slice(10));
+  const isSpan = /^\d+(\.\d+)? ?[a-z]+$/i.test(text);
+  const ago = isSpan ? ms(text as StringValue) : NaN;
+  const time = isDate
+    ? Date.parse(`${text.replace(' ', 'T')}${hasZone || text.length === 10 ? '' : 'Z'}`)
+    : Date.now() - (ago ?? NaN);
+  const since = new Date(time);
+  if (!Number.isNaN(since.getTime())) return since;
+  throw new InvalidInputError(
+    'since',
+    'a time such as 2026-11-26T18:30, or so long ago, as in 2h',
+    text,
+  );
+}
 
 /** As many statements at a time as a pool has connections. */
 const atOnce = 10;
