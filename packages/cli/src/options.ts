@@ -7,6 +7,7 @@ import {
   Tolerance,
   WriteToDbSettings,
 } from '@stepcompute/core';
+import { requestFields } from '@stepcompute/core/adapters';
 import { parsePlace } from './deployments.js';
 import { parseWorkers } from '@stepcompute/worker-threads';
 import ms, { type StringValue } from 'ms';
@@ -138,7 +139,7 @@ export const parameterOptions = {
 };
 
 export function labelOption(description: string) {
-  return option('--label <text>', description, (text) => text);
+  return option('--label <text>', description, (text) => requestFields.label.parse(text));
 }
 
 export function delayOption(description: string) {

@@ -93,11 +93,16 @@ function questionOf(runs: readonly Run[]): string {
   const [first] = runs;
   if (first !== undefined && runs.length === 1) {
     const { id, generatorName, status, repetitions } = first;
-    return `Delete run ${id} for good (${generatorName}, ${status}, ${formatCount(repetitions)} repetitions)?`;
+    const size = counted(repetitions, 'repetition');
+    return `Delete run ${id} for good (${generatorName}, ${status}, ${size})?`;
   }
   const ids = runs.slice(0, mostNamed).map(({ id }) => id);
   const others = runs.length - ids.length;
   return `Delete ${runs.length} runs for good: ${ids.join(', ')}${others > 0 ? ` and ${others} more` : ''}?`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function textOf({ runId, failures, averages, values }: DeletedRun, isLiving: boolean): string {
@@ -109,7 +114,7 @@ function textOf({ runId, failures, averages, values }: DeletedRun, isLiving: boo
     ] as const
   )
     .filter(([count]) => count > 0)
-    .map(([count, noun]) => `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`);
+    .map(([count, noun]) => counted(count, noun));
   const what = counts.length === 0 ? 'nothing' : counts.join(', ');
   return isLiving
     ? `Deleted run ${runId}, with ${counts.length === 0 ? 'no values' : what}.`

@@ -58,10 +58,12 @@ Examples:
   $ stepcompute list --limit 5 --json
   $ stepcompute list --status failed --since 7d
   $ stepcompute list --label nightly --param strike=110`,
-  action: ({ limit, parameters: given, db, on, ...asked }, { terminal, interruption }) =>
-    withStores({ db, on }, interruption, async (stores) => {
-      // No store has more runs than ids.
+  action: (options, { terminal, interruption }) => {
+    const { limit, status, generatorName, label, since, parameters: given, db, on } = options;
+    return withStores({ db, on }, interruption, async (stores) => {
       const parameters = await givenParameters({ parameters: undefined }, given, undefined);
+      const asked = { status, generatorName, label, since };
+      // No store has more runs than ids.
       const filter = { ...asked, parameters, limit: Math.min(limit, RunId.maximum) };
       const runs = await stores.runs.list(filter);
       const averages = await latestAverages(runs, stores);
@@ -99,7 +101,8 @@ Examples:
         head.push('label', 'simulation', 'parameters');
         terminal.print(formatTable(rows, terminal.isInteractive, head));
       }
-    }),
+    });
+  },
 });
 
 function parseStatus(text: string): RunStatus {
