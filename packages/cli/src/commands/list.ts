@@ -34,7 +34,11 @@ export const listCommand = declareCommand({
       ),
       20,
     ),
-    status: option('--status <status>', `runs that are ${runStatuses.join(', ')}`, parseStatus),
+    status: option(
+      '--status <status>',
+      `runs with this status: ${runStatuses.join(', ')}`,
+      parseStatus,
+    ),
     generatorName: option(
       '--simulation <name>',
       'runs of the simulation that is listed under this name',

@@ -44,9 +44,7 @@ export const runCommand = declareCommand({
       '0s',
     ),
     tolerance: withDefault(toleranceOption(), '0'),
-    label: labelOption(
-      'a word of yours for the record, by which `list --label` finds the run again',
-    ),
+    label: labelOption('a word of yours for the record, by which list --label finds the run again'),
     ...executionOptions,
     db: databaseOption(
       'where the run is kept: a folder, postgres://user:password@host:port/database, or memory',
