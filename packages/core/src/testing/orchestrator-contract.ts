@@ -3,6 +3,7 @@ import type { Orchestrator, Progress } from '../ports/orchestrator.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
 import { IterationId, RunId } from '../run/numbers.js';
 import { parseRunRequest, type RunRequest } from '../run/request.js';
+import { deleteRun } from '../steps/delete-run.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
 import {
   expectedAverage,
@@ -98,6 +99,36 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
         orchestrator.run({ repetitions: 3, seed: 2, idempotencyKey }),
         'ConflictingRunError',
       );
+    });
+
+    it('records a label, which a repeated key may leave out, and may not change', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const request = { repetitions: 3, seed: 1, idempotencyKey: uniqueKey() };
+      const { run } = await orchestrator.run({ ...request, label: "it's mine" });
+      assertEqual(run.label, "it's mine", 'the label');
+      assertEqual((await stores.runs.get(run.id)).label, "it's mine", 'the stored label');
+      assertEqual((await orchestrator.run(request)).run, run, 'the run');
+      await assertRejects(orchestrator.run({ ...request, label: 'yours' }), 'ConflictingRunError', {
+        runId: run.id,
+        field: 'label',
+      });
+    });
+
+    it('says of a deleted run that it does not exist, and begins none under its key', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const request = { repetitions: 3, seed: 1, idempotencyKey: uniqueKey() };
+      const { run } = await orchestrator.run(request);
+      await deleteRun(stores, run.id);
+      const { idempotencyKey } = request;
+      await assertRejects(orchestrator.run(request), 'DeletedRunError', {
+        runId: run.id,
+        idempotencyKey,
+      });
+      await assertRejects(orchestrator.resume(run.id), 'RunNotFoundError', { runId: run.id });
+      const change = { repetitions: 5 };
+      await assertRejects(orchestrator.resume(run.id, change), 'RunNotFoundError', {
+        runId: run.id,
+      });
     });
 
     it('gives every iteration the parameters, and records them with their defaults', async () => {
