@@ -72,7 +72,7 @@ export function sqliteStores(file: string): Stores & { readonly close: () => voi
 
   function find(id: RunId): Run {
     const [row] = rows<{ json: string | null }>('SELECT json FROM run WHERE id = ?', id);
-    if (row?.json == null) throw new RunNotFoundError(id);
+    if (typeof row?.json !== 'string') throw new RunNotFoundError(id);
     return runFromJson(row.json);
   }
 

@@ -67,15 +67,15 @@ describe('runs that are listed', () => {
       ['list', '--label', 'nobody’s'],
     );
     const [, , , , json, table, shown] = outcomes;
-    expect(JSON.parse(json!.stdout)).toMatchObject([
+    expect(JSON.parse(json.stdout)).toMatchObject([
       { runId: 4, label: "it's one", parameters: { strike: 120, name: 'call' }, average: null },
       { runId: 3, label: null, parameters: { strike: 110, name: 'call' } },
       { runId: 2, label: 'nightly' },
       { runId: 1, label: 'nightly', repetitions: 1000, generator: 'uniformInteger' },
     ]);
-    expect(table!.stdout).toMatch(/^run\t.*\tlabel\t/);
-    expect(table!.stdout).toContain('\tnightly\toption.mjs\t');
-    expect(shown!.stdout).toContain('label\tnightly\n');
+    expect(table.stdout).toMatch(/^run\t.*\tlabel\t/);
+    expect(table.stdout).toContain('\tnightly\toption.mjs\t');
+    expect(shown.stdout).toContain('label\tnightly\n');
     filters.forEach(([filter, ids], index) => {
       const listed = JSON.parse(outcomes[lines.length + index]!.stdout) as { runId: number }[];
       expect([filter, listed.map(({ runId }) => runId)]).toEqual([filter, ids]);

@@ -24,11 +24,15 @@ const markStatement = ({ run }: Tables): string => `
 /** The iterations, or counts, of so many neighbours are deleted by one statement: a second's work at most. */
 const pageLength = 50_000;
 
-/** A table of which rows are deleted, with the column that its rows of a run are ordered by. */
+/** A table of which a run's rows are deleted. */
 interface SweptTable {
+  readonly of: Swept['of'];
   readonly dataSource: DataSource;
   readonly table: string;
+  /** A run's rows are in its order. */
   readonly column: 'iteration_id' | 'count';
+  /** Its rows are parts of what another table counts. */
+  readonly isPart?: boolean;
 }
 
 /** Tombstones in the table `stepcompute_run`. */
@@ -59,20 +63,11 @@ export class TypeOrmTombstoneStore implements TombstoneStore, Placed {
     const { failure, value } = tablesOf(this.dataSource);
     const { average, measureAverage } = tablesOf(this.averages);
     const own = { dataSource: this.dataSource, column: 'iteration_id' } as const;
-    const elsewhere = { dataSource: this.averages, column: 'count' } as const;
-    for await (const count of pagesOf({ ...own, table: failure }, id)) {
-      yield { of: 'failures', count };
-    }
-    // An average of several measures is one average.
-    for await (const _ of pagesOf({ ...elsewhere, table: measureAverage }, id)) {
-      yield { of: 'averages', count: 0 };
-    }
-    for await (const count of pagesOf({ ...elsewhere, table: average }, id)) {
-      yield { of: 'averages', count };
-    }
-    for await (const count of pagesOf({ ...own, table: value }, id)) {
-      yield { of: 'values', count };
-    }
+    const elsewhere = { of: 'averages', dataSource: this.averages, column: 'count' } as const;
+    yield* pagesOf({ of: 'failures', ...own, table: failure }, id);
+    yield* pagesOf({ ...elsewhere, table: measureAverage, isPart: true }, id);
+    yield* pagesOf({ ...elsewhere, table: average }, id);
+    yield* pagesOf({ of: 'values', ...own, table: value }, id);
   }
 
   has(id: RunId): Promise<boolean> {
@@ -87,30 +82,29 @@ export class TypeOrmTombstoneStore implements TombstoneStore, Placed {
       [id],
     );
     const [row] = records as { isTombstone: string }[];
-    return row && row.isTombstone === 'true';
+    return row === undefined ? undefined : row.isTombstone === 'true';
   }
 }
 
 /**
- * Deletes the run's rows in a table, a page at a time, and tells how many were in each. Each page begins behind
+ * Deletes the run's rows in a table, a page at a time. Each page begins behind
  * the one before: an index has its deleted rows for a while.
  */
 async function* pagesOf(
-  { dataSource, table, column }: SweptTable,
+  { of, dataSource, table, column, isPart = false }: SweptTable,
   id: RunId,
-): AsyncGenerator<number, void> {
+): AsyncGenerator<Swept, void> {
+  const from = `FROM ${table} WHERE run_id = $1 AND ${column} >= $2`;
   for (let next = 0; ;) {
-    const from = `FROM ${table} WHERE run_id = $1 AND ${column} >= $2`;
     const { records } = await patiently(dataSource, () =>
       execute(dataSource, `SELECT min(${column})::text AS first ${from}`, [id, next]),
     );
-    const [row] = records as { first: string | null }[];
-    if (row?.first == null) return;
-    const first = Number(row.first);
-    next = first + pageLength;
+    const [{ first }] = records as [{ first: string | null }];
+    if (first === null) return;
+    next = Number(first) + pageLength;
     const { affected = 0 } = await patiently(dataSource, () =>
-      execute(dataSource, `DELETE ${from} AND ${column} < $3`, [id, first, next]),
+      execute(dataSource, `DELETE ${from} AND ${column} < $3`, [id, Number(first), next]),
     );
-    yield affected;
+    yield { of, count: isPart ? 0 : affected };
   }
 }

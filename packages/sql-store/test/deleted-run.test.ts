@@ -44,9 +44,9 @@ describe('a deleted run', () => {
   async function rowsIn(of: DataSource): Promise<Record<string, number>> {
     const tables = ['value', 'failure', 'average', 'measure_average'];
     const counts = tables.map(async (table) => {
-      const [row] = (await of.query(`SELECT count(*)::int FROM stepcompute_${table}`)) as [
-        { count: number },
-      ];
+      const [row] = await of.query<[{ count: number }]>(
+        `SELECT count(*)::int FROM stepcompute_${table}`,
+      );
       return [table, row.count] as const;
     });
     return Object.fromEntries(await Promise.all(counts));
@@ -72,9 +72,9 @@ describe('a deleted run', () => {
   it('keeps its id, its key and its times of what was asked', async () => {
     const id = await completedRun();
     await stores.tombstones.mark(id);
-    const [row] = (await dataSource.query('SELECT * FROM stepcompute_run')) as [
-      Record<string, unknown>,
-    ];
+    const [row] = await dataSource.query<[Record<string, unknown>]>(
+      'SELECT * FROM stepcompute_run',
+    );
     const kept = ['id', 'idempotency_key', 'started_at', 'finished_at', 'deleted_at'];
     const numbers = { repetitions: 10, seed: row.seed, delay_ms: 0, tolerance: '1' };
     expect(row).toEqual({

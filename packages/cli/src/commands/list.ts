@@ -117,13 +117,13 @@ function parseStatus(text: string): RunStatus {
 
 /** A date, with or without a time, in UTC unless it says otherwise; or a span of time until now. */
 function parseSince(text: string): Date {
-  const isDate = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text);
-  const hasZone = /(Z|[+-]\d\d:\d\d)$/.test(text.slice(10));
+  const [, date, clock = '00:00', zone = 'Z'] =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ??
+    [];
   const isSpan = /^\d+(\.\d+)? ?[a-z]+$/i.test(text);
-  const ago = isSpan ? ms(text as StringValue) : NaN;
-  const time = isDate
-    ? Date.parse(`${text.replace(' ', 'T')}${hasZone || text.length === 10 ? '' : 'Z'}`)
-    : Date.now() - (ago ?? NaN);
+  const time = isSpan
+    ? Date.now() - ms(text as StringValue)
+    : Date.parse(`${date}T${clock}${zone}`);
   const since = new Date(time);
   if (!Number.isNaN(since.getTime())) return since;
   throw new InvalidInputError(

@@ -1,5 +1,6 @@
 import type { Average } from '../averaging/average.js';
 import { averageOf } from '../averaging/averaging.js';
+import { messageOf } from '../errors/thrown.js';
 import type { IterationFailure, Stores, Swept } from '../ports/stores.js';
 import type { RunFilter } from '../run/filter.js';
 import { IterationId, Milliseconds, Repetitions, RunId, Seed } from '../run/numbers.js';
@@ -1025,8 +1026,8 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       for (const isSwept of [false, true]) {
         for (const [name, call] of Object.entries(callsOn(stores, run))) {
           await assertRejects(call(), 'RunNotFoundError', { runId: run.id }).catch(
-            (cause: Error) => {
-              throw new Error(`${name}: ${cause.message}`, { cause });
+            (cause: unknown) => {
+              throw new Error(`${name}: ${messageOf(cause)}`, { cause });
             },
           );
         }
