@@ -127,7 +127,7 @@ export class FakeStores implements Stores {
 
   readonly tombstones: Stores['tombstones'] = {
     mark: () => Promise.reject(new Error('no test deletes these')),
-    sweep: async function* () {
+    async *sweep() {
       yield* await Promise.reject<never[]>(new Error('no test deletes these'));
     },
     has: () => Promise.resolve(false),

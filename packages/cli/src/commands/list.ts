@@ -12,6 +12,7 @@ import ms, { type StringValue } from 'ms';
 import { declareCommand, option, withDefault } from '../command.js';
 import { withStores } from '../databases.js';
 import { formatCount, formatNumber, formatTable } from '../format.js';
+import { givenParameters } from '../given-parameters.js';
 import {
   databaseOption,
   jsonOption,
@@ -21,7 +22,6 @@ import {
   parseWholeNumber,
   verboseOption,
 } from '../options.js';
-import { givenParameters } from '../simulations.js';
 
 export const listCommand = declareCommand({
   name: 'list',

@@ -21,7 +21,8 @@ import {
 } from '../options.js';
 import { openDeployed, type DeployedPlace } from '../deployments.js';
 import { RunWatch } from '../run-watch.js';
-import { builtIn, givenParameters, openSimulation } from '../simulations.js';
+import { givenParameters } from '../given-parameters.js';
+import { builtIn, openSimulation } from '../simulations.js';
 import type { Context } from '../context.js';
 
 export const runCommand = declareCommand({
