@@ -1,5 +1,7 @@
 import {
+  DeletedRunError,
   RunNotFoundError,
+  StartedRunError,
   type IterationFailure,
   type Run,
   type RunAverage,
@@ -9,11 +11,12 @@ import {
 import {
   conflictOf,
   finishedRun,
+  isListed,
   ledgerOf,
   missingByScan,
   parseFailure,
   parseIterationValues,
-  parseLimit,
+  parseRunFilter,
   refuseConflicts,
   refuseOtherAverage,
   refuseOutside,
@@ -27,6 +30,7 @@ import { Database, type SQLiteValue } from 'node-sqlite3-wasm';
 
 const schema = `
   PRAGMA busy_timeout = 10000;
+  -- A run without its JSON is a tombstone.
   CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE, json TEXT);
   CREATE TABLE IF NOT EXISTS value (
     run INTEGER, iteration INTEGER, numbers TEXT, code INTEGER, PRIMARY KEY (run, iteration)) WITHOUT ROWID;
@@ -67,10 +71,12 @@ export function sqliteStores(file: string): Stores & { readonly close: () => voi
   }
 
   function find(id: RunId): Run {
-    const [row] = rows<{ json: string }>('SELECT json FROM run WHERE id = ?', id);
-    if (row === undefined) throw new RunNotFoundError(id);
+    const [row] = rows<{ json: string | null }>('SELECT json FROM run WHERE id = ?', id);
+    if (typeof row?.json !== 'string') throw new RunNotFoundError(id);
     return runFromJson(row.json);
   }
+
+  const isTombstone = (id: RunId): boolean => count('run WHERE id = ? AND json IS NULL', id) > 0;
 
   function update(run: Run): Run {
     change('UPDATE run SET json = ? WHERE id = ?', JSON.stringify(run), run.id);
@@ -112,20 +118,57 @@ export function sqliteStores(file: string): Stores & { readonly close: () => voi
         together(() => {
           const { idempotencyKey: key = null } = asked;
           const [known] = rows<{ id: RunId }>('SELECT id FROM run WHERE key = ?', key);
-          if (known !== undefined) return find(known.id);
+          if (known !== undefined) {
+            if (isTombstone(known.id)) throw new DeletedRunError(known.id, key ?? '');
+            return find(known.id);
+          }
           change('INSERT INTO run (key) VALUES (?)', key);
           const [row] = rows<{ id: RunId }>('SELECT last_insert_rowid() AS id');
           return update(startedRun(row!.id, asked));
         }),
       get: async (id) => find(id),
-      list: async (limit) =>
-        rows<{ json: string }>(
-          'SELECT json FROM run ORDER BY id DESC LIMIT ?',
-          parseLimit(limit),
-        ).map(({ json }) => runFromJson(json)),
+      list: async (asked) => {
+        const filter = parseRunFilter(asked);
+        const found: Run[] = [];
+        for (let before = filter.before ?? Infinity; found.length < filter.limit;) {
+          const [next] = rows<{ json: string }>(
+            'SELECT json FROM run WHERE id < ? AND json IS NOT NULL ORDER BY id DESC LIMIT 1',
+            before,
+          );
+          if (next === undefined) break;
+          const run = runFromJson(next.json);
+          if (isListed(run, filter)) found.push(run);
+          before = run.id;
+        }
+        return found;
+      },
       finish: async ({ id, repetitions }, status) =>
         together(() => void update(finishedRun(find(id), repetitions, status))),
       reopen: async (id, asked) => together(() => update(reopenedRun(find(id), asked))),
+    },
+    tombstones: {
+      place: database,
+      mark: async (id, { force = false } = {}) =>
+        together(() => {
+          if (isTombstone(id)) return;
+          if (find(id).status === 'started' && !force) throw new StartedRunError(id);
+          change('UPDATE run SET json = NULL WHERE id = ?', id);
+        }),
+      async *sweep(id) {
+        if (!isTombstone(id)) throw new RunNotFoundError(id);
+        for (const [of, table, column] of [
+          ['failures', 'failure', 'iteration'],
+          ['averages', 'average', 'count'],
+          ['values', 'value', 'iteration'],
+        ] as const) {
+          for (let swept = pageLength; swept === pageLength;) {
+            const page = `SELECT ${column} FROM ${table} WHERE run = ?1 LIMIT ${pageLength}`;
+            swept = change(`DELETE FROM ${table} WHERE run = ?1 AND ${column} IN (${page})`, id);
+            yield { of, count: swept };
+          }
+        }
+      },
+      has: async (id) => isTombstone(id),
     },
     values: {
       place: database,

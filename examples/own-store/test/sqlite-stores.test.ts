@@ -57,6 +57,7 @@ it('keeps a run in its file', async () => {
     generator: contractSimulations.measured,
     stores: {
       runs: before.runs,
+      tombstones: before.tombstones,
       values: before.values,
       failures: before.failures,
       averages: before.averages,

@@ -2,10 +2,13 @@ import { createHash, randomUUID } from 'node:crypto';
 import { StartExecutionCommand, type SFNClient } from '@aws-sdk/client-sfn';
 import {
   ConflictingRunError,
+  DeletedRunError,
   InvalidInputError,
   isError,
+  messageOf,
   Milliseconds,
   RunId,
+  RunNotFoundError,
   RunParameters,
   SystemClock,
   type Clock,
@@ -130,7 +133,7 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     try {
       return await this.#follow(execution, options, { before, trace: { carrier, joined } });
     } catch (error) {
-      throw run === undefined ? error : asConflict(error, run, request);
+      throw ofKey(error, run, request);
     }
   }
 
@@ -203,7 +206,7 @@ export class StepFunctionsOrchestrator implements Orchestrator {
       const runId = await this.#runOf(execution);
       const { status, input: given } = await execution.describe();
       if (runId !== undefined) {
-        run = await this.#stores.runs.get(runId);
+        run = await this.#runUnder(key, runId);
         before = (await this.#stores.failures.ledger(runId)).completed;
         refuseOtherInput(run, request);
         // The deployed simulation alone knows the defaults: its first step compares the parameters.
@@ -215,6 +218,17 @@ export class StepFunctionsOrchestrator implements Orchestrator {
       if (isOnIt && haveSameParameters(given, request)) {
         return { execution, run, joined: traceOf(inputIn(given)).traceparent };
       }
+    }
+  }
+
+  /** @throws DeletedRunError when the key's run was deleted */
+  async #runUnder(key: string | undefined, id: RunId): Promise<Run> {
+    try {
+      return await this.#stores.runs.get(id);
+    } catch (error) {
+      const isDeleted =
+        error instanceof RunNotFoundError && (await this.#stores.tombstones.has(id));
+      throw isDeleted ? new DeletedRunError(id, key ?? '') : error;
     }
   }
 
@@ -293,11 +307,18 @@ function haveSameParameters(given: string | undefined, request: RunRequest): boo
   return first === again;
 }
 
-/** The conflict that the first step found with the run of the request's key; any other error as it is. */
-function asConflict(error: unknown, run: Run, request: RunRequest): unknown {
+/**
+ * The error that the first step found with the request's key, which AWS forgets after 90 days; any other as it is.
+ * @param run the key's, where its execution is not forgotten
+ */
+function ofKey(error: unknown, run: Run | undefined, request: RunRequest): unknown {
   const { errorName } = error as Partial<StepFailedError>;
-  if (errorName !== 'ConflictingRunError') return error;
   const { idempotencyKey = '', parameters = {} } = request;
+  if (errorName === 'DeletedRunError') {
+    const [, id] = / run (\d+), which was deleted/.exec(messageOf(error)) ?? [];
+    return id === undefined ? error : new DeletedRunError(RunId.parse(Number(id)), idempotencyKey);
+  }
+  if (errorName !== 'ConflictingRunError' || run === undefined) return error;
   return new ConflictingRunError(
     run.id,
     idempotencyKey,

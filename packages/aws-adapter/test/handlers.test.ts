@@ -98,9 +98,9 @@ describe('retrieve run id', () => {
     [null],
     [[]],
   ])('refuses %j, and allocates nothing', async (event) => {
-    const before = await deployment.stores.runs.list(1);
+    const before = await deployment.stores.runs.list({ limit: 1 });
     expect(await errorOf('RetrieveRunId', event)).toMatchObject({ errorType: 'InvalidInputError' });
-    expect(await deployment.stores.runs.list(1)).toEqual(before);
+    expect(await deployment.stores.runs.list({ limit: 1 })).toEqual(before);
   });
 
   it('lists what is missing of a run that was begun before', async () => {
@@ -205,7 +205,7 @@ describe('runs as large as their fields allow', () => {
     for (let each = 0; each < others; each += 1) {
       await runs.allocate(parseRunRequest({ ...request, idempotencyKey: undefined }));
     }
-    expect((await runs.list(others + 1)).at(-1)).toEqual(run);
+    expect((await runs.list({ limit: others + 1 })).at(-1)).toEqual(run);
   });
 });
 
@@ -477,7 +477,7 @@ describe('a simulation whose module can’t be loaded in its function', () => {
     try {
       const failure = await failureOf(unlicensed, { repetitions: 20, seed: 42 });
       expect(failure).toEqual({ error: 'InvalidInputError', message });
-      const runs = await unlicensed.stores.runs.list(2);
+      const runs = await unlicensed.stores.runs.list({ limit: 2 });
       expect(runs).toHaveLength(props.moduleOfStep2 === undefined ? 0 : 1);
     } finally {
       await unlicensed.close();

@@ -62,7 +62,10 @@ it('a schema that the code before could not follow is migrated to where that is 
   await deployed({ breakingSchema: true }, async ({ dataSource, orchestrator, stores }) => {
     expect(await schemaState(dataSource)).toBe('current');
     const { run } = await orchestrator.run({ repetitions: 3, seed: 42 });
-    expect((await stores.runs.list(10)).map(({ id }) => id)).toEqual([run.id, run.id - 1]);
+    expect((await stores.runs.list({ limit: 10 })).map(({ id }) => id)).toEqual([
+      run.id,
+      run.id - 1,
+    ]);
   });
 });
 

@@ -359,3 +359,25 @@ it('looks at tens of runs within the account’s rate, and sees the end of a sho
   expect(minutes[0]).toBeLessThan(51 * 40);
   for (const count of minutes.slice(3)) expect(count).toBeLessThan(10 * 60);
 });
+
+it('a key whose execution is forgotten is told of its deleted run by the first step', async () => {
+  class ForgetfulClient extends ScriptedClient {
+    override async send(command: unknown): Promise<never> {
+      const { name } = (command as Command).constructor;
+      if (name === 'GetExecutionHistoryCommand') return { events: [] } as never;
+      if (name !== 'DescribeExecutionCommand') return super.send(command);
+      const errorMessage =
+        'idempotency key "arn:aws:states:us-east-1:123456789012:execution:Scripted:nightly" ' +
+        'belongs to run 7, which was deleted: use a new key';
+      const cause = JSON.stringify({ errorMessage });
+      return { status: 'FAILED', error: 'DeletedRunError', cause } as never;
+    }
+  }
+  const client = new ForgetfulClient(1 as RunId, () => 'FAILED');
+  const request = { repetitions, idempotencyKey: 'nightly' };
+  await expect(orchestratorOf(client, inMemoryStores()).run(request)).rejects.toMatchObject({
+    name: 'DeletedRunError',
+    runId: 7,
+    idempotencyKey: 'nightly',
+  });
+});

@@ -125,6 +125,7 @@ it('a request comes to step 1 whole: what the input leaves out comes from elsewh
     generatorName: 'mine',
     tolerance: '1%',
     idempotencyKey: 'key',
+    label: 'nightly',
   } satisfies { readonly [Field in keyof Required<RunRequest>]: RunRequest[Field] };
   const { idempotencyKey } = request;
   const input = JSON.parse(JSON.stringify(requestInputOf(request))) as RunRequest;

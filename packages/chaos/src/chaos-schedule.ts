@@ -83,6 +83,8 @@ export class ChaosSchedule {
   readonly concurrency: number;
   /** How many of the run's iterations may fail, until it is resumed for them. */
   readonly tolerance: number;
+  /** True when the run is deleted after its end. */
+  readonly isDeleted: boolean;
   /** Those of the run. */
   readonly parameters: OracleParameters;
   /** How often each fault was injected. */
@@ -112,6 +114,7 @@ export class ChaosSchedule {
     // None is a default of the oracle's, so that one that is lost shows.
     this.parameters = { scale: draws.integer(2, 9), offset: draws.integer(1, 999) };
     this.tolerance = this.#chance(draws, 0.6) ? draws.integer(1, 5) : 0;
+    this.isDeleted = this.#chance(draws, 0.5);
     this.#draws = draws;
   }
 

@@ -1,10 +1,18 @@
-import { isError, Seed, type Fingerprint, type Orchestrator } from '@stepcompute/core';
-import type { Run, RunChange, RunId, RunResult, Stores } from '@stepcompute/core';
+import {
+  DeletedRunError,
+  deleteRun,
+  isError,
+  IterationId,
+  Seed,
+  type Fingerprint,
+  type Orchestrator,
+} from '@stepcompute/core';
+import type { IterationValue, Run, RunChange, RunId, RunResult, Stores } from '@stepcompute/core';
 import { AggregateAndStoreValue, parseRunRequest, refuseUnknown } from '@stepcompute/core/adapters';
 import { ChaosSchedule, type Fault, type SimulationFault } from './chaos-schedule.js';
 import { hookFields, subjectFields, type ChaosParts, type ChaosSubject } from './chaos-subject.js';
 import { interceptedStores } from './intercepted-stores.js';
-import { injectedMark, Life } from './life.js';
+import { injectedMark, Life, type LateCall } from './life.js';
 import {
   changedBy,
   errorOf,
@@ -30,10 +38,13 @@ export interface ChaosOutcome {
 
 /** The last of these lives are calm: a run that has not come to its end after them never will. */
 const mostLives = 12;
+/** So many more may it take to delete it. */
+const mostLivesToDelete = 12;
 
 /**
  * Takes a run of the oracle's simulation through its schedule to its end, resumes it after each kill,
- * each injected error and each refusal of a changed simulation, and examines it.
+ * each injected error and each refusal of a changed simulation, and examines it. Where the schedule says so,
+ * the run is deleted then, in the same way, and what is left is examined.
  * @param life the number of this one: above 0 in a process that goes on where another was killed
  * @returns how the run ended: a wrong value or an unexpected error is among its findings, and rejects nothing
  * @throws InvalidInputError when `life` is not an integer of 0 or more, or the subject has another field
@@ -68,9 +79,17 @@ function joined(here: ChaosOutcome, elsewhere: ChaosOutcome): ChaosOutcome {
   return { lives: here.lives, injected, findings: [...here.findings, ...findings] };
 }
 
+/** A run that has come to its end. */
+interface Ended {
+  /** As it was found then. */
+  readonly ended?: Run | undefined;
+  /** Its id, where a process before has begun to delete it. */
+  readonly deleted?: RunId | undefined;
+}
+
 class Endurance {
   readonly #findings: Finding[] = [];
-  readonly #late: (() => Promise<unknown>)[] = [];
+  readonly #late: LateCall[] = [];
   readonly #request: AskedRun['request'] & { readonly idempotencyKey: string };
 
   constructor(
@@ -88,10 +107,106 @@ class Endurance {
 
   async toTheEnd(first: number): Promise<ChaosOutcome> {
     let life = first;
-    while (life < mostLives && !(await this.#live(life)) && this.#findings.length === 0) life += 1;
-    if (life >= mostLives) this.#note('end', `not after ${mostLives} lives`);
-    if (this.#findings.length === 0) await this.#examine();
-    return { lives: life + 1, injected: this.schedule.injected, findings: this.#findings };
+    let found = await this.#look(life);
+    // One that is deleted has been examined by a process before.
+    if (found.deleted === undefined) {
+      while (life < mostLives && !(await this.#live(life)) && this.#findings.length === 0) {
+        life += 1;
+      }
+      if (life >= mostLives) this.#note('end', `not after ${mostLives} lives`);
+      if (this.#findings.length === 0) found = { ended: await this.#examine() };
+      life += 1;
+    }
+    if (this.schedule.isDeleted && this.#findings.length === 0) {
+      life = await this.#delete(life, found);
+    }
+    return { lives: life, injected: this.schedule.injected, findings: this.#findings };
+  }
+
+  /** Looks if a process before this one has begun to delete the run. */
+  async #look(life: number): Promise<Ended> {
+    if (life === 0 || !this.schedule.isDeleted) return {};
+    try {
+      await this.#find(await this.subject.open());
+      return {};
+    } catch (error) {
+      if (error instanceof DeletedRunError) return { deleted: error.runId };
+      throw error;
+    }
+  }
+
+  /**
+   * Deletes the run in life after life, while others write to it late.
+   * @returns the number of the life after the last
+   */
+  async #delete(first: number, { ended, deleted = ended?.id }: Ended): Promise<number> {
+    if (deleted === undefined) return first;
+    const id = deleted;
+    const stored = ended && (await valuesOf(await this.subject.open(), id));
+    let swept = 0;
+    const end = first + mostLivesToDelete;
+    let number = first;
+    for (let isDone = false; !isDone && number < end; number += 1) {
+      this.schedule.begin(number);
+      const stores = await this.subject.open();
+      const life = new Life(this.schedule, this.subject.hooks ?? {}, (check, detail) =>
+        this.#note(check, detail),
+      );
+      const counted = countingSweeps(stores, (values) => (swept += values));
+      const deletion = errorOf(deleteRun(life.stores(counted), id));
+      if (stored?.[0] !== undefined && this.schedule.isJoined()) {
+        this.schedule.note('second process');
+        await this.#writeLate(stores, id, stored[0]);
+      }
+      const error = await Promise.race([deletion, life.killed.then(() => 'killed' as const)]);
+      isDone = error === undefined;
+      if (isDone || error === 'killed' || this.#isExpected(error)) continue;
+      this.#note('deleted run', textOf(error));
+      return number;
+    }
+    const stores = await this.subject.open();
+    if (stored !== undefined && swept < stored.length) {
+      this.#note('deleted run', `${swept} of ${stored.length} values were deleted`);
+    }
+    await this.#examineDeleted(stores, id, ended);
+    return number;
+  }
+
+  /** Writes a value again: it changes nothing before the run is deleted, and is refused afterwards. */
+  async #writeLate({ values }: Stores, id: RunId, value: IterationValue): Promise<void> {
+    const error = await errorOf(values.write(id, [value]));
+    if (error === undefined || isNotFound(error)) return;
+    this.#note('deleted run', `a value that was written meanwhile: ${textOf(error)}`);
+  }
+
+  async #examineDeleted(stores: Stores, id: RunId, ended: Run | undefined): Promise<void> {
+    const { runs, values } = stores;
+    const value = { iterationId: IterationId.parse(0), value: 0.5, more: [0.5] };
+    const calls: LateCall[] = [
+      ...this.#late,
+      { method: 'values.write', call: () => values.write(id, [value]) },
+      { method: 'runs.get', call: () => runs.get(id) },
+    ];
+    for (const { method, call } of calls) {
+      const error = await errorOf(call());
+      // Averages, which may be elsewhere, know no runs: a late one is deleted when that is repeated.
+      const isRight = isNotFound(error) || (method === 'averages.save' && error === undefined);
+      if (!isRight) this.#note('deleted run', `${method} afterwards: ${textOf(error)}`);
+    }
+    await deleteRun(stores, id);
+    const { values: left, failures, averages } = await deleteRun(stores, id);
+    if (left + failures + averages > 0) {
+      const detail = `${left} values, ${failures} failures and ${averages} averages were left`;
+      this.#note('deleted run', detail);
+    }
+    const idempotencyKey = ended?.idempotencyKey ?? this.#request.idempotencyKey;
+    const again = await errorOf(runs.allocate(oracleRun({ ...this.#request, idempotencyKey })));
+    if (!isError(again) || again.name !== 'DeletedRunError') {
+      this.#note('deleted run', `its key afterwards: ${textOf(again)}`);
+    }
+    if ((await runs.list({ limit: 20 })).some((run) => run.id === id)) {
+      this.#note('deleted run', 'it is listed');
+    }
   }
 
   /** True when the run has come to its end. */
@@ -268,12 +383,12 @@ class Endurance {
     this.#note('early average', `asked for before the end: ${textOf(error)}`);
   }
 
-  async #examine(): Promise<void> {
+  async #examine(): Promise<Run | undefined> {
     const stores = await this.subject.open();
     const run = await this.#find(stores);
     if (run === undefined) {
       this.#note('end', 'there is no such run');
-      return;
+      return undefined;
     }
     const { id } = run;
     const { repetitions } = this.schedule;
@@ -284,12 +399,13 @@ class Endurance {
     const { isDeployed } = this.subject;
     const asked = { request: this.#request, repetitions, isDeployed };
     this.#findings.push(...(await examine(stores, id, asked)));
+    return run;
   }
 
   /** A delivery that comes after the average was stored changes nothing. */
   async #deliverLate(stores: Stores, id: RunId): Promise<void> {
     const again = (): Promise<unknown> => new AggregateAndStoreValue(stores).execute(id);
-    for (const call of [...this.#late, again]) {
+    for (const call of [...this.#late.map((late) => late.call), again]) {
       const error = await errorOf(call());
       if (error !== undefined) this.#note('end', `a late delivery: ${textOf(error)}`);
     }
@@ -298,6 +414,28 @@ class Endurance {
   #note(check: Finding['check'], detail: string): void {
     this.#findings.push({ check, detail });
   }
+}
+
+/** The same stores, which tell of the values that are deleted. */
+function countingSweeps(stores: Stores, tell: (values: number) => void): Stores {
+  const { tombstones } = stores;
+  return {
+    ...stores,
+    tombstones: {
+      mark: (id, options) => tombstones.mark(id, options),
+      has: (id) => tombstones.has(id),
+      async *sweep(id) {
+        for await (const page of tombstones.sweep(id)) {
+          if (page.of === 'values') tell(page.count);
+          yield page;
+        }
+      },
+    },
+  };
+}
+
+function isNotFound(error: unknown): boolean {
+  return isError(error) && error.name === 'RunNotFoundError';
 }
 
 /** By the iterations that have no value: a ledger may be what is wrong. */
@@ -325,4 +463,10 @@ async function accepts({ runs }: Stores, id: RunId): Promise<boolean> {
 async function hasValue({ values }: Stores, id: RunId): Promise<boolean> {
   for await (const batch of values.read(id)) if (batch.length > 0) return true;
   return false;
+}
+
+async function valuesOf({ values }: Stores, id: RunId): Promise<IterationValue[]> {
+  const all: IterationValue[] = [];
+  for await (const batch of values.read(id)) all.push(...batch);
+  return all;
 }

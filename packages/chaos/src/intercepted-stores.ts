@@ -7,7 +7,7 @@ import type { Stores } from '@stepcompute/core';
  *   the call's, such as `values.write`
  */
 export function interceptedStores(
-  { runs, values, failures, averages }: Stores,
+  { runs, tombstones, values, failures, averages }: Stores,
   around: <T>(call: () => Promise<T>, isWrite: boolean, method: string) => Promise<T>,
 ): Stores {
   const write = <T>(method: string, call: () => Promise<T>): Promise<T> =>
@@ -22,9 +22,14 @@ export function interceptedStores(
     runs: {
       allocate: (run) => ask('runs.allocate', () => runs.allocate(run)),
       get: (id) => ask('runs.get', () => runs.get(id)),
-      list: (limit) => ask('runs.list', () => runs.list(limit)),
+      list: (filter) => ask('runs.list', () => runs.list(filter)),
       finish: (run, status) => write('runs.finish', () => runs.finish(run, status)),
       reopen: (id, change) => ask('runs.reopen', () => runs.reopen(id, change)),
+    },
+    tombstones: {
+      mark: (id, options) => ask('tombstones.mark', () => tombstones.mark(id, options)),
+      sweep: (id) => stream('tombstones.sweep', () => tombstones.sweep(id)),
+      has: (id) => ask('tombstones.has', () => tombstones.has(id)),
     },
     values: {
       write: (id, batch) => write('values.write', () => values.write(id, batch)),

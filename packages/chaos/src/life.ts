@@ -4,6 +4,7 @@ import {
   type Clock,
   type RunId,
   type Stores,
+  type Swept,
 } from '@stepcompute/core';
 import type { ValueColumns } from '@stepcompute/core/adapters';
 import type { ChaosSchedule } from './chaos-schedule.js';
@@ -14,12 +15,19 @@ import { oracleValue, type Check } from './oracle.js';
 /** The message of every injected error begins with this. */
 export const injectedMark = 'injected:';
 
+/** A call that is delivered again long after it was made. */
+export interface LateCall {
+  /** Such as `values.write`. */
+  readonly method: string;
+  readonly call: () => Promise<unknown>;
+}
+
 /** A process's time with a run, from its start to its end or its kill. */
 export class Life {
   /** Resolves when the process is killed. */
   readonly killed: Promise<void>;
   /** The calls that are to be delivered again long after the end. */
-  readonly late: (() => Promise<unknown>)[] = [];
+  readonly late: LateCall[] = [];
   #markKilled!: () => void;
   #isKilled = false;
 
@@ -36,13 +44,15 @@ export class Life {
 
   /** The stores as a process of this life sees them: every call may meet a fault, and a scan is not of one moment. */
   stores(stores: Stores): Stores {
-    const { runs, values, failures, averages } = interceptedStores(stores, (call, isWrite) =>
-      this.#around(call, isWrite),
+    const { runs, tombstones, values, failures, averages } = interceptedStores(
+      stores,
+      (call, isWrite, method) => this.#around(call, isWrite, method),
     );
     /** So many values of each run had come when one came behind the process's own scan. */
     const known = new Map<RunId, number>();
     return {
       runs,
+      tombstones: { ...tombstones, sweep: (id) => this.#sweep(tombstones.sweep(id)) },
       values: {
         write: (id, batch) => values.write(id, batch),
         read: (id, from) => values.read(id, from),
@@ -87,6 +97,14 @@ export class Life {
     }
   }
 
+  /** Sweeps with a fault between pages, perhaps. */
+  async *#sweep(pages: AsyncIterable<Swept>): AsyncGenerator<Swept, void> {
+    for await (const page of pages) {
+      yield page;
+      await this.#around(() => Promise.resolve(), false, 'tombstones.sweep');
+    }
+  }
+
   /** The clock as this life sees it: it may jump. */
   clock(clock: Clock): Clock {
     let offset = 0;
@@ -104,7 +122,7 @@ export class Life {
   }
 
   /** @param isWrite true for a statement that can outlive its sender, and so come late */
-  async #around<T>(call: () => Promise<T>, isWrite: boolean): Promise<T> {
+  async #around<T>(call: () => Promise<T>, isWrite: boolean, method: string): Promise<T> {
     if (this.#isKilled) return never();
     const { restart } = this.hooks;
     const fault = this.schedule.storeFault(
@@ -120,7 +138,7 @@ export class Life {
     const answer = await call();
     await restarted;
     if (fault === 'duplicate delivery') await call();
-    if (fault === 'late delivery') this.late.push(call);
+    if (fault === 'late delivery') this.late.push({ method, call });
     if (fault === 'kill after') return this.#kill();
     if (fault === 'lost acknowledgement') throw injected('the answer was lost');
     // Another call may have met its kill meanwhile.

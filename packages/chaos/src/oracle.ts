@@ -105,6 +105,11 @@ export type Check =
   | 'early average'
   /** The stored average equals that of a fresh scan, to the bit. */
   | 'average'
+  /**
+   * All that a deleted run had is deleted, however often that was interrupted; what is written to it late is
+   * refused, or deleted when that is repeated; nobody finds it, and its key is never given again.
+   */
+  | 'deleted run'
   /** The run ends, with no error beside the injected ones. */
   | 'end';
 

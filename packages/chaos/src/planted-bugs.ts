@@ -65,7 +65,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         runs: {
           ...plain(stores).runs,
           allocate: async (asked) => {
-            const [newest] = await stores.runs.list(1);
+            const [newest] = await stores.runs.list({ limit: 1 });
             const run = await stores.runs.allocate(asked);
             const isNew = newest === undefined || run.id > newest.id;
             const answer = isNew && before !== undefined ? { ...run, id: before.id } : run;
@@ -242,6 +242,54 @@ export const plantedBugs: readonly PlantedBug[] = [
         allocate: (asked) => stores.runs.allocate({ ...asked, parameters: {} }),
       },
     })),
+  },
+  {
+    name: 'takes a value for a run that was deleted',
+    foundBy: 'deleted run',
+    plant: inStores((stores) => ({
+      ...stores,
+      values: {
+        ...plain(stores).values,
+        write: async (id, batch) => {
+          if (!(await stores.tombstones.has(id))) await stores.values.write(id, batch);
+        },
+      },
+    })),
+  },
+  {
+    name: 'gives the key of a deleted run to another',
+    foundBy: 'deleted run',
+    plant: inStores((stores) => ({
+      ...stores,
+      runs: {
+        ...plain(stores).runs,
+        allocate: async (asked) => {
+          try {
+            return await stores.runs.allocate(asked);
+          } catch {
+            return stores.runs.allocate({ ...asked, idempotencyKey: undefined });
+          }
+        },
+      },
+    })),
+  },
+  {
+    name: 'does not go on with a deletion that was interrupted',
+    foundBy: 'deleted run',
+    plant: inStores((stores) => {
+      const begun = new Set<RunId>();
+      return {
+        ...stores,
+        tombstones: {
+          ...plain(stores).tombstones,
+          async *sweep(id) {
+            if (begun.has(id)) return;
+            begun.add(id);
+            yield* stores.tombstones.sweep(id);
+          },
+        },
+      };
+    }),
   },
   {
     name: 'averages across simulations',

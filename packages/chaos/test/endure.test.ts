@@ -61,7 +61,7 @@ describe('endure', () => {
     for (let number = 0; number < 100; number += 1) {
       expect((await endure(new ChaosSchedule(1, number), subject)).findings).toEqual([]);
     }
-    const runs = await stores.runs.list(1000);
+    const runs = await stores.runs.list({ limit: 1000 });
     const ledgers = await Promise.all(runs.map(({ id }) => stores.failures.ledger(id)));
     const isMixed = ({ completed, changed = 0 }: Ledger): boolean =>
       changed > 0 && changed < completed;
@@ -108,7 +108,7 @@ describe('endure', () => {
               : version && { version, bundle: 'another' },
         }),
       find: async ({ runs }, { idempotencyKey }) =>
-        (await runs.list(4)).find((run) => run.idempotencyKey === idempotencyKey),
+        (await runs.list({ limit: 4 })).find((run) => run.idempotencyKey === idempotencyKey),
     };
     const faults = new Set<Fault>();
     for (let number = 0; number < 20; number += 1) {

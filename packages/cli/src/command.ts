@@ -24,6 +24,18 @@ export function argument<Value>(
   return { place, read: (parsed) => parsed as Value };
 }
 
+/** An argument that is given once or more; its values, in the order they were given. */
+export function argumentList<Value>(
+  usage: string,
+  description: string,
+  parse: (text: string) => Value,
+): Declared<Argument, readonly Value[]> {
+  const place = new Argument(usage, description).argParser(
+    (text, before: readonly Value[] | undefined = []) => [...before, parse(text)],
+  );
+  return { place, read: (parsed) => parsed as readonly Value[] };
+}
+
 /** An option that is given or not. */
 export function flag(flags: string, description: string): Declared<Option, boolean> {
   return { place: new Option(flags, description), read: (parsed) => parsed === true };

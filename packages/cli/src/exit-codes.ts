@@ -21,7 +21,7 @@ export const meanings: Readonly<Record<ExitCode, string>> = {
   [ExitCode.unexpected]: 'an unexpected error: a bug',
   [ExitCode.invalidInput]:
     'an option, argument, parameter or simulation file is not valid, or the simulation is not the one ' +
-    'that the run was begun with; nothing was done',
+    'that the run was begun with, or the run to be deleted is started; nothing was done',
   [ExitCode.runFailed]:
     'the run has no average: more iterations failed than it tolerates, another value was stored ' +
     'before, the average overflowed, or the generator never settles or broke outside of its ' +
@@ -41,6 +41,8 @@ const exitCodes: Readonly<Record<string, ExitCode>> = {
   INVALID_INPUT: ExitCode.invalidInput,
   CONFLICTING_RUN: ExitCode.invalidInput,
   CHANGED_SIMULATION: ExitCode.invalidInput,
+  STARTED_RUN: ExitCode.invalidInput,
+  DELETED_RUN: ExitCode.invalidInput,
   ITERATION_FAILED: ExitCode.runFailed,
   TOLERANCE_EXCEEDED: ExitCode.runFailed,
   CONFLICTING_VALUE: ExitCode.runFailed,

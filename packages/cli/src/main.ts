@@ -4,6 +4,7 @@ import { withoutSecrets } from '@stepcompute/core/adapters';
 import { Command, CommanderError } from 'commander';
 import type { DeclaredCommand } from './command.js';
 import { completionCommand } from './commands/completion.js';
+import { deleteCommand } from './commands/delete.js';
 import { describeCommand } from './commands/describe.js';
 import { extendCommand } from './commands/extend.js';
 import { failuresCommand } from './commands/failures.js';
@@ -33,6 +34,7 @@ const commands: readonly DeclaredCommand[] = [
   failuresCommand,
   valuesCommand,
   replayCommand,
+  deleteCommand,
   describeCommand,
   rehearseCommand,
   migrateCommand,

@@ -7,11 +7,21 @@ import {
   Tolerance,
   WriteToDbSettings,
 } from '@stepcompute/core';
+import { requestFields } from '@stepcompute/core/adapters';
 import { parsePlace } from './deployments.js';
 import { parseWorkers } from '@stepcompute/worker-threads';
 import { Option } from 'commander';
 import ms, { type StringValue } from 'ms';
-import { argument, flag, list, option, withDefault, without, type ValuesOf } from './command.js';
+import {
+  argument,
+  argumentList,
+  flag,
+  list,
+  option,
+  withDefault,
+  without,
+  type ValuesOf,
+} from './command.js';
 
 /**
  * A whole number as people type it: digits, perhaps with a sign or an exponent. Any other text stays
@@ -69,9 +79,10 @@ function countWithin(settingsOf: (count: number) => WriteToDbSettings): (text: s
   };
 }
 
-export const runArgument = argument('<run>', 'the run’s id', (text) =>
-  RunId.parse(parseNumber(text)),
-);
+const parseRunId = (text: string): RunId => RunId.parse(parseNumber(text));
+
+export const runArgument = argument('<run>', 'the run’s id', parseRunId);
+export const runsArgument = argumentList('<run...>', 'the runs’ ids', parseRunId);
 
 export function repetitionsOption(flags: string, description: string) {
   return option(flags, description, (text): number => Repetitions.parse(parseNumber(text)));
@@ -93,20 +104,22 @@ export interface Parameter {
   readonly text: string;
 }
 
+export function parameterOption(description: string) {
+  return list<Parameter>('-p, --param <name=value>', description, (given, before) => {
+    const end = given.indexOf('=');
+    if (end < 1) throw new InvalidInputError('--param', 'name=value', given);
+    const name = given.slice(0, end);
+    if (before.some((other) => other.name === name)) {
+      throw new InvalidInputError('--param', 'given once for each name', name);
+    }
+    return { name, text: given.slice(end + 1) };
+  });
+}
+
 /** The simulation's parameters. */
 export const parameterOptions = {
-  parameters: list<Parameter>(
-    '-p, --param <name=value>',
+  parameters: parameterOption(
     'a parameter of the simulation, as often as needed: JSON, or text where its default is text',
-    (given, before) => {
-      const end = given.indexOf('=');
-      if (end < 1) throw new InvalidInputError('--param', 'name=value', given);
-      const name = given.slice(0, end);
-      if (before.some((other) => other.name === name)) {
-        throw new InvalidInputError('--param', 'given once for each name', name);
-      }
-      return { name, text: given.slice(end + 1) };
-    },
   ),
   parametersFile: option(
     '--params-file <file>',
@@ -114,6 +127,10 @@ export const parameterOptions = {
     (text) => text,
   ),
 };
+
+export function labelOption(description: string) {
+  return option('--label <text>', description, (text) => requestFields.label.parse(text));
+}
 
 export function delayOption(description: string) {
   return option('--delay <duration>', description, (text): number => parseDuration(text, 'delay'));

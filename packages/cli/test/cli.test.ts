@@ -136,7 +136,7 @@ describe('in a fresh folder', () => {
     const made = async (generator: ValueGenerator): Promise<RunId> => {
       const orchestrator = new InProcessOrchestrator({ generator, stores });
       await orchestrator.run({ repetitions: 1 }).catch(() => undefined);
-      const [newest] = await stores.runs.list(1);
+      const [newest] = await stores.runs.list({ limit: 1 });
       return RunId.parse(newest?.id);
     };
     const fails = (): never => {

@@ -21,7 +21,9 @@ console.log(
     commands: commands.map((command) => ({
       usage: [
         command.name(),
-        ...command.registeredArguments.map((argument) => `<${argument.name()}>`),
+        ...command.registeredArguments.map(
+          (argument) => `<${argument.name()}${argument.variadic ? '...' : ''}>`,
+        ),
       ].join(' '),
       description: command.description(),
       options: command.options.map(({ flags, description, defaultValueDescription }) => ({

@@ -14,7 +14,7 @@ it('the averages of many runs are asked for a few at a time', async () => {
     inFlight -= 1;
     return answer;
   };
-  const runs = await stores.runs.list(100);
+  const runs = await stores.runs.list({ limit: 100 });
   const averages = { save: stores.averages.save.bind(stores.averages), history };
   const latest = await latestAverages(runs, { averages });
   expect(latest.map((average) => average?.mean)).toEqual(runs.map(({ id }) => id));

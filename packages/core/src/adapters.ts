@@ -37,13 +37,13 @@ export {
   parseFailure,
   otherMeasures,
   parseIterationValues,
-  parseLimit,
   refuseFewerRepetitions,
   refuseIncomplete,
   refuseMixed,
   refuseOtherMeasures,
   refuseOutside,
 } from './ports/refusals.js';
+export { isListed, parseRunFilter, type ParsedRunFilter } from './run/filter.js';
 export { ledgerOf } from './run/ledger.js';
 export { areSameMeasures, singleMeasure } from './run/measures.js';
 export { parseInteger } from './run/numbers.js';

@@ -36,8 +36,11 @@ export {
   type IterationFailure,
   type Placed,
   type RunStore,
+  type Swept,
+  type TombstoneStore,
   type ValueStore,
 } from './ports/stores.js';
+export { type RunFilter } from './run/filter.js';
 export { Fingerprint } from './run/fingerprint.js';
 export { type Ledger } from './run/ledger.js';
 export { IterationId, Milliseconds, Repetitions, RunId, Seed } from './run/numbers.js';
@@ -49,16 +52,18 @@ export {
   ChangedSimulationError,
   ConflictingRunError,
   ConflictingValueError,
+  DeletedRunError,
   IncompleteRunError,
   InvalidValueError,
   IterationFailedError,
   IterationTimeoutError,
   PersistenceError,
   RunNotFoundError,
+  StartedRunError,
   StepFailedError,
   ToleranceExceededError,
 } from './run/run-errors.js';
-export { type Run, type RunStatus } from './run/run.js';
+export { runStatuses, type Run, type RunStatus } from './run/run.js';
 export { Tolerance } from './run/tolerance.js';
 export { randomStreamVersion, stepComputeVersion, type Versions } from './run/versions.js';
 export {
@@ -81,6 +86,7 @@ export {
   type StandardSchema,
 } from './simulation/simulation.js';
 export { type IterationValue } from './simulation/value.js';
+export { deleteRun, type DeletedRun, type DeleteRunOptions } from './steps/delete-run.js';
 export { WriteToDbSettings } from './steps/write-to-db.js';
 export { Clock, type SleepPurpose } from './time/clock.js';
 export { SystemClock } from './time/system-clock.js';

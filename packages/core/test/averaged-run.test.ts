@@ -68,10 +68,9 @@ describe('the average of a run whose values come while it is taken', () => {
   it('is answered as it was first stored, also when it was taken in another way', async () => {
     const earlier = { ...averageOf([0, 0.1, 0.3, 0.5]), method: null, mean: 0.225 };
     const averages = { ...stores.averages, save: () => Promise.resolve(earlier) };
-    const { runs, values, failures } = stores;
-    const answered = await new AggregateAndStoreValue({ runs, values, failures, averages }).execute(
-      run.id,
-    );
+    const { runs, tombstones, values, failures } = stores;
+    const seen = { runs, tombstones, values, failures, averages };
+    const answered = await new AggregateAndStoreValue(seen).execute(run.id);
     expect(answered).toBe(earlier);
   });
 });

@@ -10,12 +10,14 @@ import {
   ChangedSimulationError,
   ConflictingRunError,
   ConflictingValueError,
+  DeletedRunError,
   IncompleteRunError,
   InvalidValueError,
   IterationFailedError,
   IterationTimeoutError,
   PersistenceError,
   RunNotFoundError,
+  StartedRunError,
   StepFailedError,
   ToleranceExceededError,
 } from '../src/run/run-errors.js';
@@ -48,6 +50,22 @@ const taxonomy: readonly {
     code: 'RUN_NOT_FOUND',
     message: 'run 12 does not exist in this store',
     details: { runId: 12 },
+  },
+  {
+    error: new StartedRunError(runId),
+    name: 'StartedRunError',
+    code: 'STARTED_RUN',
+    message:
+      'run 12 is started: somebody is at work on it, or was killed; end or resume it first, ' +
+      'or delete it all the same (force)',
+    details: { runId: 12 },
+  },
+  {
+    error: new DeletedRunError(runId, 'nightly'),
+    name: 'DeletedRunError',
+    code: 'DELETED_RUN',
+    message: 'idempotency key "nightly" belongs to run 12, which was deleted: use a new key',
+    details: { runId: 12, idempotencyKey: 'nightly' },
   },
   {
     error: new ConflictingRunError(runId, 'nightly', 'repetitions', 5, 6),

@@ -104,7 +104,7 @@ export class FakeStores implements Stores {
       return Promise.resolve(run);
     },
     get: (id) => Promise.resolve(this.#run(id)),
-    list: (limit) => Promise.resolve(this.allocated.toReversed().slice(0, limit)),
+    list: ({ limit } = {}) => Promise.resolve(this.allocated.toReversed().slice(0, limit)),
     finish: ({ id }, status) => {
       this.allocated[id - 1] = { ...this.#run(id), status, finishedAt: new Date(0) };
       return Promise.resolve();
@@ -123,6 +123,14 @@ export class FakeStores implements Stores {
       this.allocated[id - 1] = reopened;
       return Promise.resolve(reopened);
     },
+  };
+
+  readonly tombstones: Stores['tombstones'] = {
+    mark: () => Promise.reject(new Error('no test deletes these')),
+    async *sweep() {
+      yield* await Promise.reject<never[]>(new Error('no test deletes these'));
+    },
+    has: () => Promise.resolve(false),
   };
 
   readonly values: Stores['values'] = {

@@ -210,7 +210,7 @@ describe('a run request', () => {
     const request = { repetitions: 1, sead: 1 };
     expect(() => parseRunRequest(request)).toThrow(
       'request must be an object with repetitions, seed, delayMs, parameters, generatorName, ' +
-        'tolerance, idempotencyKey alone; got "sead"',
+        'tolerance, idempotencyKey, label alone; got "sead"',
     );
     expect(parseRunRequest({ ...request, sead: undefined } as RunRequest)).not.toHaveProperty(
       'sead',
@@ -228,6 +228,9 @@ describe('a run request', () => {
     ['generator name', 'a text of 1 to 4096 characters', { generatorName: 7 }],
     ['generator name', 'well-formed text without NUL characters', { generatorName: 'a\0b' }],
     ['generator name', 'well-formed text without NUL characters', { generatorName: 'a\ud800' }],
+    ['label', 'a text of 1 to 256 characters', { label: '' }],
+    ['label', 'a text of 1 to 256 characters', { label: 'l'.repeat(257) }],
+    ['label', 'well-formed text without NUL characters', { label: 'a\0b' }],
     ['idempotency key', 'a text of 1 to 256 characters', { idempotencyKey: '' }],
     ['idempotency key', 'a text of 1 to 256 characters', { idempotencyKey: 'k'.repeat(257) }],
     ['idempotency key', 'a text of 1 to 256 characters', { idempotencyKey: null }],

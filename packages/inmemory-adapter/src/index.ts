@@ -9,6 +9,7 @@ export {
   InMemoryDatabase,
   InMemoryFailureStore,
   InMemoryRunStore,
+  InMemoryTombstoneStore,
   inMemoryStores,
   InMemoryValueStore,
   type RunRecord,

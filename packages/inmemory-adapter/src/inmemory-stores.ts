@@ -1,4 +1,6 @@
 import {
+  DeletedRunError,
+  StartedRunError,
   type ConflictingValueError,
   type IterationId,
   RunId,
@@ -11,19 +13,23 @@ import {
   type Placed,
   type Run,
   type RunAverage,
+  type RunFilter,
   type RunStatus,
   type RunStore,
   type Stores,
+  type Swept,
+  type TombstoneStore,
   type ValueStore,
 } from '@stepcompute/core';
 import {
   conflictOf,
   finishedRun,
+  isListed,
   IterationRange,
   ledgerOf,
   parseFailure,
-  parseLimit,
   parseIterationValues,
+  parseRunFilter,
   refuseConflicts,
   refuseOtherAverage,
   refuseOutside,
@@ -48,15 +54,25 @@ export interface RunRecord {
 
 /** Everything about every run, in this process's memory: the in-memory stores share it. */
 export class InMemoryDatabase {
-  readonly #records: RunRecord[] = [];
+  /** By id, from 1 on; undefined of a tombstone. */
+  readonly #records: (RunRecord | undefined)[] = [];
+  /** What tombstones have left to be swept. */
+  readonly #left = new Map<RunId, RunRecord>();
   readonly #averages = new Map<RunId, Map<number, RunAverage>>();
-  readonly #byKey = new Map<string, RunRecord>();
+  readonly #byKey = new Map<string, RunId>();
 
-  /** Ids are given from 1 on. */
+  /**
+   * Ids are given from 1 on.
+   * @throws DeletedRunError when the key's run was deleted
+   */
   allocate(asked: NewRun): Run {
     const { idempotencyKey: key } = asked;
     const known = key === undefined ? undefined : this.#byKey.get(key);
-    if (known !== undefined) return known.run;
+    if (known !== undefined) {
+      const record = this.#records[known - 1];
+      if (record === undefined) throw new DeletedRunError(known, key!);
+      return record.run;
+    }
     const id = RunId.parse(this.#records.length + 1);
     const record: RunRecord = {
       run: startedRun(id, asked),
@@ -65,7 +81,7 @@ export class InMemoryDatabase {
       failures: new Map(),
     };
     this.#records.push(record);
-    if (key !== undefined) this.#byKey.set(key, record);
+    if (key !== undefined) this.#byKey.set(key, id);
     return record.run;
   }
 
@@ -76,11 +92,38 @@ export class InMemoryDatabase {
     return record;
   }
 
-  newest(limit: number): Run[] {
-    return this.#records
-      .slice(Math.max(0, this.#records.length - limit))
-      .reverse()
-      .map(({ run }) => run);
+  /** The newest first. */
+  *newest(): Generator<Run, void> {
+    for (let id = this.#records.length; id > 0; id -= 1) {
+      const record = this.#records[id - 1];
+      if (record !== undefined) yield record.run;
+    }
+  }
+
+  /** True of a run that was deleted. */
+  isTombstone(id: RunId): boolean {
+    return id <= this.#records.length && this.#records[id - 1] === undefined;
+  }
+
+  /** Makes the run a tombstone. */
+  bury(id: RunId): void {
+    this.#left.set(id, this.find(id));
+    this.#records[id - 1] = undefined;
+  }
+
+  /** Forgets what of one kind a tombstone has left, and counts it. */
+  forget(id: RunId, of: Swept['of']): number {
+    if (of === 'averages') {
+      const { size } = this.averages(id);
+      this.#averages.delete(id);
+      return size;
+    }
+    const left = this.#left.get(id);
+    if (left === undefined) return 0;
+    const rest = { ...left, failures: new Map<IterationId, IterationFailure>() };
+    if (of === 'failures') this.#left.set(id, rest);
+    else this.#left.delete(id);
+    return of === 'failures' ? left.failures.size : left.values.count;
   }
 
   /** The averages under a run's id, by their counts, whether or not there is such a run. */
@@ -110,8 +153,14 @@ export class InMemoryRunStore implements RunStore, Placed {
     return this.database.find(id).run;
   }
 
-  async list(limit: number): Promise<readonly Run[]> {
-    return this.database.newest(parseLimit(limit));
+  async list(asked?: RunFilter): Promise<readonly Run[]> {
+    const filter = parseRunFilter(asked);
+    const runs: Run[] = [];
+    for (const run of this.database.newest()) {
+      if (runs.length >= filter.limit) break;
+      if (isListed(run, filter)) runs.push(run);
+    }
+    return runs;
   }
 
   async finish(
@@ -126,6 +175,33 @@ export class InMemoryRunStore implements RunStore, Placed {
     const record = this.database.find(id);
     record.run = reopenedRun(record.run, change);
     return record.run;
+  }
+}
+
+/** Tombstones in this process's memory, where a swept run takes no more than its id and its key. */
+export class InMemoryTombstoneStore implements TombstoneStore, Placed {
+  constructor(private readonly database: InMemoryDatabase) {}
+
+  get place(): object {
+    return this.database;
+  }
+
+  async mark(id: RunId, { force = false }: { force?: boolean | undefined } = {}): Promise<void> {
+    if (this.database.isTombstone(id)) return;
+    const { run } = this.database.find(id);
+    if (run.status === 'started' && !force) throw new StartedRunError(id);
+    this.database.bury(id);
+  }
+
+  async *sweep(id: RunId): AsyncGenerator<Swept, void> {
+    if (!this.database.isTombstone(id)) throw new RunNotFoundError(id);
+    for (const kind of ['failures', 'averages', 'values'] as const) {
+      yield { of: kind, count: this.database.forget(id, kind) };
+    }
+  }
+
+  async has(id: RunId): Promise<boolean> {
+    return this.database.isTombstone(id);
   }
 }
 
@@ -247,6 +323,7 @@ export class InMemoryAverageStore implements AverageStore {
 export function inMemoryStores(database = new InMemoryDatabase()): Stores {
   return {
     runs: new InMemoryRunStore(database),
+    tombstones: new InMemoryTombstoneStore(database),
     values: new InMemoryValueStore(database),
     failures: new InMemoryFailureStore(database),
     averages: new InMemoryAverageStore(database),

@@ -32,6 +32,7 @@ const optionFields: FieldNames<SimulateOptions> = {
   simulationVersion: true,
   checkStored: true,
   idempotencyKey: true,
+  label: true,
 };
 
 /** @typeParam Measure the names of the simulation's measures */
@@ -102,7 +103,7 @@ export async function simulate<const Measure extends string = never>(
     const result = await orchestrator.run(request, { signal, onProgress });
     return { ...result, ...valuesOf(database.find(result.run.id)) };
   } catch (error) {
-    const [run] = await stores.runs.list(1);
+    const [run] = await stores.runs.list({ limit: 1 });
     if (run !== undefined && typeof error === 'object' && error !== null) {
       const ledger = await stores.failures.ledger(run.id);
       partialResults.set(error, { run, ledger, ...valuesOf(database.find(run.id)) });

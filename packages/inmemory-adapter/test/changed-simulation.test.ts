@@ -267,7 +267,7 @@ describe('parameters', () => {
     await expect(
       orchestrator(priced).run({ repetitions: 1, parameters: { sead: 1 } }),
     ).rejects.toMatchObject({ name: 'InvalidInputError' });
-    expect(await stores.runs.list(1)).toEqual([]);
+    expect(await stores.runs.list({ limit: 1 })).toEqual([]);
   });
 });
 

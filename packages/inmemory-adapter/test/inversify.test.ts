@@ -27,11 +27,12 @@ describe('the Inversify modules', () => {
     const [stores, others] = [inMemoryStores(), inMemoryStores()];
     const open = (mixed: Partial<Stores>): InProcessOrchestrator =>
       new InProcessOrchestrator({ generator: uniformInteger, stores: { ...stores, ...mixed } });
-    for (const store of ['runs', 'values', 'failures'] as const) {
+    for (const store of ['runs', 'tombstones', 'values', 'failures'] as const) {
       expect(() => open({ [store]: others[store] })).toThrow(
         expect.objectContaining({
           name: 'InvalidInputError',
-          message: 'stores must be one set: runs, values and failures of one place; got an object',
+          message:
+            'stores must be one set: runs, tombstones, values and failures of one place; got an object',
         }) as Error,
       );
     }

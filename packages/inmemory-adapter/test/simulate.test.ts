@@ -222,7 +222,7 @@ describe('simulate', () => {
   it('names all of its own options where one is misspelt', async () => {
     const options = { repetitions: 1, seed: 1, concurency: 5 };
     await expect(simulate(uniformInteger, options)).rejects.toThrow(
-      /^options must be an object with repetitions, .*concurrency, .*idempotencyKey alone; got "concurency"$/,
+      /^options must be an object with repetitions, .*concurrency, .*idempotencyKey, label alone; got "concurency"$/,
     );
   });
 
@@ -236,7 +236,7 @@ describe('simulate', () => {
     await expect(orchestrator.run(request as never)).rejects.toMatchObject({
       name: 'InvalidInputError',
     });
-    expect(await stores.runs.list(1)).toEqual([]);
+    expect(await stores.runs.list({ limit: 1 })).toEqual([]);
   });
 
   it.each([
@@ -253,7 +253,7 @@ describe('simulate', () => {
       { signal: controller.signal, onProgress: () => controller.abort(reason) },
     );
     await expect(running).rejects.toMatchObject({ name: 'CancelledError' });
-    expect(await stores.runs.list(1)).toMatchObject([{ status }]);
+    expect(await stores.runs.list({ limit: 1 })).toMatchObject([{ status }]);
   });
 
   it('runs 100,000 repetitions', async () => {

@@ -23,5 +23,6 @@ export {
 export { TypeOrmAverageStore } from './typeorm-average-store.js';
 export { TypeOrmFailureStore } from './typeorm-failure-store.js';
 export { TypeOrmRunStore } from './typeorm-run-store.js';
+export { TypeOrmTombstoneStore } from './typeorm-tombstone-store.js';
 export { typeOrmStores, type TypeOrmStoresOptions } from './typeorm-stores.js';
 export { TypeOrmValueStore } from './typeorm-value-store.js';

@@ -36,7 +36,7 @@ export async function readLedger(dataSource: DataSource, id: RunId): Promise<Led
   const [run] = (
     await execute(
       dataSource,
-      `SELECT repetitions::text, simulation FROM ${tables.run} WHERE id = $1`,
+      `SELECT repetitions::text, simulation FROM ${tables.run} WHERE id = $1 AND deleted_at IS NULL`,
       [id],
     )
   ).records as { repetitions: string; simulation: string }[];
@@ -66,7 +66,8 @@ export async function readRun(
 ): Promise<Pick<Run, 'id' | 'repetitions' | 'measures'>> {
   const { records } = await execute(
     dataSource,
-    `SELECT repetitions::text, measures FROM ${tablesOf(dataSource).run} WHERE id = $1`,
+    `SELECT repetitions::text, measures FROM ${tablesOf(dataSource).run}
+     WHERE id = $1 AND deleted_at IS NULL`,
     [id],
   );
   const [run] = records as { repetitions: string; measures: string }[];

@@ -166,7 +166,7 @@ async function scanOf(dataSource: DataSource, id: RunId): Promise<Scan> {
     dataSource,
     `SELECT json_array_length(simulation::json)::text AS codes,
        json_array_length(measures::json)::text AS measures
-     FROM ${tablesOf(dataSource).run} WHERE id = $1`,
+     FROM ${tablesOf(dataSource).run} WHERE id = $1 AND deleted_at IS NULL`,
     [id],
   );
   const [run] = records as { codes: string; measures: string }[];

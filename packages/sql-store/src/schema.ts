@@ -40,6 +40,7 @@ export const askedColumns = {
   generatorName: { name: 'generator_name', type: 'text' },
   tolerance: { type: 'text', default: '0' },
   idempotencyKey: { name: 'idempotency_key', type: 'text', nullable: true },
+  label: { type: 'text', nullable: true },
   // Null in runs that were begun before there was this column.
   request: { ...json, nullable: true },
   simulation: { ...json, default: '[{}]' },
@@ -74,13 +75,25 @@ export const runColumns = {
 /** Of a run that is part of an experiment, or stops by itself; nothing reads them yet. */
 const reservedColumns = {
   experiment: { type: 'text', nullable: true, select: false },
+  experimentKey: { name: 'experiment_key', type: 'text', nullable: true, select: false },
   scenario: { type: 'text', nullable: true, select: false },
   precision: { type: 'text', nullable: true, select: false },
 } as const satisfies Record<string, EntitySchemaColumnOptions>;
 
+/** Of a run that was deleted: its row stays, and no statement but those about tombstones finds it. */
+const tombstoneColumns = {
+  deletedAt: {
+    name: 'deleted_at',
+    type: 'timestamp with time zone',
+    precision: 3,
+    nullable: true,
+    select: false,
+  },
+} as const satisfies Record<string, EntitySchemaColumnOptions>;
+
 export const runSchema = new EntitySchema<RunRow>({
   name: 'stepcompute_run',
-  columns: { ...runColumns, ...reservedColumns },
+  columns: { ...runColumns, ...reservedColumns, ...tombstoneColumns },
   uniques: [{ name: 'stepcompute_run_idempotency_key', columns: ['idempotencyKey'] }],
   checks: [
     { name: 'stepcompute_run_repetitions', expression: 'repetitions BETWEEN 1 AND 1000000000' },
@@ -94,6 +107,7 @@ export const runSchema = new EntitySchema<RunRow>({
       name: 'stepcompute_run_status',
       expression: `status IN ('started', 'completed', 'failed', 'cancelled')`,
     },
+    { name: 'stepcompute_run_label', expression: 'char_length(label) BETWEEN 1 AND 256' },
     { name: 'stepcompute_run_parameters', expression: 'octet_length(parameters) <= 16384' },
   ],
 });

@@ -36,7 +36,7 @@ export class TypeOrmFailureStore implements FailureStore, Placed {
            SELECT run.id, failure."iterationId", failure."errorName", failure.message, failure.attempts
            FROM ${tables.run} run, json_to_recordset($3::json) AS failure
              ("iterationId" integer, "errorName" text, message text, attempts integer)
-           WHERE run.id = $1 AND run.repetitions > $2
+           WHERE run.id = $1 AND run.deleted_at IS NULL AND run.repetitions > $2
            ORDER BY failure."iterationId"
            ON CONFLICT ON CONSTRAINT stepcompute_failure_pk DO UPDATE
              SET error_name = EXCLUDED.error_name, message = EXCLUDED.message,
@@ -46,7 +46,8 @@ export class TypeOrmFailureStore implements FailureStore, Placed {
       }
       const { records } = await execute(
         this.dataSource,
-        `SELECT repetitions::text, (${standingFailures(tables)}) AS standing FROM ${tables.run} WHERE id = $1`,
+        `SELECT repetitions::text, (${standingFailures(tables)}) AS standing FROM ${tables.run}
+         WHERE id = $1 AND deleted_at IS NULL`,
         [id],
       );
       const [run] = records as { repetitions: string; standing: string }[];

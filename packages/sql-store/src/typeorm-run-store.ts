@@ -1,23 +1,33 @@
 import {
+  DeletedRunError,
   Repetitions,
   RunNotFoundError,
   type Fingerprint,
   type Placed,
   type Run,
+  type RunFilter,
   type RunId,
   type RunStatus,
   type RunStore,
 } from '@stepcompute/core';
 import {
   changeableFields,
-  parseLimit,
+  isListed,
+  parseRunFilter,
   refuseFewerRepetitions,
   requestFields,
   type NewRun,
   type ParsedRequest,
   type ParsedRunChange,
+  type ParsedRunFilter,
 } from '@stepcompute/core/adapters';
-import { LessThanOrEqual, Not, type DataSource, type EntitySchemaColumnOptions } from 'typeorm';
+import {
+  IsNull,
+  LessThanOrEqual,
+  Not,
+  type DataSource,
+  type EntitySchemaColumnOptions,
+} from 'typeorm';
 import { dialectOf } from './dialect.js';
 import { execute } from './execute.js';
 import { patiently } from './patiently.js';
@@ -67,7 +77,7 @@ function readOf(field: keyof Run, text: string | null): unknown {
 /**
  * An id is taken for each row that is to be inserted, also when it then is not. So the key is looked up
  * first. Of deliveries that overlap, several may find no run under it: the no-op update makes all but
- * one of them answer with that one's, and each has burned an id.
+ * one of them answer with that one's, and each has burned an id. A tombstone has its key too.
  */
 const allocateStatement = ({ run }: Tables): string => `
   WITH known AS (
@@ -82,6 +92,25 @@ const allocateStatement = ({ run }: Tables): string => `
     RETURNING id
   )
   SELECT id::text FROM known UNION ALL SELECT id::text FROM added`;
+
+/** Tells runs from tombstones, where a repository looks for them. */
+const living: object = { deletedAt: IsNull() };
+
+/** The condition for runs of the filter that are older than one, with its parameters; of parameters it says too much. */
+function conditionsOf(filter: ParsedRunFilter, before: number): [string, unknown[]] {
+  const { status, generatorName, label, since, parameters } = filter;
+  const conditions: [string, unknown][] = [
+    ['id < $::bigint', before],
+    ['status = $::text', status],
+    ['generator_name = $::text', generatorName],
+    ['label = $::text', label],
+    ['started_at >= $::timestamptz', since?.toISOString()],
+    ...parameters.map((text): [string, string] => ['position($::text in parameters) > 0', text]),
+  ];
+  const given = conditions.filter(([, value]) => value !== undefined);
+  const texts = given.map(([text], index) => text.replace('$', () => `$${index + 1}`));
+  return [`WHERE deleted_at IS NULL AND ${texts.join(' AND ')}`, given.map(([, value]) => value)];
+}
 
 /** Runs in the table `stepcompute_run`. */
 export class TypeOrmRunStore implements RunStore, Placed {
@@ -105,27 +134,30 @@ export class TypeOrmRunStore implements RunStore, Placed {
       allocateStatement(tablesOf(this.dataSource)),
       askedFields.map((field) => storedOf(field, run)),
     );
-    return this.#find(Number((records[0] as { id: string }).id) as RunId);
+    const id = Number((records[0] as { id: string }).id) as RunId;
+    const [found] = await this.#select('WHERE id = $1 AND deleted_at IS NULL', [id]);
+    if (found === undefined) throw new DeletedRunError(id, run.idempotencyKey ?? '');
+    return found;
   }
 
   get(id: RunId): Promise<Run> {
     return patiently(this.dataSource, () => this.#find(id));
   }
 
-  list(limit: number): Promise<readonly Run[]> {
+  list(asked?: RunFilter): Promise<readonly Run[]> {
     return patiently(this.dataSource, async () => {
-      parseLimit(limit);
+      const filter = parseRunFilter(asked);
       const { runsPerStatement } = dialectOf(this.dataSource);
       const runs: Run[] = [];
-      while (runs.length < limit) {
-        const take = Math.min(limit - runs.length, runsPerStatement);
-        const before = runs.at(-1)?.id ?? afterAll;
-        const found = await this.#select('WHERE id < $1::bigint ORDER BY run.id DESC LIMIT $2', [
-          before,
-          take,
-        ]);
-        runs.push(...found);
+      for (let before: number = filter.before ?? afterAll; runs.length < filter.limit;) {
+        const take = Math.min(filter.limit - runs.length, runsPerStatement);
+        const [which, parameters] = conditionsOf(filter, before);
+        const limited = `${which} ORDER BY run.id DESC LIMIT ${take}`;
+        const found = await this.#select(limited, parameters);
+        // The statement has found a parameter's text also deep inside of another one.
+        runs.push(...found.filter((run) => isListed(run, filter)));
         if (found.length < take) break;
+        before = found.at(-1)!.id;
       }
       return runs;
     });
@@ -139,7 +171,7 @@ export class TypeOrmRunStore implements RunStore, Placed {
       const { affected } = await this.dataSource
         .getRepository<RunRow>(runTable)
         .update(
-          { id, repetitions, status: Not('completed') },
+          { id, repetitions, status: Not('completed'), ...living },
           { status, finishedAt: () => 'now()' },
         );
       if (affected === 0) await this.#find(id);
@@ -151,7 +183,11 @@ export class TypeOrmRunStore implements RunStore, Placed {
     return patiently(this.dataSource, async () => {
       const { repetitions } = change;
       await this.dataSource.getRepository<RunRow>(runTable).update(
-        { id, ...(repetitions !== undefined && { repetitions: LessThanOrEqual(repetitions) }) },
+        {
+          id,
+          ...living,
+          ...(repetitions !== undefined && { repetitions: LessThanOrEqual(repetitions) }),
+        },
         {
           ...change,
           status: 'started',
@@ -182,7 +218,7 @@ export class TypeOrmRunStore implements RunStore, Placed {
     before: string,
   ): Promise<void> {
     const { run } = tablesOf(this.dataSource);
-    const reopened = 'WHERE id = $1 AND repetitions <= $2';
+    const reopened = 'WHERE id = $1 AND deleted_at IS NULL AND repetitions <= $2';
     for (let known = before; ;) {
       // Without its last bracket, and one more.
       const added = `${known.slice(0, -1)},${JSON.stringify(accepted)}`;
@@ -207,7 +243,7 @@ export class TypeOrmRunStore implements RunStore, Placed {
     const { run } = tablesOf(this.dataSource);
     const { records } = await execute(
       this.dataSource,
-      `SELECT simulation FROM ${run} WHERE id = $1`,
+      `SELECT simulation FROM ${run} WHERE id = $1 AND deleted_at IS NULL`,
       [id],
     );
     const [row] = records as { simulation: string }[];
@@ -216,7 +252,7 @@ export class TypeOrmRunStore implements RunStore, Placed {
   }
 
   async #find(id: RunId): Promise<Run> {
-    const [run] = await this.#select('WHERE id = $1', [id]);
+    const [run] = await this.#select('WHERE id = $1 AND deleted_at IS NULL', [id]);
     if (run === undefined) throw new RunNotFoundError(id);
     return run;
   }

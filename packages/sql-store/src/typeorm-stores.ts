@@ -6,6 +6,7 @@ import { runTable } from './tables.js';
 import { TypeOrmAverageStore } from './typeorm-average-store.js';
 import { TypeOrmFailureStore } from './typeorm-failure-store.js';
 import { TypeOrmRunStore } from './typeorm-run-store.js';
+import { TypeOrmTombstoneStore } from './typeorm-tombstone-store.js';
 import { TypeOrmValueStore } from './typeorm-value-store.js';
 
 /** Where the averages go, when not to the same database. */
@@ -15,7 +16,7 @@ export interface TypeOrmStoresOptions {
 }
 
 /**
- * The four stores over one migrated DataSource, the averages over another if so told.
+ * The stores over one migrated DataSource, the averages over another if so told.
  * @throws InvalidInputError when a DataSource can't work: it is of another database, prefixes the names of
  *   tables, or lacks the entities
  * @example
@@ -28,6 +29,7 @@ export function typeOrmStores(dataSource: DataSource, options: TypeOrmStoresOpti
   refuseUnfit(averages, 'averages');
   return {
     runs: new TypeOrmRunStore(dataSource),
+    tombstones: new TypeOrmTombstoneStore(dataSource, averages),
     values: new TypeOrmValueStore(dataSource),
     failures: new TypeOrmFailureStore(dataSource),
     averages: new TypeOrmAverageStore(averages),

@@ -108,7 +108,8 @@ export class TypeOrmValueStore implements ValueStore, Placed {
       INSERT INTO ${tables.value} (run_id, iteration_id, ${names}${hasCodes ? ', code' : ''})
       SELECT run.id, batch.iteration_id, ${names}${hasCodes ? ', nullif(batch.code, 0)' : ''}
       FROM ${tables.run} run, ${item}
-      WHERE run.id = $1 AND run.repetitions > $2 AND json_array_length(run.measures::json) = $3`;
+      WHERE run.id = $1 AND run.deleted_at IS NULL AND run.repetitions > $2
+        AND json_array_length(run.measures::json) = $3`;
     const all = [runId, last, measures, ...parameters];
     try {
       const { affected } = await execute(this.dataSource, insert, all);

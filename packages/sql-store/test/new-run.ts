@@ -11,6 +11,7 @@ export function parseNewRun(run: { repetitions: number; seed: number }): NewRun 
     generatorName: 'test',
     tolerance: Tolerance.none,
     idempotencyKey: undefined,
+    label: undefined,
   };
   return { ...request, request, simulation: [{}], measures: ['value'], versions: undefined };
 }

@@ -51,7 +51,7 @@ async function useEverything(dataSource: DataSource): Promise<void> {
   const extended = await failing.resume(run.id, { repetitions: 60 });
   expect(extended.ledger).toEqual({ requested: 60, completed: 59, failed: 1, missing: 0 });
   for await (const [failure] of stores.failures.read(run.id)) expect(failure?.iterationId).toBe(3);
-  expect((await stores.runs.list(1))[0]?.id).toBe(run.id);
+  expect((await stores.runs.list({ limit: 1 }))[0]?.id).toBe(run.id);
 }
 
 describeOnPostgres('in a database that has an owner already', () => {
@@ -100,7 +100,7 @@ describeOnPostgres('in a database that has an owner already', () => {
         url: urlWith(`schema=${encodeURIComponent(schema)}`),
         create: false,
       });
-      expect(await typeOrmStores(again).runs.list(10)).toHaveLength(2);
+      expect(await typeOrmStores(again).runs.list({ limit: 10 })).toHaveLength(2);
       await again.destroy();
     },
   );
@@ -341,7 +341,7 @@ describeOnPostgres('in a database that has an owner already', () => {
       await migrateSchema(dataSource);
       await useEverything(dataSource);
       const stores = typeOrmStores(dataSource);
-      const run = await stores.runs.get((await stores.runs.list(1))[0]!.id);
+      const run = await stores.runs.get((await stores.runs.list({ limit: 1 }))[0]!.id);
       // By the driver's code for a key that is there already.
       await stores.values.write(run.id, [
         { iterationId: IterationId.parse(0), value: 0, more: [1] },
@@ -450,7 +450,7 @@ describeOnPostgres('in a database that has an owner already', () => {
         expect(await stores.averages.history(run.id)).toEqual([average]);
         expect((await stores.failures.ledger(run.id)).completed).toBe(50);
         expect(await stores.values.missing(run.id)).toEqual([]);
-        expect(await stores.runs.list(1)).toHaveLength(1);
+        expect(await stores.runs.list({ limit: 1 })).toHaveLength(1);
         let count = 0;
         for await (const { values } of stores.values.scan(run.id)) count += values.length;
         for await (const batch of stores.failures.read(run.id)) count += batch.length;

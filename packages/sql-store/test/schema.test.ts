@@ -39,6 +39,7 @@ it('released migrations are as they were released', async () => {
   expect(digests).toEqual({
     CreateTables1764000000000: '4e5a997aba1bb3fa08b9dcaf4de2cd7c47b0cdce43c903b62bf8ee31f5a6958c',
     AddIdentity1764300000000: '694ce8868e3744df6c0de050f4f8fdac86091f0961b503f156d10ed08e7dd48b',
+    AddTombstones1764400000000: '5f7e5b3a298e9add887c836c97ae38e19a02244bc1fbe7543a0585f8c16f2304',
     AddTolerance1764200000000: 'c017fada2f8e47b14d715486da9cbba69e3ee39008ccac9c41ef74d181f8b58b',
   });
 });
@@ -79,6 +80,7 @@ describe('the schema on PGlite', () => {
       'stepcompute_measure_average_pk',
       'stepcompute_run_delay',
       'stepcompute_run_idempotency_key',
+      'stepcompute_run_label',
       'stepcompute_run_parameters',
       'stepcompute_run_pk',
       'stepcompute_run_repetitions',

@@ -145,9 +145,9 @@ describeOnPgBouncer('a server that is stopped', () => {
           connectTimeoutMs: 2 ** 31 - 1,
         });
         const { runs } = typeOrmStores(dataSource);
-        await Promise.all([1, 2, 3].map(() => runs.list(1)));
+        await Promise.all([1, 2, 3].map(() => runs.list({ limit: 1 })));
         process.kill(${pooler.pid}, 'SIGSTOP');
-        void Promise.allSettled(Array.from({ length: ${lists} }, () => runs.list(1)));
+        void Promise.allSettled(Array.from({ length: ${lists} }, () => runs.list({ limit: 1 })));
         setImmediate(async () => {
           await dataSource.destroy();
           console.log('destroyed');

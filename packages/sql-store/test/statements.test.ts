@@ -124,7 +124,7 @@ describeOnPostgres('what is sent to a server', () => {
       idempotencyKey: 'key',
     });
     await orchestrator.resume(run.id, { repetitions: 5100 });
-    await stores.runs.list(10);
+    await stores.runs.list({ limit: 10 });
     await dataSource.destroy();
 
     expect(pinningAmong(sent.statements)).toEqual([]);

@@ -12,6 +12,7 @@ export const requestFields = {
   generatorName: 'deployment',
   tolerance: 'input',
   idempotencyKey: 'execution',
+  label: 'input',
 } as const satisfies Record<keyof RunRequest, 'input' | 'deployment' | 'execution'>;
 
 /** The same for the fields that may be changed of a run. */

@@ -27,6 +27,8 @@ const tells = {
   // Of step 1.
   ConflictingRunError: false,
   ConflictingValueError: true,
+  // Of step 1.
+  DeletedRunError: false,
   // Of step 3.
   IncompleteRunError: false,
   InvalidInputError: true,
@@ -36,6 +38,8 @@ const tells = {
   IterationFailedError: true,
   PersistenceError: true,
   RunNotFoundError: true,
+  // Of who deletes.
+  StartedRunError: false,
   // Of whoever follows the state machine.
   StepFailedError: false,
   ToleranceExceededError: true,

@@ -81,7 +81,7 @@ async function subjectOf(rehearsal: Rehearsal): Promise<ChaosSubject> {
     isDeployed: true,
     clock: () => new SystemClock(),
     find: async ({ runs }, { idempotencyKey }) =>
-      (await runs.list(20)).find(({ idempotencyKey: execution }) =>
+      (await runs.list({ limit: 20 })).find(({ idempotencyKey: execution }) =>
         execution?.endsWith(`:${idempotencyKey}`),
       ),
     // A function that was killed, as its state tells of it, or as its iterations' failure is on record.

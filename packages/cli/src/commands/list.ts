@@ -1,11 +1,24 @@
-import { RunId, RunParameters, type Average, type Run, type Stores } from '@stepcompute/core';
+import {
+  InvalidInputError,
+  RunId,
+  RunParameters,
+  runStatuses,
+  type Average,
+  type Run,
+  type RunStatus,
+  type Stores,
+} from '@stepcompute/core';
+import ms, { type StringValue } from 'ms';
 import { declareCommand, option, withDefault } from '../command.js';
 import { withStores } from '../databases.js';
 import { formatCount, formatNumber } from '../format.js';
+import { givenParameters } from '../given-parameters.js';
 import {
   databaseOption,
   jsonOption,
+  labelOption,
   onOption,
+  parameterOption,
   parseWholeNumber,
   verboseOption,
 } from '../options.js';
@@ -13,7 +26,7 @@ import { formatTable } from '../table.js';
 
 export const listCommand = declareCommand({
   name: 'list',
-  description: 'list the newest runs',
+  description: 'list the newest runs, or those of them that are asked for',
   arguments: {},
   options: {
     limit: withDefault(
@@ -21,6 +34,23 @@ export const listCommand = declareCommand({
         parseWholeNumber(text, 'limit', 1, Number.MAX_SAFE_INTEGER),
       ),
       20,
+    ),
+    status: option(
+      '--status <status>',
+      `runs with this status: ${runStatuses.join(', ')}`,
+      parseStatus,
+    ),
+    generatorName: option(
+      '--simulation <name>',
+      'runs of the simulation that is listed under this name',
+      (text) => text,
+    ),
+    label: labelOption('runs with this label'),
+    parameters: parameterOption('runs with this parameter, as often as needed: JSON, or else text'),
+    since: option(
+      '--since <when>',
+      'runs started since then: a time in UTC such as 2026-11-26 or 2026-11-26T18:30, or so long ago, as in 2h',
+      parseSince,
     ),
     db: databaseOption(),
     on: onOption(),
@@ -30,11 +60,17 @@ export const listCommand = declareCommand({
   help: `
 Examples:
   $ stepcompute list
-  $ stepcompute list --limit 5 --json`,
-  action: ({ limit, db, on }, { terminal, interruption }) =>
-    withStores({ db, on }, interruption, async (stores) => {
+  $ stepcompute list --limit 5 --json
+  $ stepcompute list --status failed --since 7d
+  $ stepcompute list --label nightly --param strike=110`,
+  action: (options, { terminal, interruption }) => {
+    const { limit, status, generatorName, label, since, parameters: given, db, on } = options;
+    return withStores({ db, on }, interruption, async (stores) => {
+      const parameters = await givenParameters({ parameters: undefined }, given, undefined);
+      const asked = { status, generatorName, label, since };
       // No store has more runs than ids.
-      const runs = await stores.runs.list(Math.min(limit, RunId.maximum));
+      const filter = { ...asked, parameters, limit: Math.min(limit, RunId.maximum) };
+      const runs = await stores.runs.list(filter);
       const averages = await latestAverages(runs, stores);
       if (terminal.wantsJson) {
         const rows = runs.map((run, index) => ({
@@ -43,6 +79,7 @@ Examples:
           repetitions: run.repetitions,
           seed: run.seed,
           generator: run.generatorName,
+          label: run.label ?? null,
           parameters: run.parameters,
           count: averages[index]?.count ?? null,
           average: averages[index]?.mean ?? null,
@@ -51,7 +88,8 @@ Examples:
         }));
         terminal.print(JSON.stringify(rows));
       } else if (runs.length === 0) {
-        terminal.note('There are no runs yet.');
+        const isAsked = given.length > 0 || Object.values(asked).some((each) => each !== undefined);
+        terminal.note(isAsked ? 'There are no such runs.' : 'There are no runs yet.');
       } else {
         const rows = runs.map((run, index) => [
           String(run.id),
@@ -60,15 +98,41 @@ Examples:
           formatNumber(averages[index]?.mean ?? null),
           String(run.seed),
           run.startedAt.toISOString(),
+          run.label ?? '',
           run.generatorName,
           cut(RunParameters.text(run.parameters)),
         ]);
         const head = ['run', 'status', 'repetitions', 'average', 'seed', 'started'];
-        head.push('simulation', 'parameters');
+        head.push('label', 'simulation', 'parameters');
         terminal.print(formatTable(rows, terminal.screen, head));
       }
-    }),
+    });
+  },
 });
+
+function parseStatus(text: string): RunStatus {
+  const status = runStatuses.find((each) => each === text);
+  if (status !== undefined) return status;
+  throw new InvalidInputError('status', `one of ${runStatuses.join(', ')}`, text);
+}
+
+/** A date, with or without a time, in UTC unless it says otherwise; or a span of time until now. */
+function parseSince(text: string): Date {
+  const [, date, clock = '00:00', zone = 'Z'] =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ??
+    [];
+  const isSpan = /^\d+(\.\d+)? ?[a-z]+$/i.test(text);
+  const time = isSpan
+    ? Date.now() - ms(text as StringValue)
+    : Date.parse(`${date}T${clock}${zone}`);
+  const since = new Date(time);
+  if (!Number.isNaN(since.getTime())) return since;
+  throw new InvalidInputError(
+    'since',
+    'a time such as 2026-11-26T18:30, or so long ago, as in 2h',
+    text,
+  );
+}
 
 /** As many statements at a time as a pool has connections. */
 const atOnce = 10;

@@ -31,7 +31,8 @@ import {
 import { refuseMissingPackages } from '../packages.js';
 import { openProgress } from '../progress-display.js';
 import { knownOf } from '../run-watch.js';
-import { builtIn, givenParameters, openSimulation } from '../simulations.js';
+import { givenParameters } from '../given-parameters.js';
+import { builtIn, openSimulation } from '../simulations.js';
 import type { Context } from '../context.js';
 
 /** Ten minutes become ten milliseconds. */

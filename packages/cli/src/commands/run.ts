@@ -8,6 +8,7 @@ import {
   executionOptions,
   generatorOption,
   histogramOption,
+  labelOption,
   onOption,
   parameterOptions,
   repetitionsOption,
@@ -20,7 +21,8 @@ import {
 } from '../options.js';
 import { openDeployed, type DeployedPlace } from '../deployments.js';
 import { RunWatch } from '../run-watch.js';
-import { builtIn, givenParameters, openSimulation } from '../simulations.js';
+import { givenParameters } from '../given-parameters.js';
+import { builtIn, openSimulation } from '../simulations.js';
 import type { Context } from '../context.js';
 
 export const runCommand = declareCommand({
@@ -43,6 +45,7 @@ export const runCommand = declareCommand({
       '0s',
     ),
     tolerance: withDefault(toleranceOption(), '0'),
+    label: labelOption('a word of yours for the record, by which list --label finds the run again'),
     ...executionOptions,
     db: databaseOption(
       'where the run is kept: a folder, postgres://user:password@host:port/database, or memory',
@@ -96,9 +99,9 @@ The same with two measures:
     );
     const engine = openEngine({ ...found, simulation }, stores, options);
     try {
-      const { repetitions, seed, delayMs, tolerance } = options;
+      const { repetitions, seed, delayMs, tolerance, label } = options;
       const { name: generatorName } = found;
-      const request = { repetitions, seed, delayMs, parameters, tolerance, generatorName };
+      const request = { repetitions, seed, delayMs, parameters, tolerance, label, generatorName };
       const watch = new RunWatch(stores, db, context, histogram);
       await watch.toTheEnd(engine.orchestrator.run(request, watch.runOptions));
     } finally {
@@ -115,7 +118,7 @@ async function runDeployed(
   asked: RunRequestOptions,
   context: Context,
 ): Promise<void> {
-  const { repetitions, seed, tolerance, parameters: given, parametersFile } = asked;
+  const { repetitions, seed, tolerance, label, parameters: given, parametersFile } = asked;
   const parameters = await givenParameters({ parameters: undefined }, given, parametersFile);
   const { stores, orchestrator, close } = await context.interruption.race(
     openDeployed(on),
@@ -123,7 +126,7 @@ async function runDeployed(
   );
   try {
     const watch = new RunWatch(stores, on.text, context);
-    const request = { repetitions, seed, parameters, tolerance };
+    const request = { repetitions, seed, parameters, tolerance, label };
     await watch.toTheEnd(orchestrator.run(request, watch.runOptions));
   } finally {
     await close();
@@ -134,6 +137,7 @@ interface RunRequestOptions {
   readonly repetitions: number;
   readonly seed: number | undefined;
   readonly tolerance: string;
+  readonly label: string | undefined;
   readonly parameters: readonly Parameter[];
   readonly parametersFile: string | undefined;
 }

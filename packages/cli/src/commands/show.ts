@@ -177,6 +177,7 @@ function runRows(run: Run, ledger: Ledger, lowest: IterationFailure | undefined)
   return [
     ['run', String(run.id)],
     ['status', run.status],
+    ...(run.label === undefined ? [] : [['label', run.label]]),
     ['simulation', run.generatorName],
     ...run.simulation.map((accepted, code) => [
       code === 0 ? 'code' : `accepted code ${code}`,

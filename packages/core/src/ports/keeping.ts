@@ -48,6 +48,7 @@ export function runFromJson(json: string): Run {
     // JSON has no undefined.
     idempotencyKey: run.idempotencyKey,
     versions: run.versions,
+    label: run.label,
     startedAt: new Date(run.startedAt),
     finishedAt: run.finishedAt === undefined ? undefined : new Date(run.finishedAt),
   };

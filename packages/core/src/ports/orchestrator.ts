@@ -51,7 +51,7 @@ export interface Orchestrator {
   /**
    * Runs the request to its average. Repeating a request under the same idempotency key does only
    * what is missing, and answers with the same run and the same average.
-   * @throws InvalidInputError, ConflictingRunError before anything is done
+   * @throws InvalidInputError, ConflictingRunError, DeletedRunError before anything is done
    * @throws IterationFailedError for the lowest failed iteration on record
    * @throws ToleranceExceededError when the run tolerates failures, but not so many
    * @throws CancelledError when the signal was aborted

@@ -17,25 +17,21 @@ export function refuseMixed(stores: Stores): void {
   if (typeof stores !== 'object' || (stores as unknown) === null) {
     throw new InvalidInputError('stores', 'a set of stores', stores);
   }
-  const { runs, values, failures, averages } = stores;
-  for (const [name, store] of Object.entries({ runs, values, failures, averages })) {
+  const { runs, tombstones, values, failures, averages } = stores;
+  const all = { runs, tombstones, values, failures, averages };
+  for (const [name, store] of Object.entries(all)) {
     if (typeof store !== 'object' || (store as unknown) === null) {
       throw new InvalidInputError('stores', `a set of stores, with ${name}`, store);
     }
   }
-  const places = [runs, values, failures].flatMap(({ place }) => place ?? []);
+  const places = [runs, tombstones, values, failures].flatMap(({ place }) => place ?? []);
   if (new Set(places).size > 1) {
     throw new InvalidInputError(
       'stores',
-      'one set: runs, values and failures of one place',
+      'one set: runs, tombstones, values and failures of one place',
       stores,
     );
   }
-}
-
-/** @throws InvalidInputError unless `limit` is a whole number from 0 on */
-export function parseLimit(limit: unknown): number {
-  return parseInteger(limit, 'limit', 0, Number.MAX_SAFE_INTEGER);
 }
 
 /**

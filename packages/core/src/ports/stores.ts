@@ -2,26 +2,29 @@ import type { RunAverage } from '../averaging/average.js';
 import type { Ledger } from '../run/ledger.js';
 import type { IterationId, RunId } from '../run/numbers.js';
 import type { IterationRange } from '../run/range.js';
+import type { RunFilter } from '../run/filter.js';
 import type { NewRun, ParsedRunChange } from '../run/request.js';
 import type { Run, RunStatus } from '../run/run.js';
 import type { IterationValue, ValueColumns } from '../simulation/value.js';
 
-/** Allocates runs and remembers them. */
+/** Allocates runs and remembers them. It says of a deleted run that it does not exist, as all stores of a run do. */
 export interface RunStore {
   /**
    * Records a run under a new id, unique across all who share the store, starting at 1 in a fresh one.
    * With an idempotency key that already has a run, answers with that run as it is now: it is the
    * caller who compares the inputs. A repeated key uses up no id. Deliveries of one key that overlap
    * may use up one each, of which one gets the run.
+   * @throws DeletedRunError when the key's run was deleted
    */
   allocate(run: NewRun): Promise<Run>;
   /** @throws RunNotFoundError */
   get(id: RunId): Promise<Run>;
   /**
-   * The newest runs first, at most `limit` of them; none when it is 0.
-   * @throws InvalidInputError unless `limit` is a whole number from 0 on
+   * The runs that the filter asks for, the newest first. All of them are in memory together: who may have
+   * many asks by `limit` and `before`, a page at a time.
+   * @throws InvalidInputError when a field of the filter is not valid, or there is no such field
    */
-  list(limit: number): Promise<readonly Run[]>;
+  list(filter?: RunFilter): Promise<readonly Run[]>;
   /**
    * Records how the run ended, and when. Nothing changes when it is completed already, or when it has
    * been extended since: the end of what it was before is not its end.
@@ -120,7 +123,8 @@ export interface FailureStore {
 
 /**
  * Keeps averages, one per run and count, possibly in another database than the values. It knows no
- * runs, so it keeps what it is given.
+ * runs, so it keeps what it is given; what is saved of a run after it was deleted goes when its tombstone
+ * is swept again.
  */
 export interface AverageStore {
   /**
@@ -137,6 +141,36 @@ export interface AverageStore {
   history(id: RunId): Promise<readonly RunAverage[]>;
 }
 
+/** Rows that were deleted together. */
+export interface Swept {
+  readonly of: 'failures' | 'averages' | 'values';
+  readonly count: number;
+}
+
+/**
+ * Deletes runs: a deleted one is a tombstone, its id and its key, and what else it had is swept. Use
+ * {@link deleteRun}, which does both.
+ */
+export interface TombstoneStore {
+  /**
+   * Makes the run a tombstone: from now on the stores say that it does not exist, its id and its key are
+   * never given again, and what is written to it late is refused. Of what was asked nothing is kept but the
+   * key. A tombstone stays as it is.
+   * @param options `force`: also a run that is `started`. Default: false
+   * @throws StartedRunError when the run is `started`, unless forced; nothing is changed
+   * @throws RunNotFoundError when there has never been such a run
+   */
+  mark(id: RunId, options?: { readonly force?: boolean | undefined }): Promise<void>;
+  /**
+   * Deletes what a tombstone has left of failures, averages and values, in this order, a page with each step
+   * of the iteration. Who stops early, or is killed, has deleted the pages before; to sweep again goes on.
+   * @throws RunNotFoundError when there is no such tombstone
+   */
+  sweep(id: RunId): AsyncIterable<Swept>;
+  /** True of a run that was deleted; false of any other, and of none. */
+  has(id: RunId): Promise<boolean>;
+}
+
 /** Tells the stores of one place from those of another. */
 export interface Placed {
   /**
@@ -147,11 +181,12 @@ export interface Placed {
 }
 
 /**
- * A set of stores, which is one thing: runs, values and failures are of one place, since they refer to each
- * other. Averages may be elsewhere.
+ * A set of stores, which is one thing: runs, tombstones, values and failures are of one place, since they
+ * refer to each other. Averages may be elsewhere.
  */
 export interface Stores {
   readonly runs: RunStore & Placed;
+  readonly tombstones: TombstoneStore & Placed;
   readonly values: ValueStore & Placed;
   readonly failures: FailureStore & Placed;
   readonly averages: AverageStore;

@@ -35,6 +35,11 @@ export interface RunRequest {
    * with another input is an error. 1 … 256 characters. Default: none, every request is a new run.
    */
   readonly idempotencyKey?: string | undefined;
+  /**
+   * A word of yours for the record, by which runs are found again: 1 … 256 characters. No value depends
+   * on it. Default: none.
+   */
+  readonly label?: string | undefined;
 }
 
 /** One field of a request. */
@@ -74,6 +79,7 @@ export const requestFields = {
     parse: optional(textOf('idempotency key', 256), () => undefined),
     compared: 'never',
   },
+  label: { parse: optional(textOf('label', 256), () => undefined), compared: 'when given' },
 } satisfies Record<keyof RunRequest, RequestField>;
 
 const fieldNames = Object.keys(requestFields) as (keyof RunRequest)[];

@@ -11,6 +11,28 @@ export class RunNotFoundError extends errorClass('RunNotFoundError', 'RUN_NOT_FO
   }
 }
 
+/** A run is not deleted while somebody may be at work on it. Nothing was done. */
+export class StartedRunError extends errorClass('StartedRunError', 'STARTED_RUN') {
+  constructor(readonly runId: RunId) {
+    super(
+      `run ${runId} is started: somebody is at work on it, or was killed; end or resume it first, ` +
+        `or delete it all the same (force)`,
+    );
+  }
+}
+
+/** An idempotency key came back whose run was deleted. Nothing was done: no key is given twice. */
+export class DeletedRunError extends errorClass('DeletedRunError', 'DELETED_RUN') {
+  constructor(
+    readonly runId: RunId,
+    readonly idempotencyKey: string,
+  ) {
+    super(
+      `idempotency key ${describeValue(idempotencyKey)} belongs to run ${runId}, which was deleted: use a new key`,
+    );
+  }
+}
+
 /** An idempotency key came back with another input than the one its run was allocated for. */
 export class ConflictingRunError extends errorClass('ConflictingRunError', 'CONFLICTING_RUN') {
   constructor(

@@ -1,11 +1,14 @@
 import type { RunId } from './numbers.js';
 import type { NewRun } from './request.js';
 
+/** Every status that a run can have. */
+export const runStatuses = ['started', 'completed', 'failed', 'cancelled'] as const;
+
 /**
  * `started` until the run is known to have ended: a process that was killed leaves its runs so.
  * `completed` is final unless the run is resumed; `failed` and `cancelled` may still become `completed`.
  */
-export type RunStatus = 'started' | 'completed' | 'failed' | 'cancelled';
+export type RunStatus = (typeof runStatuses)[number];
 
 /** One request for N repetitions, as its store recorded it. */
 export interface Run extends NewRun {

@@ -3,6 +3,7 @@ import type { Orchestrator, Progress } from '../ports/orchestrator.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
 import { IterationId, RunId } from '../run/numbers.js';
 import { parseRunRequest, type RunRequest } from '../run/request.js';
+import { deleteRun } from '../steps/delete-run.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
 import {
   expectedAverage,
@@ -100,6 +101,36 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
       );
     });
 
+    it('records a label, which a repeated key may leave out, and may not change', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const request = { repetitions: 3, seed: 1, idempotencyKey: uniqueKey() };
+      const { run } = await orchestrator.run({ ...request, label: "it's mine" });
+      assertEqual(run.label, "it's mine", 'the label');
+      assertEqual((await stores.runs.get(run.id)).label, "it's mine", 'the stored label');
+      assertEqual((await orchestrator.run(request)).run, run, 'the run');
+      await assertRejects(orchestrator.run({ ...request, label: 'yours' }), 'ConflictingRunError', {
+        runId: run.id,
+        field: 'label',
+      });
+    });
+
+    it('says of a deleted run that it does not exist, and begins none under its key', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const request = { repetitions: 3, seed: 1, idempotencyKey: uniqueKey() };
+      const { run } = await orchestrator.run(request);
+      await deleteRun(stores, run.id);
+      const { idempotencyKey } = request;
+      await assertRejects(orchestrator.run(request), 'DeletedRunError', {
+        runId: run.id,
+        idempotencyKey,
+      });
+      await assertRejects(orchestrator.resume(run.id), 'RunNotFoundError', { runId: run.id });
+      const change = { repetitions: 5 };
+      await assertRejects(orchestrator.resume(run.id, change), 'RunNotFoundError', {
+        runId: run.id,
+      });
+    });
+
     it('gives every iteration the parameters, and records them with their defaults', async () => {
       const { orchestrator, stores } = await subject.open('priced');
       const { run } = await orchestrator.run({
@@ -128,7 +159,7 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
 
     it('refuses parameters that the simulation does not have before anything is allocated', async () => {
       const { orchestrator, stores } = await subject.open('priced');
-      const before = await stores.runs.list(1);
+      const before = await stores.runs.list({ limit: 1 });
       const cases: [object, string][] = [
         [{ ofset: 1 }, 'a parameter’s name'],
         [{ offset: '1' }, 'parameter offset'],
@@ -141,7 +172,7 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
           field,
         });
       }
-      assertEqual(await stores.runs.list(1), before, 'the newest run');
+      assertEqual(await stores.runs.list({ limit: 1 }), before, 'the newest run');
     });
 
     it('refuses an idempotency key that comes back with other parameters', async () => {
@@ -208,7 +239,7 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
 
     it('refuses bad input before anything is allocated', async () => {
       const { orchestrator, stores } = await subject.open('uniform');
-      const before = await stores.runs.list(1);
+      const before = await stores.runs.list({ limit: 1 });
       for (const repetitions of [0, -5, 1.5, NaN, Infinity, 1_000_000_001, '5', undefined]) {
         await assertRejects(
           orchestrator.run({ repetitions: repetitions as number }),
@@ -223,7 +254,7 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
           { field: 'seed' },
         );
       }
-      assertEqual(await stores.runs.list(1), before, 'the newest run');
+      assertEqual(await stores.runs.list({ limit: 1 }), before, 'the newest run');
     });
 
     it('surfaces the lowest recorded failure with its run and iteration, and averages nothing', async () => {
@@ -260,7 +291,7 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
 
     it('allocates nothing when the signal is aborted beforehand', async () => {
       const { orchestrator, stores } = await subject.open('uniform');
-      const before = await stores.runs.list(1);
+      const before = await stores.runs.list({ limit: 1 });
       const controller = new AbortController();
       controller.abort();
       await assertRejects(
@@ -268,7 +299,7 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
         'CancelledError',
         { runId: undefined },
       );
-      assertEqual(await stores.runs.list(1), before, 'the newest run');
+      assertEqual(await stores.runs.list({ limit: 1 }), before, 'the newest run');
     });
 
     it('does of a resumed run only what is missing or failed, and averages it to the bit', async () => {

@@ -1,9 +1,11 @@
 import type { Average } from '../averaging/average.js';
 import { averageOf } from '../averaging/averaging.js';
-import type { IterationFailure, Stores } from '../ports/stores.js';
+import { messageOf } from '../errors/thrown.js';
+import type { IterationFailure, Stores, Swept } from '../ports/stores.js';
+import type { RunFilter } from '../run/filter.js';
 import { IterationId, Milliseconds, Repetitions, RunId, Seed } from '../run/numbers.js';
 import { IterationRange } from '../run/range.js';
-import { RunParameters } from '../run/parameters.js';
+import { RunParameters, type JsonObject } from '../run/parameters.js';
 import {
   parseRunChange,
   parseRunRequest,
@@ -11,10 +13,12 @@ import {
   type ParsedRequest,
   type RunRequest,
 } from '../run/request.js';
-import type { Run } from '../run/run.js';
+import { runStatuses, type Run } from '../run/run.js';
 import { Tolerance } from '../run/tolerance.js';
 import type { IterationValue } from '../simulation/value.js';
+import { RandomStream } from '../simulation/random-stream.js';
 import { averageOfRun } from '../steps/aggregate-and-store-value.js';
+import { deleteRun } from '../steps/delete-run.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
 
 /** The stores that the suite is to test. */
@@ -78,6 +82,7 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
         generatorName: "it's a “generator” \u{1f3b2}; --",
         tolerance: Tolerance.parse('2.5%'),
         idempotencyKey: uniqueKey(),
+        label: 'my “label” \u{1f3b2}',
       };
       const asked: Required<NewRun> = {
         ...request,
@@ -101,7 +106,7 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       const kept = await runs.get(id);
       assertSameRun(kept, expected, 'the run read back');
       assert(Object.isFrozen(kept.parameters), 'the parameters must be frozen');
-      assertSameRun((await runs.list(1))[0], expected, 'the listed run');
+      assertSameRun((await runs.list({ limit: 1 }))[0], expected, 'the listed run');
       assertSameRun(await runs.allocate(asked), expected, 'the run of the repeated key');
       await runs.finish(run, 'failed');
       const reopened = await runs.reopen(id, parseRunChange({}));
@@ -170,7 +175,7 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     it('lists the newest runs first, as many as asked', async () => {
       const { stores, run: older } = await allocate({ repetitions: 1 });
       const newer = await stores.runs.allocate(parseRunRequest({ repetitions: 2 }));
-      const listed = await stores.runs.list(2);
+      const listed = await stores.runs.list({ limit: 2 });
       assertEqual(
         listed.map(({ id }) => id),
         [newer.id, older.id],
@@ -180,9 +185,96 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
 
     it('lists none when asked for none, and refuses what is no number of runs', async () => {
       const { stores } = await allocate({ repetitions: 1 });
-      assertEqual(await stores.runs.list(0), [], 'the listed runs');
+      assertEqual(await stores.runs.list({ limit: 0 }), [], 'the listed runs');
       for (const limit of [-1, 0.5, NaN, Infinity, '1' as unknown as number]) {
-        await assertRejects(stores.runs.list(limit), 'InvalidInputError', { field: 'limit' });
+        await assertRejects(stores.runs.list({ limit }), 'InvalidInputError', { field: 'limit' });
+      }
+    });
+
+    it('lists the runs that a filter asks for, as many filters as are drawn', async () => {
+      const { runs } = await subject.stores();
+      const draws = new RandomStream(Seed.parse(16), IterationId.parse(0));
+      const oneOf = <T>(items: readonly T[]): T => items[draws.integer(0, items.length - 1)]!;
+      // Those of another test have other names.
+      const ours = uniqueKey();
+      const names = [`${ours} a`, `${ours} b`];
+      const labels = [`${ours} it's`, `${ours} "2\\%_"`];
+      const parameters: readonly JsonObject[] = [
+        {},
+        { strike: 110 },
+        { strike: '110' },
+        { strike: 110, deep: { strike: 90, text: 'x "strike":90 y' } },
+        { strike: 90, deep: [1, { b: null, a: 0.1 }] },
+        { text: "it's %_\\ “\u{1f3b2}”" },
+      ];
+      const all: Run[] = [];
+      for (let index = 0; index < 24; index += 1) {
+        const run = await runs.allocate(
+          parseRunRequest({
+            repetitions: 1,
+            generatorName: oneOf(names),
+            label: oneOf([undefined, ...labels]),
+            parameters: oneOf(parameters),
+          }),
+        );
+        const status = oneOf(runStatuses);
+        if (status !== 'started') await runs.finish(run, status);
+        all.unshift(await runs.get(run.id));
+      }
+      const perhaps = <T>(items: readonly T[]): T | undefined =>
+        draws.uniform() < 0.5 ? oneOf(items) : undefined;
+      for (let index = 0; index < 60; index += 1) {
+        const some = oneOf(all).parameters;
+        const filter: RunFilter = {
+          // One of these two is always there, so that no run of another test is listed.
+          ...(draws.uniform() < 0.5
+            ? { generatorName: oneOf(names), label: perhaps(labels) }
+            : { generatorName: perhaps(names), label: oneOf(labels) }),
+          status: perhaps(runStatuses),
+          parameters: perhaps([some, Object.fromEntries(Object.entries(some).slice(0, 1))]),
+          since: perhaps(all)?.startedAt,
+          before: perhaps(all)?.id,
+          limit: perhaps([0, 1, 3, 100]),
+        };
+        const { limit = Infinity } = filter;
+        const expected = all.filter((run) => fits(run, filter)).slice(0, limit);
+        assertEqual(
+          (await runs.list(filter)).map(({ id }) => id),
+          expected.map(({ id }) => id),
+          `the runs of ${JSON.stringify(filter)}`,
+        );
+      }
+    });
+
+    it('lists all runs where no limit is given, a page at a time where one is', async () => {
+      const { stores, run: oldest } = await allocate({ repetitions: 1 });
+      const others = [2, 3, 4, 5].map((repetitions) => parseRunRequest({ repetitions }));
+      for (const each of others) await stores.runs.allocate(each);
+      const all = await stores.runs.list();
+      assertEqual(all[4]?.id, oldest.id, 'the fifth run');
+      const paged: Run[] = [];
+      for (let before: RunId | undefined; paged.length < all.length;) {
+        const page = await stores.runs.list({ before, limit: 2 });
+        assert(page.length > 0, 'a page must have runs until all were listed');
+        paged.push(...page);
+        before = page.at(-1)!.id;
+      }
+      assertEqual(paged, all, 'the pages');
+    });
+
+    it('refuses a filter that is not valid', async () => {
+      const { runs } = await subject.stores();
+      for (const [filter, field] of [
+        [{ status: 'done' }, 'status'],
+        [{ generatorName: '' }, 'generator name'],
+        [{ label: 7 }, 'label'],
+        [{ parameters: 'strike' }, 'parameters'],
+        [{ since: new Date(NaN) }, 'since'],
+        [{ since: '2026-11-26' }, 'since'],
+        [{ before: 0.5 }, 'run id'],
+        [{ state: 'failed' }, 'filter'],
+      ] as const) {
+        await assertRejects(runs.list(filter as RunFilter), 'InvalidInputError', { field });
       }
     });
 
@@ -874,6 +966,181 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
     });
   });
 
+  describe(`${subject.name}: tombstone store`, () => {
+    /** A run that has ended, with values, failures and two averages, and its key. */
+    const ended = async (
+      status: 'completed' | 'failed' = 'completed',
+      given?: Stores,
+    ): Promise<{ stores: Stores; run: Run; key: string }> => {
+      const key = uniqueKey();
+      const stores = given ?? (await subject.stores());
+      const request = { repetitions: 10, idempotencyKey: key };
+      const run = await stores.runs.allocate(parseRunRequest(request, { measures: ['a', 'b'] }));
+      const rows = measured([1, 2, 3, 4, 5, 6, 7].map((value) => [value, value / 3]));
+      await stores.values.write(run.id, rows);
+      await stores.failures.record(run.id, failing([8, 9]));
+      for (const count of [3, 7]) {
+        const [a, b] = [0, 1].map((place) =>
+          averageOf(rows.slice(0, count).map(({ value, more = [] }) => [value, ...more][place]!)),
+        );
+        await stores.averages.save(run.id, { ...a!, more: { b: b! } });
+      }
+      await stores.runs.finish(run, status);
+      return { stores, run: await stores.runs.get(run.id), key };
+    };
+    const total = async (stores: Stores, id: RunId): Promise<Record<Swept['of'], number>> => {
+      const counts = { failures: 0, averages: 0, values: 0 };
+      for await (const { of, count } of stores.tombstones.sweep(id)) counts[of] += count;
+      return counts;
+    };
+    const nothing = { failures: 0, averages: 0, values: 0 };
+    /** Each call of a store that is about one run, and no average. */
+    const callsOn = (
+      { runs, values, failures }: Stores,
+      run: Run,
+    ): Record<string, () => Promise<unknown>> => ({
+      get: () => runs.get(run.id),
+      finish: () => runs.finish(run, 'failed'),
+      reopen: () => runs.reopen(run.id, parseRunChange({ repetitions: 20 })),
+      accept: () => runs.reopen(run.id, { accepted: { version: '2' } }),
+      write: () => values.write(run.id, measured([[1, 2]], 7)),
+      'write again': () => values.write(run.id, measured([[1, 1 / 3]])),
+      'write nothing': () => values.write(run.id, []),
+      read: () => all(values.read(run.id)),
+      scan: () => all(values.scan(run.id)),
+      missing: () => values.missing(run.id),
+      record: () => failures.record(run.id, failing([9])),
+      'record none': () => failures.record(run.id, []),
+      'read failures': () => all(failures.read(run.id)),
+      clear: () => failures.clear(run.id),
+      ledger: () => failures.ledger(run.id),
+    });
+
+    it('has every store say that a deleted run does not exist, before it is swept and after', async () => {
+      const { stores, run } = await ended();
+      const next = await ended('completed', stores);
+      const beside = await stores.runs.list({ limit: 3 });
+      assertEqual(await stores.tombstones.has(run.id), false, 'a tombstone before');
+      await stores.tombstones.mark(run.id);
+      assertEqual(await stores.tombstones.has(run.id), true, 'a tombstone');
+      for (const isSwept of [false, true]) {
+        for (const [name, call] of Object.entries(callsOn(stores, run))) {
+          await assertRejects(call(), 'RunNotFoundError', { runId: run.id }).catch(
+            (cause: unknown) => {
+              throw new Error(`${name}: ${messageOf(cause)}`, { cause });
+            },
+          );
+        }
+        const listed = await stores.runs.list({ limit: beside.length });
+        assertEqual(
+          listed.slice(0, beside.length - 1).map(({ id }) => id),
+          beside.map(({ id }) => id).filter((id) => id !== run.id),
+          'the listed ids',
+        );
+        if (!isSwept) await total(stores, run.id);
+      }
+      assertEqual(await stores.averages.history(run.id), [], 'the averages');
+      // Its neighbour is as it was.
+      const { id } = next.run;
+      assertEqual((await stores.runs.get(id)).status, 'completed', 'the other run');
+      assertEqual((await collect(stores, id)).length, 7, 'the other run’s values');
+      assertEqual((await stores.averages.history(id)).length, 2, 'the other run’s averages');
+    });
+
+    it('sweeps failures, then averages, then values, and says how many', async () => {
+      const { stores, run } = await ended('failed');
+      await stores.tombstones.mark(run.id);
+      const order: string[] = [];
+      const counts = { ...nothing };
+      for await (const { of, count } of stores.tombstones.sweep(run.id)) {
+        if (order.at(-1) !== of) order.push(of);
+        counts[of] += count;
+      }
+      assertEqual(order, ['failures', 'averages', 'values'], 'the order');
+      assertEqual(counts, { failures: 2, averages: 2, values: 7 }, 'the counts');
+      assertEqual(await total(stores, run.id), nothing, 'what is swept again');
+    });
+
+    it('goes on with what a sweep that was stopped has left', async () => {
+      const { stores, run } = await ended();
+      await stores.tombstones.mark(run.id);
+      for await (const { of } of stores.tombstones.sweep(run.id)) if (of === 'failures') break;
+      // Whoever repeats it marks it again.
+      await stores.tombstones.mark(run.id);
+      assertEqual(await total(stores, run.id), { ...nothing, averages: 2, values: 7 }, 'the rest');
+      assertEqual(await total(stores, run.id), nothing, 'what is swept again');
+    });
+
+    it('sweeps many values and failures', async () => {
+      const { stores, run } = await allocate({ repetitions: 1_000_000 });
+      const some = [...Array(12_000).keys(), 499_999, 999_999];
+      await stores.values.write(run.id, at(some));
+      await stores.failures.record(run.id, failing([20_000, 500_000, 999_998]));
+      await stores.runs.finish(run, 'failed');
+      const deleted = await deleteRun(stores, run.id);
+      const expected = { runId: run.id, failures: 3, averages: 0, values: 12_002 };
+      assertEqual(deleted, expected, 'what was deleted');
+    });
+
+    it('sweeps the average that was saved late', async () => {
+      const { stores, run } = await ended();
+      await deleteRun(stores, run.id);
+      await stores.averages.save(run.id, averageOf([1, 2]));
+      const again = await deleteRun(stores, run.id);
+      assertEqual(again, { runId: run.id, ...nothing, averages: 1 }, 'what is deleted again');
+      assertEqual(await stores.averages.history(run.id), [], 'the averages');
+    });
+
+    it('never gives the id or the key of a deleted run again', async () => {
+      const { stores, run, key } = await ended();
+      await deleteRun(stores, run.id);
+      const again = parseRunRequest({ repetitions: 10, idempotencyKey: key });
+      const properties = { runId: run.id, idempotencyKey: key };
+      await assertRejects(stores.runs.allocate(again), 'DeletedRunError', properties);
+      const next = await stores.runs.allocate(parseRunRequest({ repetitions: 1 }));
+      assert(next.id > run.id, 'the next id must be another one');
+      assertEqual(await collect(stores, next.id), [], 'the next run’s values');
+    });
+
+    it('refuses a run that is started, unless it is forced to', async () => {
+      const { stores, run } = await filled([1, 2]);
+      await assertRejects(stores.tombstones.mark(run.id), 'StartedRunError', { runId: run.id });
+      await assertRejects(deleteRun(stores, run.id), 'StartedRunError', { runId: run.id });
+      assertEqual(await stores.tombstones.has(run.id), false, 'a tombstone');
+      assertEqual((await collect(stores, run.id)).length, 2, 'the values');
+      const deleted = await deleteRun(stores, run.id, { force: true });
+      assertEqual(deleted, { runId: run.id, ...nothing, values: 2 }, 'what was deleted');
+      // A tombstone is not started any more.
+      assertEqual(await deleteRun(stores, run.id), { runId: run.id, ...nothing }, 'again');
+    });
+
+    it('deletes a run once, however many do so at a time', async () => {
+      const { stores, run } = await ended();
+      const all = await Promise.all([1, 2, 3].map(() => deleteRun(stores, run.id)));
+      assertEqual(
+        all.reduce((sum, { values }) => sum + values, 0),
+        7,
+        'the values deleted by all',
+      );
+      assertEqual(await deleteRun(stores, run.id), { runId: run.id, ...nothing }, 'again');
+    });
+
+    it('says when a run does not exist', async () => {
+      const { stores, run } = await filled([1]);
+      const { tombstones } = stores;
+      const properties = { runId: unknownRun };
+      await assertRejects(tombstones.mark(unknownRun), 'RunNotFoundError', properties);
+      const forced = tombstones.mark(unknownRun, { force: true });
+      await assertRejects(forced, 'RunNotFoundError', properties);
+      await assertRejects(all(tombstones.sweep(unknownRun)), 'RunNotFoundError', properties);
+      await assertRejects(deleteRun(stores, unknownRun), 'RunNotFoundError', properties);
+      assertEqual(await tombstones.has(unknownRun), false, 'a tombstone');
+      // One that is there is swept by nobody.
+      await assertRejects(all(tombstones.sweep(run.id)), 'RunNotFoundError', { runId: run.id });
+      assertEqual((await collect(stores, run.id)).length, 1, 'the values');
+    });
+  });
+
   describe(`${subject.name}: average store`, () => {
     it('stores a run’s average once', async () => {
       const { stores, run } = await filled([1, 2, 4]);
@@ -943,6 +1210,28 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       assertEqual(await averages.history(unknownRun), [averageOf([1, 2, 4])], 'the average saved');
     });
   });
+}
+
+/** What a filter is to do, said in another way than stores say it. */
+function fits(run: Run, filter: RunFilter): boolean {
+  const { status, generatorName, label, parameters = {}, since, before } = filter;
+  const own = new Map(Object.entries(run.parameters));
+  return (
+    (status === undefined || status === run.status) &&
+    (generatorName === undefined || generatorName === run.generatorName) &&
+    (label === undefined || label === run.label) &&
+    (since === undefined || since.getTime() <= run.startedAt.getTime()) &&
+    (before === undefined || run.id < before) &&
+    Object.entries(parameters).every(
+      ([name, value]) => JSON.stringify(own.get(name)) === JSON.stringify(value),
+    )
+  );
+}
+
+async function all<T>(batches: AsyncIterable<T>): Promise<readonly T[]> {
+  const items: T[] = [];
+  for await (const batch of batches) items.push(batch);
+  return items;
 }
 
 /** Fails unless the two have the same fields with the same values, in whichever order. */
