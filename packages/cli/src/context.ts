@@ -1,6 +1,6 @@
 import { isStepComputeError, messageOf, nameOf } from '@stepcompute/core';
-import { ReportedError } from './errors.js';
-import { exitCodeOf, type ExitCode } from './exit-codes.js';
+import { exitCodeOf, ReaderGoneError, ReportedError } from './errors.js';
+import type { ExitCode } from './exit-codes.js';
 import type { Interruption } from './interruption.js';
 import type { Terminal } from './terminal.js';
 
@@ -19,7 +19,7 @@ export function reportFailure(thrown: unknown, { terminal, elapsedMs }: Context)
     report,
     notes,
   } = thrown instanceof ReportedError ? thrown : new ReportedError(thrown, {});
-  terminal.fail(error);
+  if (!(error instanceof ReaderGoneError)) terminal.fail(error);
   for (const note of notes) terminal.note(note);
   if (terminal.wantsJson) {
     terminal.print(JSON.stringify({ ...report, elapsedMs: elapsedMs(), error: toJson(error) }));

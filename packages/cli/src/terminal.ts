@@ -1,9 +1,7 @@
-import { createWriteStream } from 'node:fs';
-import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isStepComputeError, messageOf } from '@stepcompute/core';
-import { OutputError } from './errors.js';
+import { OutputError, ReaderGoneError } from './errors.js';
 
 /** Where a command's words go: results to standard output, everything else to standard error. */
 export interface Terminal {
@@ -14,12 +12,12 @@ export interface Terminal {
   readonly print: (text: string) => void;
   /**
    * Prints as fast as the text is read.
-   * @throws OutputError when it can't be written
+   * @throws OutputError when it can't be written; ReaderGoneError when nobody reads it any more
    */
   readonly stream: (text: AsyncIterable<string>) => Promise<void>;
   /**
    * Waits until all that was printed is written.
-   * @throws OutputError when some of it can't be, as on a full disk
+   * @throws OutputError when some of it can't be, as on a full disk; ReaderGoneError
    */
   readonly flush: () => Promise<void>;
   readonly note: (text: string) => void;
@@ -29,7 +27,6 @@ export interface Terminal {
 
 export function openTerminal({ verbose, json }: { verbose: boolean; json: boolean }): Terminal {
   const isInteractive = process.stdout.isTTY && process.stderr.isTTY;
-  const output = outputStream();
   let lost: unknown;
   const write = (text: string): Promise<void> =>
     new Promise((done) => {
@@ -38,7 +35,7 @@ export function openTerminal({ verbose, json }: { verbose: boolean; json: boolea
         done();
         return;
       }
-      output.write(text, (error) => {
+      process.stdout.write(text, (error) => {
         lost ??= error ?? undefined;
         done();
       });
@@ -51,7 +48,7 @@ export function openTerminal({ verbose, json }: { verbose: boolean; json: boolea
     stream: async (text) => {
       const source = Readable.from(text);
       try {
-        await pipeline(source, output, { end: false });
+        await pipeline(source, process.stdout, { end: false });
       } catch (error) {
         // The text's own error is the database's.
         if (source.errored === error) throw error;
@@ -66,7 +63,8 @@ export function openTerminal({ verbose, json }: { verbose: boolean; json: boolea
     note: (text) => {
       // In place of a bar that may be on the line.
       if (isInteractive) process.stderr.write('\r\x1B[K');
-      if (!json || isInteractive || verbose) writeError(text);
+      // In place of JSON that could not be written.
+      if (!json || isInteractive || verbose || lost !== undefined) writeError(text);
     },
     fail: (error) => {
       const stack = error instanceof Error ? describeChain(error) : messageOf(error);
@@ -77,15 +75,10 @@ export function openTerminal({ verbose, json }: { verbose: boolean; json: boolea
   };
 }
 
-/** Node's own stream into a file takes a write that a full disk has cut short for a whole one. */
-function outputStream(): NodeJS.WritableStream {
-  if (process.stdout instanceof Socket) return process.stdout;
-  // Each write hears of its error.
-  return createWriteStream('', { fd: 1, autoClose: false }).on('error', () => undefined);
-}
-
-function outputError(cause: unknown): OutputError {
-  return new OutputError(`standard output can't be written: ${messageOf(cause)}`, { cause });
+function outputError(cause: unknown): OutputError | ReaderGoneError {
+  const message = `standard output can't be written: ${messageOf(cause)}`;
+  const isGone = (cause as NodeJS.ErrnoException).code === 'EPIPE';
+  return isGone ? new ReaderGoneError(message, { cause }) : new OutputError(message, { cause });
 }
 
 function describeChain(error: Error): string {

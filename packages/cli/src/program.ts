@@ -17,7 +17,7 @@ import { valuesCommand } from './commands/values.js';
 import { reportFailure } from './context.js';
 import { UsageError } from './errors.js';
 import { ExitCode, meanings } from './exit-codes.js';
-import { Interruption } from './interruption.js';
+import type { Interruption } from './interruption.js';
 import type { Context } from './context.js';
 import { tellOfOutages } from './outages.js';
 import { openTerminal } from './terminal.js';
@@ -35,19 +35,6 @@ const commands: readonly DeclaredCommand[] = [
   rehearseCommand,
   migrateCommand,
 ];
-
-/** Runs the command line to its end, and the process with it. */
-export async function main(argv: readonly string[]): Promise<void> {
-  // A reader that has seen enough, as in `stepcompute values 1 | head`, is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(ExitCode.done);
-  });
-  // Nor is one that takes no notes.
-  process.stderr.on('error', () => undefined);
-  const exitCode = await execute(argv, new Interruption().listen());
-  // A generator may have left timers or connections behind, which would keep the process alive.
-  process.exit(exitCode);
-}
 
 /**
  * Runs the command line to its exit code.
