@@ -22,15 +22,17 @@ export function reportFailure(thrown: unknown, { terminal, elapsedMs }: Context)
   if (!(error instanceof ReaderGoneError)) terminal.fail(error);
   for (const note of notes) terminal.note(note);
   if (terminal.wantsJson) {
-    terminal.print(JSON.stringify({ ...report, elapsedMs: elapsedMs(), error: toJson(error) }));
+    terminal.print(
+      JSON.stringify({ ...report, elapsedMs: elapsedMs(), error: toJson(error, terminal) }),
+    );
   }
   return exitCodeOf(error);
 }
 
-function toJson(error: unknown): object {
+function toJson(error: unknown, { masked }: Pick<Terminal, 'masked'>): object {
   return {
     name: nameOf(error),
     code: isStepComputeError(error) ? error.code : 'UNEXPECTED',
-    message: messageOf(error),
+    message: masked(messageOf(error)),
   };
 }

@@ -47,7 +47,7 @@ export async function execute(
   const startedAt = performance.now();
   const context = {
     // Looked for by hand: they count also when another option is refused before they are parsed.
-    terminal: openTerminal({
+    terminal: openTerminal(argv, {
       verbose: argv.includes('--verbose'),
       json: argv.includes('--json'),
     }),

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isStepComputeError, messageOf } from '@stepcompute/core';
+import { withoutSecrets } from '@stepcompute/core/adapters';
 import { OutputError, ReaderGoneError } from './errors.js';
 
 /** Where a command's words go: results to standard output, everything else to standard error. */
@@ -23,9 +24,21 @@ export interface Terminal {
   readonly note: (text: string) => void;
   /** One line for an expected error; the stack as well when verbose, and for a bug. */
   readonly fail: (error: unknown) => void;
+  /** The text without the secrets that the user has typed: system and driver repeat what they were given. */
+  readonly masked: (text: string) => string;
 }
 
-export function openTerminal({ verbose, json }: { verbose: boolean; json: boolean }): Terminal {
+/** @param words the command line's */
+export function openTerminal(
+  words: readonly string[],
+  { verbose, json }: { verbose: boolean; json: boolean },
+): Terminal {
+  const secrets = words
+    .flatMap((word) => [word, word.slice(word.indexOf('=') + 1)])
+    .map((typed) => ({ typed, masked: withoutSecrets(typed) }))
+    .filter(({ typed, masked }) => typed !== masked);
+  const mask = (text: string): string =>
+    secrets.reduce((left, { typed, masked }) => left.replaceAll(typed, () => masked), text);
   const isInteractive = process.stdout.isTTY && process.stderr.isTTY;
   let lost: unknown;
   const write = (text: string): Promise<void> =>
@@ -40,18 +53,17 @@ export function openTerminal({ verbose, json }: { verbose: boolean; json: boolea
         done();
       });
     });
-  const writeError = (text: string): void => void process.stderr.write(`${text}\n`);
+  const writeError = (text: string): void => void process.stderr.write(`${mask(text)}\n`);
   return {
     isInteractive,
     wantsJson: json,
     print: (text) => void write(`${text}\n`),
     stream: async (text) => {
-      const source = Readable.from(text);
       try {
-        await pipeline(source, process.stdout, { end: false });
+        await pipeline(Readable.from(text), process.stdout, { end: false });
       } catch (error) {
         // The text's own error is the database's.
-        if (source.errored === error) throw error;
+        if (process.stdout.errored !== error) throw error;
         lost ??= error;
         throw outputError(error);
       }
@@ -72,6 +84,7 @@ export function openTerminal({ verbose, json }: { verbose: boolean; json: boolea
       const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
       writeError(`stepcompute: ${showStack ? stack : message}`);
     },
+    masked: mask,
   };
 }
 

@@ -111,3 +111,26 @@ export function putDatabase(folder: string): void {
 export function lastLine(outcome: Pick<Outcome, 'stdout'>): Record<string, unknown> {
   return JSON.parse(outcome.stdout.trimEnd().split('\n').at(-1) ?? '') as Record<string, unknown>;
 }
+
+/** The command line as it is declared: see declarations.mjs. */
+interface Declarations {
+  readonly commands: readonly {
+    readonly usage: string;
+    readonly description: string;
+    readonly options: readonly {
+      readonly flags: string;
+      readonly description: string;
+      readonly fallback: string;
+    }[];
+  }[];
+  readonly meanings: Readonly<Record<string, string>>;
+  readonly parsed: readonly unknown[];
+}
+
+type Case = readonly [command: string, flag: string, text: string];
+
+export function declarations(cases: readonly Case[] = []): Declarations {
+  const program = resolve(__dirname, 'declarations.mjs');
+  const args = [program, JSON.stringify(cases)];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as Declarations;
+}
