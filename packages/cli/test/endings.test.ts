@@ -182,7 +182,7 @@ describe('a simulation that ends more than its iteration', () => {
 });
 
 /** The ways in which commands print, in a folder with a run and a simulation. */
-const printing: readonly string[][] = [
+const printing = [
   ['values', '1'],
   ['values', '1', '--format', 'json'],
   ['list'],
@@ -193,12 +193,12 @@ const printing: readonly string[][] = [
   ['run', '--db', 'memory', '-n', '5'],
   ['run', '--db', 'memory', '-n', '5', '--json'],
   ['--help'],
-];
+].map((args) => [args] as const);
 const stored =
   /^Run (\d+) completed: 5 of 5 values are stored, 0 failed, 0 missing\nSee its result with: stepcompute show \1\n$/m;
 
 describe('a reader that goes away', () => {
-  it.each(printing)('ends %s %s %s %s as by SIGPIPE, without a word', async (...args) => {
+  it.each(printing)('ends %j as by SIGPIPE, without a word', async (args) => {
     const outcome = await stepcompute(folder, args, {
       onStart: ({ stdout }) => void stdout?.destroy(),
     });
@@ -213,17 +213,14 @@ describe('a reader that goes away', () => {
     expect(outcome).toMatchObject({ code: 141, signal: 'SIGPIPE', stderr: '' });
   });
 
-  it.each([[[]], [['--json']]])(
-    'is told where the result is that it has not read, %j',
-    async (options) => {
-      const outcome = await stepcompute(folder, ['run', '-n', '5', ...options], {
-        onStart: ({ stdout }) => void stdout?.destroy(),
-      });
-      expect(outcome).toMatchObject({ code: 141, signal: 'SIGPIPE' });
-      expect(outcome.stderr).toMatch(stored);
-      expect(outcome.stderr).not.toContain('stepcompute:');
-    },
-  );
+  it('is told where the result is that it has not read', async () => {
+    const outcome = await stepcompute(folder, ['run', '-n', '5', '--json'], {
+      onStart: ({ stdout }) => void stdout?.destroy(),
+    });
+    expect(outcome).toMatchObject({ code: 141, signal: 'SIGPIPE' });
+    expect(outcome.stderr).toMatch(stored);
+    expect(outcome.stderr).not.toContain('stepcompute:');
+  });
 
   it('costs nothing when it is that of the notes', async () => {
     const outcome = await stepcompute(folder, ['run', '--db', 'memory', '-n', '5'], {
@@ -261,30 +258,27 @@ describe('results that can’t be written', () => {
 
   const full = '/dev/full';
   const onFullDevice = existsSync(full) ? it : it.skip;
-  onFullDevice.each(printing)('are told of on a full disk: %s %s %s %s', async (...args) => {
+  onFullDevice.each(printing)('are told of on a full disk: %j', async (args) => {
     const outcome = await stepcompute(folder, args, { stdoutTo: full });
     expect(outcome.code).toBe(8);
     expect(outcome.stderr.match(/^stepcompute: .*$/gm)).toEqual([expect.stringMatching(lost)]);
   });
 
-  onFullDevice.each([[[]]])('are in the database, and it is said: %j', async (options) => {
-    const outcome = await stepcompute(folder, ['run', '-n', '5', ...options], { stdoutTo: full });
+  onFullDevice('are in the database, and it is said', async () => {
+    const outcome = await stepcompute(folder, ['run', '-n', '5', '--json'], { stdoutTo: full });
     expect(outcome.code).toBe(8);
     expect(outcome.stderr).toMatch(lost);
     expect(outcome.stderr).toMatch(stored);
   });
 
-  it.each([[['--help']], [['values', '1']]])(
-    'are not taken for whole when they were cut short: %j',
-    async (args) => {
-      const outcome = await stepcompute(folder, args, {
-        stdoutTo: resolve(folder, 'short'),
-        fileLimitKilobytes: 1,
-      });
-      expect(outcome.code).toBe(8);
-      expect(outcome.stderr).toMatch(lost);
-    },
-  );
+  it('are not taken for whole when they were cut short', async () => {
+    const outcome = await stepcompute(folder, ['--help'], {
+      stdoutTo: resolve(folder, 'short'),
+      fileLimitKilobytes: 1,
+    });
+    expect(outcome.code).toBe(8);
+    expect(outcome.stderr).toMatch(lost);
+  });
 
   it('are given up with a standard output that is closed, and go into no other file', async () => {
     // Node opens /dev/null in its place before it runs any code.
