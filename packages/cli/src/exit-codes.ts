@@ -38,7 +38,7 @@ export const meanings: Readonly<Record<ExitCode, string>> = {
   [ExitCode.hungUp]: 'SIGHUP, as when the terminal is closed; values completed by then are kept',
   [ExitCode.interrupted]: 'SIGINT, as by Ctrl-C; values completed by then are kept',
   [ExitCode.noReader]:
-    'SIGPIPE: the reader of standard output had gone, as in values 1 | head; what the database keeps is ' +
-    'not lost',
+    'SIGPIPE: the reader of standard output had gone, as head does when it has seen enough; what the ' +
+    'database keeps is not lost',
   [ExitCode.terminated]: 'SIGTERM; values completed by then are kept',
 };

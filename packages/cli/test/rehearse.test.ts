@@ -174,7 +174,7 @@ it.each([
     ['-n', '2855'],
     'repetitions must be at most 2854 in inline mode (deploy with mode "distributed"',
   ],
-  [['-n', '100000001', '--mode', 'distributed'], 'repetitions must be at most 100000000 of this'],
+  [['-n', '200000000', '--mode', 'distributed'], 'repetitions must be at most 102400000 of this'],
 ])('refuses %j with one clear line', async (args, message) => {
   const outcome = await rehearse('--db', 'untouched', ...args);
   expect(outcome).toMatchObject({ code: 2, stdout: '' });
