@@ -93,16 +93,16 @@ describe('a signal', () => {
     server.close();
   });
 
-  const hungUp = signalling([
-    ['500 repetitions', 'SIGHUP'],
-    ['500 repetitions', 'SIGTERM'],
-  ]);
   it.each([
     ['as a shell starts it', { environment: { _: '/usr/bin/nohup' } }],
     ['in place of a terminal’s input', { unreadableInput: '/dev/null' }],
   ])('SIGHUP has no effect under nohup, %s', async (_, meddling) => {
     // Had it one, SIGTERM would be the second signal, and end at once.
-    const outcome = await stepcompute(folder, patient, { ...meddling, onStderr: hungUp });
+    const onStderr = signalling([
+      ['500 repetitions', 'SIGHUP'],
+      ['500 repetitions', 'SIGTERM'],
+    ]);
+    const outcome = await stepcompute(folder, patient, { ...meddling, onStderr });
     expect(outcome).toMatchObject({ code: 143, signal: 'SIGTERM' });
     expect(outcome.stderr).toContain('was cancelled');
   });
