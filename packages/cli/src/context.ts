@@ -1,6 +1,6 @@
 import { isStepComputeError, messageOf, nameOf } from '@stepcompute/core';
-import { ReportedError } from './errors.js';
-import { exitCodeOf, type ExitCode } from './exit-codes.js';
+import { exitCodeOf, ReaderGoneError, ReportedError } from './errors.js';
+import type { ExitCode } from './exit-codes.js';
 import type { Interruption } from './interruption.js';
 import type { Terminal } from './terminal.js';
 
@@ -19,18 +19,20 @@ export function reportFailure(thrown: unknown, { terminal, elapsedMs }: Context)
     report,
     notes,
   } = thrown instanceof ReportedError ? thrown : new ReportedError(thrown, {});
-  terminal.fail(error);
+  if (!(error instanceof ReaderGoneError)) terminal.fail(error);
   for (const note of notes) terminal.note(note);
   if (terminal.wantsJson) {
-    terminal.print(JSON.stringify({ ...report, elapsedMs: elapsedMs(), error: toJson(error) }));
+    terminal.print(
+      JSON.stringify({ ...report, elapsedMs: elapsedMs(), error: toJson(error, terminal) }),
+    );
   }
   return exitCodeOf(error);
 }
 
-function toJson(error: unknown): object {
+function toJson(error: unknown, { masked }: Pick<Terminal, 'masked'>): object {
   return {
     name: nameOf(error),
     code: isStepComputeError(error) ? error.code : 'UNEXPECTED',
-    message: messageOf(error),
+    message: masked(messageOf(error)),
   };
 }

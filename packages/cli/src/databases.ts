@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { InvalidInputError, PersistenceError, type Stores } from '@stepcompute/core';
+import { withoutSecrets } from '@stepcompute/core/adapters';
 import { holdsDatabase } from '@stepcompute/embedded-postgres';
 import { inMemoryStores } from '@stepcompute/inmemory-adapter';
 import type { typeOrmStores } from '@stepcompute/sql-store';
@@ -36,7 +37,8 @@ function isMistyped(location: string): boolean {
     /^postgres(ql)?[:/]/i.test(location) ||
     // libpq's other form, and a user with a password.
     /(^|\s)(host|hostaddr|port|user|password|passwd|dbname|service)\s*=/i.test(location) ||
-    (/[^/\\:]:[^]*@/.test(location) && !existsSync(location))
+    ((/[^/\\:]:[^]*@/.test(location) || withoutSecrets(location) !== location) &&
+      !existsSync(location))
   );
 }
 

@@ -1,5 +1,6 @@
-import { messageOf } from '@stepcompute/core';
+import { isStepComputeError, messageOf } from '@stepcompute/core';
 import { errorClass } from '@stepcompute/core/adapters';
+import { ExitCode } from './exit-codes.js';
 
 /** A command line that is not valid: an InvalidInputError in the parser's own words. */
 export class UsageError extends errorClass('InvalidInputError', 'INVALID_INPUT') {}
@@ -9,6 +10,9 @@ export class SimulationError extends errorClass('SimulationError', 'SIMULATION')
 
 /** Results that could not be written to standard output. */
 export class OutputError extends errorClass('OutputError', 'OUTPUT') {}
+
+/** Nobody reads standard output any more: no fault of anyone's. */
+export class ReaderGoneError extends errorClass('ReaderGoneError', 'READER_GONE') {}
 
 /** Ctrl-C, where there is no run to cancel. */
 export class InterruptedError extends errorClass('InterruptedError', 'INTERRUPTED') {}
@@ -33,4 +37,33 @@ export class ReportedError extends Error {
   ) {
     super(messageOf(cause), { cause });
   }
+}
+
+const exitCodes: Readonly<Record<string, ExitCode>> = {
+  INVALID_INPUT: ExitCode.invalidInput,
+  CONFLICTING_RUN: ExitCode.invalidInput,
+  CHANGED_SIMULATION: ExitCode.invalidInput,
+  STARTED_RUN: ExitCode.invalidInput,
+  DELETED_RUN: ExitCode.invalidInput,
+  ITERATION_FAILED: ExitCode.runFailed,
+  TOLERANCE_EXCEEDED: ExitCode.runFailed,
+  CONFLICTING_VALUE: ExitCode.runFailed,
+  INCOMPLETE_RUN: ExitCode.runFailed,
+  AVERAGE_OVERFLOW: ExitCode.runFailed,
+  STEP_FAILED: ExitCode.runFailed,
+  SIMULATION: ExitCode.runFailed,
+  NOTHING_TO_VERIFY: ExitCode.runFailed,
+  RUN_NOT_FOUND: ExitCode.runNotFound,
+  PERSISTENCE: ExitCode.database,
+  MISMATCH: ExitCode.mismatch,
+  OUTPUT: ExitCode.output,
+  READER_GONE: ExitCode.noReader,
+  CANCELLED: ExitCode.interrupted,
+  INTERRUPTED: ExitCode.interrupted,
+};
+
+export function exitCodeOf(error: unknown): ExitCode {
+  return isStepComputeError(error)
+    ? (exitCodes[error.code] ?? ExitCode.unexpected)
+    : ExitCode.unexpected;
 }

@@ -1,6 +1,4 @@
-import { isStepComputeError } from '@stepcompute/core';
-
-/** The process's exit code. */
+/** The process's exit code. One above 128 stands for the signal that ends it, as shells count them. */
 export const ExitCode = {
   done: 0,
   unexpected: 1,
@@ -10,7 +8,10 @@ export const ExitCode = {
   database: 5,
   mismatch: 6,
   output: 8,
+  hungUp: 129,
   interrupted: 130,
+  noReader: 141,
+  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
@@ -34,33 +35,10 @@ export const meanings: Readonly<Record<ExitCode, string>> = {
   [ExitCode.output]:
     'standard output could not be written, as on a full disk: results are lost, and what the ' +
     'database keeps is not',
-  [ExitCode.interrupted]: 'Ctrl-C or SIGTERM; values completed by then are kept',
+  [ExitCode.hungUp]: 'SIGHUP, as when the terminal is closed; values completed by then are kept',
+  [ExitCode.interrupted]: 'SIGINT, as by Ctrl-C; values completed by then are kept',
+  [ExitCode.noReader]:
+    'SIGPIPE: the reader of standard output had gone, as head does when it has seen enough; what the ' +
+    'database keeps is not lost',
+  [ExitCode.terminated]: 'SIGTERM; values completed by then are kept',
 };
-
-const exitCodes: Readonly<Record<string, ExitCode>> = {
-  INVALID_INPUT: ExitCode.invalidInput,
-  CONFLICTING_RUN: ExitCode.invalidInput,
-  CHANGED_SIMULATION: ExitCode.invalidInput,
-  STARTED_RUN: ExitCode.invalidInput,
-  DELETED_RUN: ExitCode.invalidInput,
-  ITERATION_FAILED: ExitCode.runFailed,
-  TOLERANCE_EXCEEDED: ExitCode.runFailed,
-  CONFLICTING_VALUE: ExitCode.runFailed,
-  INCOMPLETE_RUN: ExitCode.runFailed,
-  AVERAGE_OVERFLOW: ExitCode.runFailed,
-  STEP_FAILED: ExitCode.runFailed,
-  SIMULATION: ExitCode.runFailed,
-  NOTHING_TO_VERIFY: ExitCode.runFailed,
-  RUN_NOT_FOUND: ExitCode.runNotFound,
-  PERSISTENCE: ExitCode.database,
-  MISMATCH: ExitCode.mismatch,
-  OUTPUT: ExitCode.output,
-  CANCELLED: ExitCode.interrupted,
-  INTERRUPTED: ExitCode.interrupted,
-};
-
-export function exitCodeOf(error: unknown): ExitCode {
-  return isStepComputeError(error)
-    ? (exitCodes[error.code] ?? ExitCode.unexpected)
-    : ExitCode.unexpected;
-}

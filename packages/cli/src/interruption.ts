@@ -1,9 +1,8 @@
 import { messageOf } from '@stepcompute/core';
 import { InterruptedError, SimulationError } from './errors.js';
-import { ExitCode } from './exit-codes.js';
 
 /**
- * Breaks a command off from outside: on Ctrl-C; when something throws outside of every promise that is
+ * Breaks a command off from outside: on a signal; when something throws outside of every promise that is
  * waited for; and when nothing is left that could settle one, where Node would end the process without a
  * word. The last two are taken for the simulation's while one is at hand, and else for a bug.
  */
@@ -18,18 +17,20 @@ export class Interruption {
   /** Aborted when the command is to end. */
   readonly signal = this.#controller.signal;
 
-  /** Listens from now on, for the rest of the process. */
+  /** @param lastWords gets what is to be said if the command is ended at once, in place of what was said before */
+  constructor(readonly lastWords: (lines: readonly string[]) => void = () => undefined) {}
+
+  /** Asks the command to end. */
+  interrupt(): void {
+    this.#controller.abort();
+  }
+
+  /** Notices from now on, for the rest of the thread, what breaks outside of every promise. */
   listen(): this {
-    const interrupt = (): void => {
-      if (this.signal.aborted) process.exit(ExitCode.interrupted);
-      this.#controller.abort();
-    };
     const breakOut = (thrown: unknown): void => {
       const who = this.hasSimulation ? 'the simulation' : 'stepcompute itself';
       this.#breakOff(`${who} broke outside of its promise: ${messageOf(thrown)}`, thrown);
     };
-    process.on('SIGINT', interrupt);
-    process.on('SIGTERM', interrupt);
     process.on('uncaughtException', breakOut);
     process.on('unhandledRejection', breakOut);
     process.on('beforeExit', () =>

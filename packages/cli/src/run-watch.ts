@@ -6,6 +6,7 @@ import {
   RunParameters,
   warningOf,
   type Ledger,
+  type Progress,
   type Run,
   type RunId,
   type RunOptions,
@@ -13,8 +14,8 @@ import {
   type Stores,
 } from '@stepcompute/core';
 import { isRetryable } from '@stepcompute/core/adapters';
-import { ReportedError } from './errors.js';
-import { ExitCode, exitCodeOf } from './exit-codes.js';
+import { exitCodeOf, OutputError, ReaderGoneError, ReportedError } from './errors.js';
+import { ExitCode } from './exit-codes.js';
 import { formatCount, formatDuration, formatRate, formatResult, rowsOfRun } from './format.js';
 import { drawHistogram } from './histogram.js';
 import { openProgress, type ProgressDisplay } from './progress-display.js';
@@ -47,6 +48,7 @@ export class RunWatch {
         this.#run = progress.run;
         this.#ratePerSecond = progress.ratePerSecond;
         this.#display.update(progress);
+        context.interruption.lastWords(this.#lastWords(progress));
       },
     };
   }
@@ -72,7 +74,11 @@ export class RunWatch {
   /** Reports the result of a run that had it already. */
   async answer(result: RunResult): Promise<void> {
     this.#announce(result.run, result.ledger.completed);
-    await this.#report(result);
+    try {
+      await this.#report(result);
+    } catch (error) {
+      throw await this.#withLedger(error);
+    }
   }
 
   #announce({ id, repetitions, generatorName, parameters, seed }: Run, completed: number): void {
@@ -100,6 +106,9 @@ export class RunWatch {
     }
     const warning = warningOf(ledger, average);
     if (warning !== undefined) terminal.warn(warning);
+    this.#run = run;
+    // Here the run is known still, if its result is lost.
+    await terminal.flush();
   }
 
   #rowsOf(result: RunResult): Parameters<typeof formatResult>[0] {
@@ -112,10 +121,21 @@ export class RunWatch {
     };
   }
 
-  #remedies(id: RunId): string[] {
+  /** @param isComplete true when the run has its result, to be seen again */
+  #remedies(id: RunId, isComplete = false): string[] {
     if (this.place === 'memory') return [];
     const on = this.place.startsWith('aws:') ? ` --on ${this.place}` : '';
-    return [`Take it up again with: stepcompute resume ${id}${on}`];
+    return isComplete
+      ? [`See its result with: stepcompute show ${id}${on}`]
+      : [`Take it up again with: stepcompute resume ${id}${on}`];
+  }
+
+  /** What is to be said of the run if the command is ended at once. */
+  #lastWords({ run: { id }, completed, total }: Progress): string[] {
+    const values = `${formatCount(completed)} of ${formatCount(total)} values`;
+    return this.place === 'memory'
+      ? [`Run ${id} had ${values}, and memory keeps none`]
+      : [`Run ${id}: ${values} are known to be stored`, ...this.#remedies(id)];
   }
 
   /** The error with what the stores still know of its run. */
@@ -127,8 +147,9 @@ export class RunWatch {
           (hasCode ? '' : ', --no-check generates no stored iteration again'),
       ]);
     }
+    const isLost = error instanceof OutputError || error instanceof ReaderGoneError;
     const begun = this.#run ?? (await runOf(error, this.stores));
-    if (begun === undefined) return error;
+    if (begun === undefined || (isLost && this.place === 'memory')) return error;
     const { id } = begun;
     const known = await knownOf(begun, error, this.stores);
     if (known === undefined) {
@@ -144,7 +165,7 @@ export class RunWatch {
           `${formatCount(ledger.missing)} missing`,
       );
     }
-    notes.push(...this.#remedies(id));
+    notes.push(...this.#remedies(id, isLost));
     return new ReportedError(error, reportOf({ run, ledger }), notes);
   }
 }

@@ -1,9 +1,8 @@
-import { createWriteStream } from 'node:fs';
-import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isStepComputeError, messageOf } from '@stepcompute/core';
-import { OutputError } from './errors.js';
+import { withoutSecrets } from '@stepcompute/core/adapters';
+import { OutputError, ReaderGoneError } from './errors.js';
 import { anew, paint, screenOf, type Screen } from './screen.js';
 import { onOneLine } from './table.js';
 
@@ -20,12 +19,12 @@ export interface Terminal {
   readonly print: (text: string) => void;
   /**
    * Prints as fast as the text is read.
-   * @throws OutputError when it can't be written
+   * @throws OutputError when it can't be written; ReaderGoneError when nobody reads it any more
    */
   readonly stream: (text: AsyncIterable<string>) => Promise<void>;
   /**
    * Waits until all that was printed is written.
-   * @throws OutputError when some of it can't be, as on a full disk
+   * @throws OutputError when some of it can't be, as on a full disk; ReaderGoneError
    */
   readonly flush: () => Promise<void>;
   /** Draws a line in place of the one before, on a live terminal; an empty one takes that away. */
@@ -35,16 +34,23 @@ export interface Terminal {
   readonly warn: (text: string) => void;
   /** One line for an expected error; the stack as well when verbose, and for a bug. */
   readonly fail: (error: unknown) => void;
+  /** The text without the secrets that the user has typed: system and driver repeat what they were given. */
+  readonly masked: (text: string) => string;
 }
 
-export function openTerminal({
-  verbose,
-  quiet,
-  json,
-}: Record<'verbose' | 'quiet' | 'json', boolean>): Terminal {
+/** @param words the command line's */
+export function openTerminal(
+  words: readonly string[],
+  { verbose, quiet, json }: Record<'verbose' | 'quiet' | 'json', boolean>,
+): Terminal {
+  const secrets = words
+    .flatMap((word) => [word, word.slice(word.indexOf('=') + 1)])
+    .map((typed) => ({ typed, masked: withoutSecrets(typed) }))
+    .filter(({ typed, masked }) => typed !== masked);
+  const mask = (text: string): string =>
+    secrets.reduce((left, { typed, masked }) => left.replaceAll(typed, () => masked), text);
   const screen = screenOf(process.stdout);
   const errorScreen = screenOf(process.stderr);
-  const output = outputStream();
   let lost: unknown;
   const write = (text: string): Promise<void> =>
     new Promise((done) => {
@@ -53,7 +59,7 @@ export function openTerminal({
         done();
         return;
       }
-      output.write(text, (error) => {
+      process.stdout.write(text, (error) => {
         lost ??= error ?? undefined;
         done();
       });
@@ -66,10 +72,11 @@ export function openTerminal({
   };
   const writeError = (text: string): void => {
     draw('');
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`${mask(text)}\n`);
   };
   const writeNote = (text: string): void => {
-    if (!json || errorScreen.isTerminal || verbose) writeError(text);
+    // In place of JSON that could not be written, too.
+    if (!json || errorScreen.isTerminal || verbose || lost !== undefined) writeError(text);
   };
   return {
     screen,
@@ -78,12 +85,11 @@ export function openTerminal({
     wantsJson: json,
     print: (text) => void write(`${text}\n`),
     stream: async (text) => {
-      const source = Readable.from(text);
       try {
-        await pipeline(source, output, { end: false });
+        await pipeline(Readable.from(text), process.stdout, { end: false });
       } catch (error) {
         // The text's own error is the database's.
-        if (source.errored === error) throw error;
+        if (process.stdout.errored !== error) throw error;
         lost ??= error;
         throw outputError(error);
       }
@@ -104,18 +110,14 @@ export function openTerminal({
       const name = paint(errorScreen, 'bad', 'stepcompute:');
       writeError(`${name} ${showStack ? stack : message}`);
     },
+    masked: mask,
   };
 }
 
-/** Node's own stream into a file takes a write that a full disk has cut short for a whole one. */
-function outputStream(): NodeJS.WritableStream {
-  if (process.stdout instanceof Socket) return process.stdout;
-  // Each write hears of its error.
-  return createWriteStream('', { fd: 1, autoClose: false }).on('error', () => undefined);
-}
-
-function outputError(cause: unknown): OutputError {
-  return new OutputError(`standard output can't be written: ${messageOf(cause)}`, { cause });
+function outputError(cause: unknown): OutputError | ReaderGoneError {
+  const message = `standard output can't be written: ${messageOf(cause)}`;
+  const isGone = (cause as NodeJS.ErrnoException).code === 'EPIPE';
+  return isGone ? new ReaderGoneError(message, { cause }) : new OutputError(message, { cause });
 }
 
 function describeChain(error: Error): string {

@@ -1,7 +1,7 @@
 /** Runs command lines, one after the other, in one process: a JSON array of them in, an array of outcomes out. */
 import { readFileSync } from 'node:fs';
 import { Interruption } from '../dist/interruption.js';
-import { execute } from '../dist/main.js';
+import { execute } from '../dist/program.js';
 
 const outcomes = [];
 const write = process.stdout.write.bind(process.stdout);

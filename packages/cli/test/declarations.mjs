@@ -2,7 +2,7 @@
  * Prints the command line as it is declared, as JSON: the commands with their options, the exit codes, and
  * the parsed value, or the error, of each [command, flag, text] in the argument.
  */
-import { buildProgram } from '../dist/main.js';
+import { buildProgram } from '../dist/program.js';
 import { meanings } from '../dist/exit-codes.js';
 
 const { commands } = buildProgram({});

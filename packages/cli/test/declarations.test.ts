@@ -1,28 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-
-interface Declarations {
-  readonly commands: readonly {
-    readonly usage: string;
-    readonly description: string;
-    readonly options: readonly {
-      readonly flags: string;
-      readonly description: string;
-      readonly fallback: string;
-    }[];
-  }[];
-  readonly meanings: Readonly<Record<string, string>>;
-  readonly parsed: readonly unknown[];
-}
-
-type Case = readonly [command: string, flag: string, text: string];
-
-function declarations(cases: readonly Case[] = []): Declarations {
-  const program = join(__dirname, 'declarations.mjs');
-  const args = [program, JSON.stringify(cases)];
-  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as Declarations;
-}
+import { declarations } from './support.js';
 
 describe('README', () => {
   const readme = readFileSync(join(__dirname, '../README.md'), 'utf8');

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { inOneProcess, putDatabase } from './support.js';
+import { declarations, inOneProcess, putDatabase } from './support.js';
 
 const secret = 'hunter2-swordfish';
 
@@ -75,6 +75,58 @@ describe('whatever is typed', () => {
         if (code !== 0) expect(said).not.toBe('');
       }
       expect(new Set(outcomes.map(({ code }) => code)).size).toBeGreaterThan(3);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('a secret in the wrong place', () => {
+  /** Whichever half of it is told, the secret is. */
+  const halves = ['hunter2', 'swordfish'];
+  const typed = [
+    'postgres://user:hunter2@swordfish@127.0.0.1:1/db',
+    'postgresql://user:hunter2/swordfish@127.0.0.1:1/db?sslmode=disable',
+    'postgres://user@127.0.0.1:1/db?password=hunter2-swordfish',
+    'postgres:/user:hunter2#swordfish@127.0.0.1:1/db',
+    'mysql://user:hunter2@sword/../swordfish@127.0.0.1/db',
+    'user:hunter2@swordfish@127.0.0.1',
+    'host=127.0.0.1 port=1 user=me password=hunter2\\ swordfish dbname=db',
+    '{"password": "hunter2 \\"swordfish"}',
+    'PGPASSWORD=hunter2-swordfish',
+  ];
+  /** Free text of the user's own, which is part of a run's record. */
+  const data = ['-p, --param <name=value>', '--label <text>'];
+
+  it('is never told, whichever option or argument of whichever command it was typed for', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'stepcompute-secrets-'));
+    try {
+      putDatabase(folder);
+      const lines = declarations().commands.flatMap(({ usage, options }) => {
+        const [name = '', ...places] = usage.split(' ');
+        const ids = places.map(() => '1');
+        const flags = options
+          .filter((option) => /[<[]/.test(option.flags) && !data.includes(option.flags))
+          // A database that could be one is waited for, and what would be deployed takes seconds.
+          .filter((option) => !option.flags.startsWith('--db') || name !== 'rehearse')
+          .map((option) => /--[\w-]+/.exec(option.flags)![0]);
+        return typed.flatMap((secret) => [
+          ...flags.map((flag) => [name, ...ids, `${flag}=${secret}`]),
+          ...places.map((_, place) => [name, ...ids.with(place, secret)]),
+          [name, ...ids, secret],
+          [name, ...ids, `--${secret}`],
+          [secret, name],
+        ]);
+      });
+      const outcomes = inOneProcess(
+        folder,
+        ...lines.map((line) => [...line, '--json', '--verbose']),
+      );
+      expect(outcomes.length).toBeGreaterThan(500);
+      const told = outcomes.filter(({ stdout, stderr }) =>
+        halves.some((half) => (stdout + stderr).includes(half)),
+      );
+      expect(told).toEqual([]);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -1,12 +1,16 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, cpSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { sharedFolder } from '../../../testing/shared-folder.js';
 
 const launcher = resolve(__dirname, '../bin/stepcompute.js');
 
 export interface Outcome {
-  readonly code: number | null;
+  /** As a shell has it: 128 and the signal's number, for a command that a signal has ended. */
+  readonly code: number;
+  /** The signal that has ended it. */
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -22,6 +26,12 @@ export interface Meddling {
   readonly fileLimitKilobytes?: number;
   /** The file that standard output goes to. */
   readonly stdoutTo?: string;
+  /** A file that is open in place of standard input, to write to alone: nohup(1) puts one there. */
+  readonly unreadableInput?: string;
+  /** A shell's redirections, such as `>&-`. */
+  readonly redirections?: string;
+  /** A program that starts the command: its words, before the command's own. */
+  readonly startedBy?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -29,22 +39,27 @@ export interface Meddling {
 export function stepcompute(
   folder: string,
   args: readonly string[],
-  { onStart, onStderr, heapMegabytes, fileLimitKilobytes, stdoutTo, environment }: Meddling = {},
+  meddling: Meddling = {},
 ): Promise<Outcome> {
+  const { onStart, onStderr, heapMegabytes, fileLimitKilobytes, environment } = meddling;
+  const { stdoutTo, unreadableInput, redirections, startedBy = [] } = meddling;
   return new Promise((done, fail) => {
     const limit = heapMegabytes === undefined ? [] : [`--max-old-space-size=${heapMegabytes}`];
-    const command = [process.execPath, ...limit, launcher, ...args];
-    const [program = '', ...rest] =
-      fileLimitKilobytes === undefined
-        ? command
-        : ['bash', '-c', `ulimit -f ${fileLimitKilobytes}; exec "$0" "$@"`, ...command];
-    const file = stdoutTo === undefined ? undefined : openSync(stdoutTo, 'w');
+    const command = [...startedBy, process.execPath, ...limit, launcher, ...args];
+    const shell = [
+      ...(fileLimitKilobytes === undefined ? [] : [`ulimit -f ${fileLimitKilobytes}`]),
+      `exec "$0" "$@" ${redirections ?? ''}`,
+    ].join('; ');
+    const isInShell = fileLimitKilobytes !== undefined || redirections !== undefined;
+    const [program = '', ...rest] = isInShell ? ['bash', '-c', shell, ...command] : command;
+    const output = stdoutTo === undefined ? undefined : openSync(stdoutTo, 'w');
+    const input = unreadableInput === undefined ? undefined : openSync(unreadableInput, 'w');
     const child = spawn(program, rest, {
       cwd: folder,
       env: { ...process.env, NODE_OPTIONS: '', STEPCOMPUTE_DB: '.stepcompute', ...environment },
-      stdio: ['ignore', file ?? 'pipe', 'pipe'],
+      stdio: [input ?? 'ignore', output ?? 'pipe', 'pipe'],
     });
-    if (file !== undefined) closeSync(file);
+    for (const file of [input, output]) if (file !== undefined) closeSync(file);
     let stdout = '';
     let stderr = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -54,14 +69,15 @@ export function stepcompute(
     });
     onStart?.(child);
     child.once('error', fail);
-    child.once('close', (code) => done({ code, stdout, stderr }));
+    child.once('close', (code, signal) =>
+      done({ code: code ?? 128 + constants.signals[signal!], signal, stdout, stderr }),
+    );
   });
 }
 
 /** How a command line went. */
-export interface Ending extends Outcome {
+export interface Ending extends Omit<Outcome, 'signal'> {
   readonly args: readonly string[];
-  readonly code: number;
 }
 
 /** Runs command lines one after the other in one process, which starts once. */
@@ -92,6 +108,29 @@ export function putDatabase(folder: string): void {
 }
 
 /** The JSON object on the last line. */
-export function lastLine(outcome: Outcome): Record<string, unknown> {
+export function lastLine(outcome: Pick<Outcome, 'stdout'>): Record<string, unknown> {
   return JSON.parse(outcome.stdout.trimEnd().split('\n').at(-1) ?? '') as Record<string, unknown>;
+}
+
+/** The command line as it is declared: see declarations.mjs. */
+interface Declarations {
+  readonly commands: readonly {
+    readonly usage: string;
+    readonly description: string;
+    readonly options: readonly {
+      readonly flags: string;
+      readonly description: string;
+      readonly fallback: string;
+    }[];
+  }[];
+  readonly meanings: Readonly<Record<string, string>>;
+  readonly parsed: readonly unknown[];
+}
+
+type Case = readonly [command: string, flag: string, text: string];
+
+export function declarations(cases: readonly Case[] = []): Declarations {
+  const program = resolve(__dirname, 'declarations.mjs');
+  const args = [program, JSON.stringify(cases)];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as Declarations;
 }

@@ -40,7 +40,7 @@ export async function connectTo(folder: string): Promise<Socket> {
 
 /**
  * V8 optimises PGlite's huge functions at its start, which is half of it and as much memory; this makes it
- * wait for those that a long run calls again and again. See docs/decisions/0033.
+ * wait for those that a long run calls again and again. See docs/decisions/0037.
  */
 const flags = ['--no-wasm-tier-up', '--wasm-tiering-budget=1000000000'];
 

@@ -5,7 +5,12 @@ export type {
 } from './database-access.js';
 export { StepComputeDatabase, type StepComputeDatabaseProps } from './database.js';
 export type { SimulationSource } from './function-code.js';
-export type { IterationRetry, LimitedSettings, Mode } from './limits.js';
+export {
+  refuseRepetitions,
+  type IterationRetry,
+  type LimitedSettings,
+  type Mode,
+} from './limits.js';
 export type { FunctionNetwork, NetworkProps } from './network.js';
 export { accountSizes, runSeconds, type RunLengthProps } from './run-length.js';
 export { StepComputeStack, type StepComputeStackProps } from './stack.js';

@@ -1,4 +1,9 @@
-import { mostBlocks, mostPairs, type MostAssigned } from '@stepcompute/aws-adapter/wire';
+import {
+  mostBlocks,
+  mostPairs,
+  refuseTooMany,
+  type MostAssigned,
+} from '@stepcompute/aws-adapter/wire';
 import { Duration } from 'aws-cdk-lib';
 import { facts } from './facts.js';
 
@@ -261,6 +266,18 @@ export function mostAssigned({
   if (mode === 'inline') return { pairs };
   const isBounded = largestBlock < Number.MAX_SAFE_INTEGER;
   return { blocks, ...(isBounded && { iterationsInBlock: largestBlock }) };
+}
+
+/**
+ * For who is to start a run, and can know beforehand that step 1 refuses it.
+ * @param settings those of the deployment; what is left out is as {@link StepCompute} has it
+ * @throws InvalidInputError when the repetitions are more than one execution gets done
+ * @throws RangeError when the settings do not fit together
+ */
+export function refuseRepetitions(settings: LimitedSettings, repetitions: number): void {
+  const limits = limitsOf(settings);
+  const blockSize = limits.mode === 'inline' ? undefined : limits.blockSize;
+  refuseTooMany(repetitions, blockSize, mostAssigned(limits));
 }
 
 function concurrencyOf(mode: Mode, { concurrency, accountConcurrency }: LimitedSettings): number {

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import {
   ChangedSimulationError,
   Fingerprint,
@@ -9,20 +9,17 @@ import {
   Milliseconds,
   nameOf,
   StepFailedError,
-  SystemClock,
   type JsonObject,
   type ValueGenerator,
   type Drawn,
   type IterationContext,
 } from '@stepcompute/core';
 import { refuseUnknown, RunIdentity, type FieldNames } from '@stepcompute/core/adapters';
-import { Piscina } from 'piscina';
-import type { CarriedError, RangeOutcome, RangeWork } from './range-work.js';
+import type { CarriedError, RangeReport, ThreadData } from './messages.js';
+import { ThreadHandle, type ThreadEnd } from './thread-handle.js';
 
-/** How long a range should keep its thread at work, in milliseconds: long beside the message that brings it. */
-const rangeMs = 20;
-
-const clock = new SystemClock();
+/** The most iterations that a thread is given at a time: it gives back what it does not begin soon. */
+const mostGiven = 10_000;
 
 /** More threads than any machine has cores say that the number was meant for something else. */
 const mostWorkers = 1024;
@@ -78,12 +75,28 @@ interface Call {
   readonly reject: (reason: unknown) => void;
   /** True when it is to have a thread for itself, since one broke down under it and others. */
   alone: boolean;
+  isSettled: boolean;
+}
+
+/** Iterations that a thread has been given together. */
+interface Range {
+  calls: readonly Call[];
+  /** How many have no value yet. */
+  open: number;
+  /** Hears no more of the end of its run. */
+  ignore: () => void;
+}
+
+/** A thread, and what it is at. */
+interface Place {
+  readonly thread: ThreadHandle;
+  readonly ranges: Map<number, Range>;
 }
 
 /**
  * A generator that runs in worker threads. Iterations that are asked for at the same time travel as
- * ranges, the longer the shorter each takes; the orchestrator's concurrency says how many are asked
- * for. Each value is what the module's generator gives in process, to the bit.
+ * ranges, of which a thread begins what it can in a moment; those that wait in it hold up no others. The
+ * orchestrator's concurrency says how many are asked for. Each value is what the module's generator gives in process, to the bit.
  *
  * When a thread breaks down (it ran out of memory, called `process.exit`, or threw outside of its
  * promise), its unfinished range runs again, one iteration at a time; one that breaks its thread
@@ -104,21 +117,19 @@ export class WorkerThreads {
    * when the thread broke down.
    */
   readonly generate: ValueGenerator<JsonObject, string>;
-  readonly #work: Pick<RangeWork, 'simulation' | 'fingerprint' | 'timeoutMs'>;
-  readonly #workers: number;
-  readonly #threads: Piscina<RangeWork, RangeOutcome>;
+  readonly #data: Omit<ThreadData, 'begun' | 'port'>;
+  readonly #places: Place[];
   #waiting: Call[] = [];
-  #running = 0;
-  #rangeSize = 1;
+  #given = 0;
   #isScheduled = false;
+  #isClosed = false;
 
   /** @throws InvalidInputError when a property is out of range, or there is no such property */
   constructor(props: WorkerThreadsProps) {
     refuseUnknown(props, 'properties', propsFields);
     const { module, exportName = 'default', workers = 'auto', timeoutMs } = props;
     const { loader, simulationVersion: version } = props;
-    this.#workers = parseWorkers(workers);
-    this.#work = {
+    this.#data = {
       simulation: {
         module: resolve(module),
         exportName,
@@ -127,17 +138,7 @@ export class WorkerThreads {
       fingerprint: version === undefined ? undefined : Fingerprint.parse(version),
       timeoutMs: timeoutMs === undefined ? undefined : Milliseconds.parse(timeoutMs, 'timeout', 1),
     };
-    this.#threads = new Piscina({
-      filename: join(__dirname, 'thread.js'),
-      name: 'generateRange',
-      // A thread that sleeps in Atomics.wait while it is ended can stay for ever (seen on Node 22), and lets
-      // nothing go on that a simulation has left behind. Beside a range the wait costs nothing.
-      atomics: 'disabled',
-      minThreads: this.#workers,
-      maxThreads: this.#workers,
-    });
-    // A thread that broke down with nothing to do costs nothing, and has a successor already.
-    this.#threads.on('error', () => undefined);
+    this.#places = Array.from({ length: parseWorkers(workers) }, (_, index) => this.#start(index));
     this.generate = (context) => this.#call(context);
     // A run records its generator by name.
     Object.defineProperty(this.generate, 'name', { value: basename(module) });
@@ -145,139 +146,172 @@ export class WorkerThreads {
 
   /** Ends the threads, and with them what they are at. */
   async close(): Promise<void> {
-    await this.#threads.destroy();
+    this.#isClosed = true;
+    const closed = new StepFailedError('the worker threads', 'Error', 'they were closed');
+    for (const call of this.#waiting.splice(0)) call.reject(closed);
+    for (const { ranges } of this.#places) {
+      for (const { calls, ignore } of ranges.values()) {
+        ignore();
+        for (const call of calls) if (!call.isSettled) call.reject(closed);
+      }
+      ranges.clear();
+    }
+    await Promise.all(this.#places.map(({ thread }) => thread.close()));
+  }
+
+  /** @param index the thread's place, which its successor takes */
+  #start(index: number): Place {
+    const ranges: Place['ranges'] = new Map();
+    const thread = new ThreadHandle(this.#data, {
+      onReport: (report) => this.#reported(place, report),
+      onEnd: (end) => {
+        this.#places[index] = this.#start(index);
+        this.#ended(place, end);
+        this.#schedule();
+      },
+    });
+    const place = { thread, ranges };
+    return place;
   }
 
   #call(context: IterationContext): Promise<Drawn<string>> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ context, resolve, reject, alone: false });
+      this.#waiting.push({ context, resolve, reject, alone: false, isSettled: false });
       this.#schedule();
     });
   }
 
   /** Those who ask in the same turn are to travel together. */
   #schedule(): void {
-    if (this.#isScheduled || this.#running === this.#workers) return;
+    if (this.#isScheduled || this.#isClosed) return;
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
-      while (this.#running < this.#workers) {
-        const calls = this.#nextRange();
-        if (calls === undefined) return;
-        void this.#run(calls);
-      }
+      while (this.#giveNext());
     });
   }
 
-  /** Undefined when nobody waits. */
-  #nextRange(): [Call, ...Call[]] | undefined {
-    for (;;) {
-      const [first] = this.#waiting;
-      if (first === undefined) return undefined;
-      if (!first.context.signal.aborted) break;
+  /** False when nobody waits, or no thread is free. */
+  #giveNext(): boolean {
+    const [first] = this.#waiting;
+    if (first === undefined) return false;
+    const { signal } = first.context;
+    if (signal.aborted) {
       this.#waiting.shift();
-      first.reject(first.context.signal.reason);
+      first.reject(signal.reason);
+      return true;
     }
-    const share = Math.ceil(this.#waiting.length / this.#workers);
-    const size = Math.min(this.#rangeSize, share);
+    const place = this.#freePlace(first.alone);
+    if (place === undefined) return false;
+    const share = Math.ceil(this.#waiting.length / this.#places.length);
+    const most = Math.min(mostGiven, share);
     let count = 1;
-    while (count < size && follows(this.#waiting[count - 1], this.#waiting[count])) count += 1;
-    return this.#waiting.splice(0, count) as [Call, ...Call[]];
+    while (count < most && follows(this.#waiting[count - 1], this.#waiting[count])) count += 1;
+    this.#give(place, this.#waiting.splice(0, count));
+    return true;
   }
 
-  /** Never rejects. */
-  async #run(calls: [Call, ...Call[]]): Promise<void> {
-    this.#running += 1;
-    const { iterationId, signal } = calls[0].context;
-    const begun = new Int32Array(new SharedArrayBuffer(4));
-    const work: RangeWork = {
-      ...this.#work,
-      identity: RunIdentity.pick(calls[0].context),
-      first: iterationId,
+  /** The free thread that is at the fewest iterations. */
+  #freePlace(isForOneAlone: boolean): Place | undefined {
+    let best: Place | undefined;
+    let fewest = Infinity;
+    for (const place of this.#places) {
+      if (!place.thread.isFree) continue;
+      let open = 0;
+      for (const range of place.ranges.values()) {
+        open += range.calls[0]?.alone === true ? Infinity : range.open;
+      }
+      if (open < fewest) [best, fewest] = [place, open];
+    }
+    return isForOneAlone && fewest > 0 ? undefined : best;
+  }
+
+  #give({ thread, ranges }: Place, calls: Call[]): void {
+    const [{ context }] = calls as [Call];
+    this.#given += 1;
+    const range: Range = { calls, open: calls.length, ignore: () => undefined };
+    ranges.set(this.#given, range);
+    this.#heed(thread, range);
+    thread.startWork();
+    thread.give({
+      range: this.#given,
+      identity: RunIdentity.pick(context),
+      first: context.iterationId,
       count: calls.length,
-      begun,
-    };
-    const stop = new AbortController();
-    // A run that is stopped aborts all of its iterations.
-    const abort = (): void => stop.abort();
-    signal.addEventListener('abort', abort, { once: true });
-    const watchdog = this.#watch(begun, abort);
-    try {
-      const outcome = await this.#threads.run(work, { signal: stop.signal });
-      this.#settle(calls, outcome);
-    } catch (error) {
-      if (signal.aborted) this.#release(calls);
-      else this.#recover(calls, error, watchdog.hasBarked);
-    } finally {
-      watchdog.stop();
-      signal.removeEventListener('abort', abort);
-      this.#running -= 1;
-      this.#schedule();
-    }
-  }
-
-  #settle(calls: readonly Call[], { measures, values, failures, busyMs }: RangeOutcome): void {
-    for (const { position, thrown } of failures) calls[position]?.reject(this.#restored(thrown));
-    calls.forEach((call, position) => {
-      if (measures === undefined) call.resolve(values[position]!);
-      else call.resolve(measuredAt(values, position, measures));
     });
-    const fitting = Math.floor((rangeMs * calls.length) / busyMs);
-    this.#rangeSize = Math.max(1, Math.min(fitting, 2 * Math.max(calls.length, this.#rangeSize)));
   }
 
-  /** The thread was ended since a value is not wanted any more; those that still are have to be drawn again. */
-  #release(calls: readonly Call[]): void {
+  /** A run that is stopped aborts all of its iterations: one that is open still hears of it. */
+  #heed(thread: ThreadHandle, range: Range): void {
+    const signal = range.calls.find((call) => !call.isSettled)?.context.signal;
+    const abort = (): void => thread.end('unwanted');
+    signal?.addEventListener('abort', abort, { once: true });
+    range.ignore = () => signal?.removeEventListener('abort', abort);
+  }
+
+  #reported({ thread, ranges }: Place, report: RangeReport): void {
+    const range = ranges.get(report.range);
+    if (range === undefined) return;
+    const { calls } = range;
+    const { begun, measures, positions, values, failures } = report;
+    const settle = (position: number): Call => {
+      const call = calls[position]!;
+      call.isSettled = true;
+      range.open -= 1;
+      return call;
+    };
+    positions.forEach((position, index) => {
+      const drawn = measures === undefined ? values[index]! : measuredAt(values, index, measures);
+      settle(position).resolve(drawn);
+    });
+    for (const { position, thrown } of failures) settle(position).reject(this.#restored(thrown));
+    if (begun !== undefined && begun < calls.length) {
+      const left = calls.slice(begun);
+      range.calls = calls.slice(0, begun);
+      range.open -= left.length;
+      this.#waiting.unshift(...left);
+    }
+    range.ignore();
+    if (range.open > 0) this.#heed(thread, range);
+    else ranges.delete(report.range);
+    if (ranges.size === 0) thread.stopWork();
+    this.#schedule();
+  }
+
+  /** Takes care of what a thread was at that has ended. */
+  #ended({ thread, ranges }: Place, end: ThreadEnd): void {
     const again: Call[] = [];
-    for (const call of calls) {
-      const { signal } = call.context;
-      if (signal.aborted) call.reject(signal.reason);
-      else again.push(call);
+    const last = [...ranges.values()].at(-1);
+    for (const range of ranges.values()) {
+      range.ignore();
+      range.calls.forEach((call, position) => {
+        if (call.isSettled) return;
+        const { signal } = call.context;
+        const mayHaveBrokenIt =
+          end.reason !== 'unwanted' && (range !== last || position < thread.unbegunFrom);
+        if (signal.aborted) call.reject(signal.reason);
+        // At whose fault is known only of an iteration that had the thread for itself.
+        else if (mayHaveBrokenIt && call.alone) call.reject(this.#breakdown(end));
+        else {
+          if (mayHaveBrokenIt) call.alone = true;
+          again.push(call);
+        }
+      });
     }
     this.#waiting.unshift(...again);
   }
 
-  /** A thread broke down: at whose fault is known only of an iteration that had it for itself. */
-  #recover(calls: readonly Call[], error: unknown, wasBlocked: boolean): void {
-    const again = calls.filter((call) => !call.alone);
-    for (const call of calls) {
-      if (call.alone) call.reject(this.#breakdown(error, wasBlocked));
-      call.alone = true;
-    }
-    this.#waiting.unshift(...again);
-  }
-
-  #breakdown(error: unknown, wasBlocked: boolean): Error {
-    const { timeoutMs } = this.#work;
-    if (wasBlocked && timeoutMs !== undefined) return new IterationTimeoutError(timeoutMs);
+  #breakdown(end: ThreadEnd): Error {
+    const { timeoutMs } = this.#data;
+    if (end.reason !== 'broken') return new IterationTimeoutError(timeoutMs ?? NaN);
+    const { error } = end;
     return new StepFailedError('the worker thread', nameOf(error), messageOf(error), {
       cause: error,
     });
   }
 
-  /** Calls `bark` when the thread has begun nothing new for as long as one iteration may take. */
-  #watch(begun: Int32Array, bark: () => void): Watchdog {
-    const { timeoutMs } = this.#work;
-    const ended = new AbortController();
-    const watchdog = { hasBarked: false, stop: () => ended.abort() };
-    if (timeoutMs === undefined) return watchdog;
-    const watch = async (): Promise<void> => {
-      for (let before = 0; ;) {
-        await clock.sleep(timeoutMs, ended.signal);
-        const now = Atomics.load(begun, 0);
-        // A thread that has begun nothing yet is still starting, or loading the simulation.
-        watchdog.hasBarked = now > 0 && now === before;
-        if (watchdog.hasBarked) bark();
-        before = now;
-      }
-    };
-    // It ends by being stopped.
-    watch().catch(() => undefined);
-    return watchdog;
-  }
-
   #restored({ name, message, stack, cause }: CarriedError): Error {
-    const { timeoutMs } = this.#work;
+    const { timeoutMs } = this.#data;
     if (name === 'IterationTimeoutError' && timeoutMs !== undefined) {
       return new IterationTimeoutError(timeoutMs);
     }
@@ -301,11 +335,6 @@ function measuredAt(
 ): Readonly<Record<string, number>> {
   const first = position * measures.length;
   return Object.fromEntries(measures.map((measure, index) => [measure, values[first + index]!]));
-}
-
-interface Watchdog {
-  readonly hasBarked: boolean;
-  readonly stop: () => void;
 }
 
 function follows(before: Call | undefined, call: Call | undefined): boolean {

@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BroadcastChannel } from 'node:worker_threads';
 import {
   IterationId,
   RandomStream,
@@ -134,6 +135,66 @@ describe('a simulation in worker threads', () => {
       );
     } finally {
       await threads.close();
+    }
+  });
+});
+
+describe('iterations that wait', () => {
+  /** Those of `meeting`, of which the first so many wait until they are let go. */
+  function meet(name: string, workers: number, waiting: number, onBegun: (meet: Meeting) => void) {
+    const channel = new BroadcastChannel(name);
+    const threads = new WorkerThreads({ module: draws, exportName: 'meeting', workers });
+    const begun = new Map<number, number>();
+    const letGo = (): void => channel.postMessage('go');
+    channel.onmessage = (message) => {
+      const { threadId } = (message as { readonly data: { readonly threadId: number } }).data;
+      begun.set(threadId, (begun.get(threadId) ?? 0) + 1);
+      onBegun({ begun, letGo });
+    };
+    const generate = async (iterationId: number) =>
+      threads.generate(
+        iterationContext({ iterationId, seed, parameters: { channel: name, waiting } }),
+      );
+    return {
+      generate,
+      letGo,
+      close: async () => {
+        channel.close();
+        await threads.close();
+      },
+    };
+  }
+  interface Meeting {
+    /** How many each thread has begun. */
+    readonly begun: ReadonlyMap<number, number>;
+    readonly letGo: () => void;
+  }
+
+  it('are all in flight at once, in all threads', async () => {
+    let inThreads: number[] = [];
+    const { generate, close } = meet('all at once', 2, 1000, ({ begun, letGo }) => {
+      inThreads = [...begun.values()];
+      if (inThreads.reduce((sum, count) => sum + count) === 1000) letGo();
+    });
+    try {
+      await Promise.all(Array.from({ length: 1000 }, (_, iteration) => generate(iteration)));
+      expect(inThreads).toHaveLength(2);
+      expect(Math.min(...inThreads)).toBeGreaterThan(100);
+    } finally {
+      await close();
+    }
+  });
+
+  it('hold up none of the others, whose values come at once', async () => {
+    const { generate, letGo, close } = meet('one waits', 1, 1, () => undefined);
+    try {
+      const [first, ...others] = Array.from({ length: 100 }, (_, iteration) => generate(iteration));
+      const expected = [...(await inProcess()).values];
+      expect(await Promise.all(others)).toEqual(expected.slice(1, 100));
+      letGo();
+      expect(await first).toBe(expected[0]);
+    } finally {
+      await close();
     }
   });
 });

@@ -108,6 +108,7 @@ Examples:
       'the check of the parameters never ends',
     );
     interruption.hasSimulation = false;
+    await refuseTooLarge(mode, repetitions, simulation.measures);
     // The functions on AWS run on a Node of their own; the warning is about this one.
     process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
     const database = checkedLocation(db);
@@ -149,6 +150,19 @@ Examples:
 const packages = ['@stepcompute/aws-adapter', '@stepcompute/infra', '@stepcompute/rehearsal'];
 
 const stackName = 'StepCompute';
+
+/** @throws InvalidInputError when the deployment would refuse so many repetitions */
+async function refuseTooLarge(
+  mode: 'inline' | 'distributed',
+  repetitions: number,
+  measures: readonly string[],
+): Promise<void> {
+  const { refuseRepetitions } = await import('@stepcompute/infra');
+  const { refuseTooManyToAverage } = await import('@stepcompute/aws-adapter/wire');
+  const { iterationsPerDataApiCall } = await import('@stepcompute/sql-store');
+  refuseTooManyToAverage(repetitions, iterationsPerDataApiCall(measures.length));
+  refuseRepetitions({ mode }, repetitions);
+}
 
 /** Has CDK's app write its assembly, as `npm run synth` does but without the command line of CDK. */
 async function synthesize(

@@ -1,5 +1,6 @@
 /** Simulations for the tests, each by its name. */
 import { writeFileSync } from 'node:fs';
+import { BroadcastChannel, threadId } from 'node:worker_threads';
 
 export default function draw({ random }) {
   return random.integer(0, 1000);
@@ -8,6 +9,21 @@ export default function draw({ random }) {
 /** The same values, each after a turn of the event loop. */
 export async function waiting({ random }) {
   await new Promise((resolve) => setImmediate(resolve));
+  return random.integer(0, 1000);
+}
+
+let channel;
+let opened;
+
+/** Says in a channel that it has been begun, and in which thread; goes on when anybody answers there, or at once. */
+export async function meeting({ parameters, iterationId, random }) {
+  channel ??= new BroadcastChannel(parameters.channel);
+  channel.unref();
+  opened ??= new Promise(
+    (resolve) => (channel.onmessage = ({ data }) => data === 'go' && resolve()),
+  );
+  channel.postMessage({ iterationId, threadId });
+  if (iterationId < parameters.waiting) await opened;
   return random.integer(0, 1000);
 }
 

@@ -19,7 +19,7 @@ import { valuesCommand } from './commands/values.js';
 import { reportFailure } from './context.js';
 import { UsageError } from './errors.js';
 import { ExitCode, meanings } from './exit-codes.js';
-import { Interruption } from './interruption.js';
+import type { Interruption } from './interruption.js';
 import type { Context } from './context.js';
 import { tellOfOutages } from './outages.js';
 import { quietOption } from './options.js';
@@ -40,19 +40,6 @@ const commands: readonly DeclaredCommand[] = [
   migrateCommand,
 ];
 
-/** Runs the command line to its end, and the process with it. */
-export async function main(argv: readonly string[]): Promise<void> {
-  // A reader that has seen enough, as in `stepcompute values 1 | head`, is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(ExitCode.done);
-  });
-  // Nor is one that takes no notes.
-  process.stderr.on('error', () => undefined);
-  const exitCode = await execute(argv, new Interruption().listen());
-  // A generator may have left timers or connections behind, which would keep the process alive.
-  process.exit(exitCode);
-}
-
 /**
  * Runs the command line to its exit code.
  * @param argv as `process.argv` has it
@@ -64,7 +51,7 @@ export async function execute(
   const startedAt = performance.now();
   const context = {
     // Looked for by hand: they count also when another option is refused before they are parsed.
-    terminal: openTerminal({
+    terminal: openTerminal(argv, {
       verbose: argv.includes('--verbose'),
       quiet: argv.includes('--quiet'),
       json: argv.includes('--json'),

@@ -1,0 +1,28 @@
+/** Runs in a thread: one command line, to its exit code. */
+import { parentPort } from 'node:worker_threads';
+import type { ExitCode } from './exit-codes.js';
+import { Interruption } from './interruption.js';
+import { openStandardStreams } from './standard-streams.js';
+
+/** What a command tells the thread that watches it. */
+export type FromCommand =
+  | {
+      /** What is to be said if the command is ended at once, in place of what was told before. */
+      readonly lastWords: readonly string[];
+    }
+  | { readonly exitCode: ExitCode };
+
+const tell = (message: FromCommand): void => parentPort?.postMessage(message);
+
+async function runCommand(): Promise<void> {
+  openStandardStreams();
+  const interruption = new Interruption((lastWords) => tell({ lastWords })).listen();
+  parentPort?.on('message', () => interruption.interrupt());
+  // A command with nothing left to wait for is to be noticed.
+  parentPort?.unref();
+  // What it loads looks at the streams.
+  const { execute } = await import('./program.js');
+  tell({ exitCode: await execute(process.argv, interruption) });
+}
+
+void runCommand();

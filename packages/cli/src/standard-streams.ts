@@ -1,0 +1,63 @@
+import { createReadStream, fstatSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { Writable, type Readable } from 'node:stream';
+import { isatty, ReadStream, WriteStream } from 'node:tty';
+
+/**
+ * Gives this thread the process's standard streams as the main thread has them. Node's own for a thread go
+ * through the main thread, are no terminal, and tell of no error.
+ */
+export function openStandardStreams(): void {
+  const stdout = openOutput(1);
+  const stderr = openOutput(2);
+  let stdin: Readable | undefined;
+  Object.defineProperties(process, {
+    stdout: { value: stdout },
+    stderr: { value: stderr },
+    // Opened by who reads it: that alone takes something from it.
+    stdin: { get: () => (stdin ??= openInput(0)) },
+  });
+}
+
+function openOutput(fd: number): Writable {
+  const stream = isatty(fd)
+    ? new WriteStream(fd)
+    : isPipe(fd)
+      ? new Socket({ fd, readable: false, writable: true })
+      : new FileOutput(fd);
+  // Each write hears of its error; and where nobody reads the notes, none are missed.
+  return stream.on('error', () => undefined);
+}
+
+function openInput(fd: number): Readable {
+  if (isatty(fd)) return new ReadStream(fd);
+  return isPipe(fd)
+    ? new Socket({ fd, readable: true, writable: false })
+    : createReadStream('', { fd, autoClose: false });
+}
+
+function isPipe(fd: number): boolean {
+  const stats = fstatSync(fd);
+  return stats.isFIFO() || stats.isSocket();
+}
+
+/**
+ * A file, written to at once and as a whole. Node's own takes a write that a full disk has cut short for
+ * a whole one.
+ */
+class FileOutput extends Writable {
+  constructor(readonly fd: number) {
+    super({ decodeStrings: true });
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error) => void): void {
+    try {
+      for (let written = 0; written < chunk.length;) {
+        written += writeSync(this.fd, chunk, written);
+      }
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+}
