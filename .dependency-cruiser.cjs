@@ -91,7 +91,8 @@ module.exports = {
     ...importRules,
     {
       name: 'rehearsal-stands-alone',
-      comment: 'It plays the part of AWS, which knows nothing of this product; nor does the database that it embeds.',
+      comment:
+        'It plays the part of AWS, which knows nothing of this product; nor does the database that it embeds.',
       severity: 'error',
       from: { path: '^packages/rehearsal/src/' },
       to: { path: '^(packages/(?!(rehearsal|embedded-postgres)/)|examples/)' },
@@ -109,7 +110,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^packages/(core|inmemory-adapter|sql-store|aws-adapter)/src/index\\.ts$' },
       to: {
-        path: [...inversify, npm('pg'), npm('@electric-sql/pglite'), workspace('embedded-postgres')],
+        path: [
+          ...inversify,
+          npm('pg'),
+          npm('@electric-sql/pglite'),
+          workspace('embedded-postgres'),
+        ],
         reachable: true,
       },
     },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { simulate } from '@stepcompute/inmemory-adapter';
 import { defineSimulation } from '@stepcompute/core';
 import { openPglite } from '@stepcompute/sql-store/pglite';
-import { inOneProcess, lastLine, putDatabase, type Outcome } from './support.js';
+import { inOneProcess, lastLine, putDatabase, type Ending } from './support.js';
 
 let folder: string;
 beforeEach(() => {
@@ -166,7 +166,7 @@ it('draws the histogram of the measure that is asked for, and refuses one that t
     ['show', '1', '--histogram', 'sum', '--json'],
   );
   // The axis ends where the values do.
-  const edgesOf = ({ stdout }: Outcome): string[] =>
+  const edgesOf = ({ stdout }: Ending): string[] =>
     Array.from(stdout.split('from  values')[1]!.matchAll(/^ *(\d+) /gm), ([, edge]) => edge!);
   for (const outcome of [drawn, resumed]) {
     expect(outcome.stdout).toContain('highest from  values\n');
