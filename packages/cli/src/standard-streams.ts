@@ -1,4 +1,4 @@
-import { createReadStream, fstatSync, writeSync } from 'node:fs';
+import { createReadStream, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Writable, type Readable } from 'node:stream';
 import { isatty, ReadStream, WriteStream } from 'node:tty';
@@ -22,23 +22,33 @@ export function openStandardStreams(): void {
 function openOutput(fd: number): Writable {
   const stream = isatty(fd)
     ? new WriteStream(fd)
-    : isPipe(fd)
-      ? new Socket({ fd, readable: false, writable: true })
-      : new FileOutput(fd);
+    : (openPipe(fd, { readable: false, writable: true }) ?? new FileOutput(fd));
   // Each write hears of its error; and where nobody reads the notes, none are missed.
   return stream.on('error', () => undefined);
 }
 
 function openInput(fd: number): Readable {
   if (isatty(fd)) return new ReadStream(fd);
-  return isPipe(fd)
-    ? new Socket({ fd, readable: true, writable: false })
-    : createReadStream('', { fd, autoClose: false });
+  return (
+    openPipe(fd, { readable: true, writable: false }) ??
+    createReadStream('', { fd, autoClose: false })
+  );
 }
 
-function isPipe(fd: number): boolean {
-  const stats = fstatSync(fd);
-  return stats.isFIFO() || stats.isSocket();
+/**
+ * Undefined where it is no pipe or socket. `fstatSync` would tell too, but after one of a pipe Node's
+ * `realpathSync` takes the next link for a file, and loads modules twice (seen on Node 20).
+ */
+function openPipe(
+  fd: number,
+  direction: { readonly readable: boolean; readonly writable: boolean },
+): Socket | undefined {
+  try {
+    return new Socket({ fd, ...direction });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_INVALID_FD_TYPE') return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { fstatSync, readvSync, writeSync } from 'node:fs';
+import { readvSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
@@ -161,8 +161,8 @@ function endBy(signal: EndingSignal | 'SIGPIPE'): void {
 function isUnderNohup(): boolean {
   if (process.env._?.endsWith('/nohup') === true) return true;
   try {
-    // No other device: reading from a terminal stops a process in the background.
-    if (!fstatSync(0).isCharacterDevice() || isatty(0)) return false;
+    // Reading from a terminal, even of nothing, stops a process in the background.
+    if (isatty(0)) return false;
     readvSync(0, [Buffer.alloc(0)]);
     return false;
   } catch (error) {
