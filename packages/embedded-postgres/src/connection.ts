@@ -76,6 +76,8 @@ export class Connection extends Duplex {
   }
 
   override _final(done: (error?: Error | null) => void): void {
+    // Whoever ends it waits for its end.
+    this.ref();
     this.#inner?.end();
     done();
   }

@@ -22,6 +22,7 @@ export interface EmbeddedPostgres {
     readonly ssl: false;
     readonly options: string;
     readonly idleTimeoutMillis: number;
+    readonly allowExitOnIdle: boolean;
     readonly stream: () => Duplex;
   };
   /** Once its pools have ended: waits until the last of their connections is closed. */
@@ -98,6 +99,8 @@ class Connections {
       options: ' ',
       // A server with no client at all would end.
       idleTimeoutMillis: 0,
+      // Nor does a connection keep a process that has nothing left to do.
+      allowExitOnIdle: true,
       stream: () => {
         const connection = new Connection(connect);
         this.#open.add(connection);
