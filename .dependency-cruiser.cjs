@@ -25,7 +25,7 @@ const places = {
   'core/src/': { builtins: false, allowed: [] },
   'inmemory-adapter/src/': { allowed: inmemoryAdapter },
   'inmemory-adapter/src/inversify.': { allowed: [...inmemoryAdapter, ...inversify] },
-  'worker-threads/src/': { allowed: [workspace('core'), npm('piscina')] },
+  'worker-threads/src/': { allowed: [workspace('core')] },
   'opentelemetry/src/': { allowed: [workspace('core'), npm('@opentelemetry/api')] },
   'simulation-file/src/': { allowed: [workspace('core'), npm('esbuild')] },
   'embedded-postgres/src/': { allowed: [npm('@electric-sql/pglite')] },

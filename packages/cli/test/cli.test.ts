@@ -1,5 +1,12 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InProcessOrchestrator, IterationId, RunId, type ValueGenerator } from '@stepcompute/core';
 import { expectedAverage, expectedValues } from '@stepcompute/core/testing';
@@ -16,20 +23,11 @@ import {
 } from './support.js';
 
 let folder: string;
-/** Begun before all tests: it takes the embedded database ten seconds to leave nothing to wait for. */
-let replayForever: Promise<Outcome>;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'stepcompute-cli-'));
   writeFileSync(join(folder, 'stuck.mjs'), 'export default () => new Promise(() => {});');
-  const alone = mkdtempSync(join(folder, 'alone-'));
-  putDatabase(alone);
-  inOneProcess(alone, ['run', '-n', '1']);
-  replayForever = stepcompute(alone, ['replay', '1', '0', '--generator', '../stuck.mjs']);
 });
-afterAll(async () => {
-  await replayForever;
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const run = (...args: string[]): Promise<Outcome> => stepcompute(folder, args);
 
@@ -191,19 +189,45 @@ describe('in a fresh folder', () => {
     ]);
   });
 
-  it('refuses a folder that belongs to a running process, naming it', async () => {
-    let refused: Promise<Outcome> | undefined;
+  it('looks and runs in a folder where another run is at work, beside others that do', async () => {
+    const others: Promise<Outcome[]>[] = [];
     const args = ['run', '-n', '1', '--delay', '1h'];
     const holder = stepcompute(folder, args, {
       onStderr: (stderr, kill) => {
-        if (!/ 1 repetitions.*\n$/.test(stderr)) return;
-        refused ??= run('list').finally(() => kill('SIGTERM'));
+        if (!/ 1 repetitions.*\n$/.test(stderr) || others.length > 0) return;
+        const all = [
+          ['list', '--json', '--limit', '1'],
+          ['show', '1', '--json'],
+          ['values', '1'],
+          ['run', '-n', '20', '--json'],
+        ];
+        others.push(Promise.all(all.map((each) => run(...each))).finally(() => kill('SIGTERM')));
       },
     });
     expect((await holder).code).toBe(143);
-    const outcome = await refused;
-    expect(outcome?.code).toBe(5);
-    expect(outcome?.stderr).toMatch(/belongs to the running process \d+/);
+    const [[listed, shown, values, added] = []] = await Promise.all(others);
+    for (const outcome of [listed, shown, values, added]) expect(outcome?.code).toBe(0);
+    expect(shown?.stdout).toBe((await run('show', '1', '--json')).stdout);
+    expect(values?.stdout).toBe((await run('values', '1')).stdout);
+    expect(lastLine(added!)).toMatchObject({ completed: 20, missing: 0 });
+  });
+
+  it('refuses a folder that belongs to a process that lets nobody in, naming it', async () => {
+    const owned = join(folder, 'owned');
+    await run('run', '-n', '1', '--db', owned);
+    const isLinux = process.platform === 'linux';
+    // As a version of before had it, whose commands each opened the database by themselves.
+    const owner = {
+      host: hostname(),
+      boot: isLinux ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() : null,
+      pidNamespace: isLinux ? readlinkSync('/proc/self/ns/pid') : null,
+      pid: process.pid,
+      started: null,
+    };
+    writeFileSync(join(owned, 'lock'), JSON.stringify(owner));
+    const outcome = await run('list', '--db', owned);
+    expect(outcome.code).toBe(5);
+    expect(outcome.stderr).toContain(`belongs to the running process ${process.pid}, which lets`);
   });
 
   it('says that a run does not exist', () => {
@@ -223,7 +247,10 @@ describe('in a fresh folder', () => {
 });
 
 it('replays in vain what never settles, and says so', async () => {
-  const forever = await replayForever;
+  const alone = mkdtempSync(join(folder, 'alone-'));
+  putDatabase(alone);
+  inOneProcess(alone, ['run', '-n', '1']);
+  const forever = await stepcompute(alone, ['replay', '1', '0', '--generator', '../stuck.mjs']);
   expect(forever).toMatchObject({ code: 3, stdout: '' });
   expect(forever.stderr).toContain('the generator never settles');
 });
