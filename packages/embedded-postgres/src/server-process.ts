@@ -39,10 +39,10 @@ export async function connectTo(folder: string): Promise<Socket> {
 }
 
 /**
- * V8 optimises PGlite's huge functions at its start, which is half of it and as much memory; this makes it
- * wait for those that a long run calls again and again. See docs/decisions/0037.
+ * V8 optimises functions of WebAssembly that are called often: those of PGlite are huge, and that would be
+ * half of a start and most of its memory. See docs/decisions/0037.
  */
-const flags = ['--no-wasm-tier-up', '--wasm-tiering-budget=1000000000'];
+const flags = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
 
 /** Starts a server; another that was quicker will do as well. */
 async function startServer(folder: string): Promise<void> {
