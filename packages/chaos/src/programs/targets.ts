@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PostgresCluster } from '../postgres-cluster.js';
@@ -35,8 +35,8 @@ export const targets: ReadonlyMap<string, Target> = new Map<string, Target>([
   [
     'pglite',
     {
-      title: 'PGlite, real kills',
-      needs: ['@stepcompute/sql-store', '@electric-sql/pglite'],
+      title: 'PGlite, real kills, of the server too',
+      needs: ['@stepcompute/sql-store', '@stepcompute/embedded-postgres', 'pg'],
       share: 1,
       run: runOnPglite,
     },
@@ -92,9 +92,20 @@ function runInMemory(task: Task): Promise<void> {
 async function runOnPglite(task: Task): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'stepcompute-chaos-'));
   try {
-    await runInProcesses({ engine: 'pglite', place: folder, ...task });
+    const restart = (): Promise<void> => Promise.resolve(killServerOf(folder));
+    await runInProcesses({ engine: 'pglite', place: folder, restart, ...task });
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Kills the process that has the folder's database open: whoever connects next starts another. */
+function killServerOf(folder: string): void {
+  try {
+    const { pid } = JSON.parse(readFileSync(join(folder, 'lock'), 'utf8')) as { pid: number };
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Nobody has it open at the moment.
   }
 }
 
