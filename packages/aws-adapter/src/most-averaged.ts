@@ -1,5 +1,4 @@
 import { iterationsPerDataApiCall } from '@stepcompute/sql-store';
-import type { DatabaseAddress } from './wire/index.js';
 
 /** Half of the 15 minutes that step 3's function has. */
 const averagingSeconds = 450;
@@ -15,10 +14,10 @@ const numbersPerSecond = 500_000;
 
 /**
  * How many iterations of a run with so many measures step 3's function can average.
- * @param database where their values are
+ * @param way how the function reads their values
  */
-export function mostAveraged(database: DatabaseAddress, measures: number): number {
-  return 'host' in database
+export function mostAveraged(way: 'Data API' | 'connections', measures: number): number {
+  return way === 'connections'
     ? Math.floor((averagingSeconds * numbersPerSecond) / measures)
     : (averagingSeconds / dataApiCallSeconds) * iterationsPerDataApiCall(measures);
 }

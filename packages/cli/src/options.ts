@@ -158,7 +158,7 @@ export function databaseOption(
 }
 
 /** An empty variable is as good as none: that is how a shell's user takes one away. */
-function databaseOf({ STEPCOMPUTE_DB: db }: NodeJS.ProcessEnv): string {
+export function databaseOf({ STEPCOMPUTE_DB: db }: NodeJS.ProcessEnv): string {
   return db === undefined || db === '' ? '.stepcompute' : db;
 }
 

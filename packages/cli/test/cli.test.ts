@@ -212,6 +212,20 @@ describe('in a fresh folder', () => {
     expect(lastLine(added!)).toMatchObject({ completed: 20, missing: 0 });
   });
 
+  it('says where to take a run up again, unless that goes without saying', async () => {
+    writeFileSync(join(folder, 'fails.mjs'), 'export default () => { throw new Error("no"); };');
+    const args = ['run', '-n', '1', '--generator', 'fails.mjs'];
+    for (const [place, where] of [
+      [[], /resume \d+\n$/],
+      [['--db', 'elsewhere'], /resume 1 --db elsewhere\n$/],
+      [['--db', 'a friend’s'], /resume 1 --db 'a friend’s'\n$/],
+    ] as const) {
+      const outcome = await run(...args, ...place);
+      expect(outcome.code).toBe(3);
+      expect(outcome.stderr).toMatch(where);
+    }
+  });
+
   it('refuses a folder that belongs to a process that lets nobody in, naming it', async () => {
     const owned = join(folder, 'owned');
     await run('run', '-n', '1', '--db', owned);

@@ -40,7 +40,7 @@ async function planOf(
   const container = await functionContainer(deployed);
   const { measures } = container.get<ParsedSimulation>(Simulation);
   const database = variables.database.fromEnvironment(process.env);
-  const toAverage = mostAveraged(database, measures.length);
+  const toAverage = mostAveraged('host' in database ? 'connections' : 'Data API', measures.length);
   const step = container.get(RetrieveRunId);
   if ('runId' in input) {
     const { runId, parameters, ...change } = input;

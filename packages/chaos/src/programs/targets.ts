@@ -92,7 +92,10 @@ function runInMemory(task: Task): Promise<void> {
 async function runOnPglite(task: Task): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'stepcompute-chaos-'));
   try {
-    const restart = (): Promise<void> => Promise.resolve(killServerOf(folder));
+    const restart = (): Promise<void> => {
+      killServerOf(folder);
+      return Promise.resolve();
+    };
     await runInProcesses({ engine: 'pglite', place: folder, restart, ...task });
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -159,8 +159,8 @@ async function refuseTooLarge(
 ): Promise<void> {
   const { refuseRepetitions } = await import('@stepcompute/infra');
   const { refuseTooManyToAverage } = await import('@stepcompute/aws-adapter/wire');
-  const { iterationsPerDataApiCall } = await import('@stepcompute/sql-store');
-  refuseTooManyToAverage(repetitions, iterationsPerDataApiCall(measures.length));
+  const { mostAveraged } = await import('@stepcompute/aws-adapter');
+  refuseTooManyToAverage(repetitions, mostAveraged('Data API', measures.length));
   refuseRepetitions({ mode }, repetitions);
 }
 
