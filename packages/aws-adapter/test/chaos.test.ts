@@ -23,6 +23,7 @@ describe.each(modes)('rehearsed on AWS, %s', (mode) => {
     { describe, it },
     {
       name: `state machine, ${mode}`,
+      losesAnswers: true,
       open: () => deployment.stores,
       orchestrator: ({ stores, clock, simulationVersion: version, ...parts }) => {
         if (version !== oracleVersions.asked) {
@@ -60,6 +61,7 @@ describe.each(modes)('rehearsed on AWS, %s', (mode) => {
       { describe, it },
       {
         name: 'in process, the Data API',
+        losesAnswers: true,
         open: () => deployment.stores,
         orchestrator: (parts) => new InProcessOrchestrator(parts),
         clock: () => new VirtualClock(),

@@ -32,6 +32,11 @@ export interface ChaosSubject {
    * those of a process beside the deployment, which resumes its run. Give `find` as well. Default: false.
    */
   readonly isDeployed?: boolean | undefined;
+  /**
+   * True where an answer may be lost between a store and its database, as it is where that restarts: rows
+   * that were deleted then count for nobody. Default: false.
+   */
+  readonly losesAnswers?: boolean | undefined;
   /** The clock of one life. */
   readonly clock: () => Clock;
   /** Finds the run that was asked for, if there is one. Default: by its idempotency key. */
@@ -47,6 +52,7 @@ export const subjectFields: FieldNames<ChaosSubject> = {
   orchestrator: true,
   elsewhere: true,
   isDeployed: true,
+  losesAnswers: true,
   clock: true,
   find: true,
   isExpected: true,

@@ -165,7 +165,8 @@ class Endurance {
       return number;
     }
     const stores = await this.subject.open();
-    if (stored !== undefined && swept < stored.length) {
+    const { hooks, losesAnswers = hooks?.restart !== undefined } = this.subject;
+    if (!losesAnswers && stored !== undefined && swept < stored.length) {
       this.#note('deleted run', `${swept} of ${stored.length} values were deleted`);
     }
     await this.#examineDeleted(stores, id, ended);

@@ -57,7 +57,7 @@ async function work({ engine, place, seed, first, end, life }: KilledProcessProp
     tell({ schedule: schedule.number, life: schedule.life, injected: [...schedule.injected] });
     process.kill(process.pid, 'SIGKILL');
   };
-  const hooks = { kill, restart: engine === 'postgres' ? restart : undefined };
+  const hooks = { kill, restart };
   const subject = await inSql(engine, place, hooks);
   for (let number = first; number < end; number += 1) {
     schedule = new ChaosSchedule(seed, number);

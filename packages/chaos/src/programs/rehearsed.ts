@@ -67,6 +67,7 @@ async function subjectOf(rehearsal: Rehearsal): Promise<ChaosSubject> {
   });
   return {
     name: 'rehearsal',
+    losesAnswers: true,
     open: () => typeOrmStores(dataSource),
     orchestrator: (parts) =>
       parts.simulationVersion === oracleVersions.asked
