@@ -230,7 +230,7 @@ describe('a thread that breaks down', () => {
       {
         iterationId: 5,
         errorName: 'RangeError',
-        message: 'out of range: no such index, at draws.mjs:27:13',
+        message: 'out of range: no such index, at draws.mjs:43:13',
       },
       {
         iterationId: 7,
