@@ -35,7 +35,6 @@ it.each([
   ['typeorm', '0.3.17'],
   ['inversify', '6.2.2'],
   ['pg', '8.15.6'],
-  ['@stepcompute/embedded-postgres', '0.2.0'],
 ])('%s %s is warned of, once, in one line', (peer, version) => {
   warnOfUntested(peer, version);
   warnOfUntested(peer, version);
