@@ -4,10 +4,10 @@ import type { ExitCode } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import { openStandardStreams } from './standard-streams.js';
 
-/** What a command tells the thread that watches it. */
+/** A command's word to the thread that watches it. */
 export type FromCommand =
   | {
-      /** What is to be said if the command is ended at once, in place of what was told before. */
+      /** To be said if the command is ended at once, in place of those told before. */
       readonly lastWords: readonly string[];
     }
   | { readonly exitCode: ExitCode };
@@ -20,7 +20,7 @@ async function runCommand(): Promise<void> {
   parentPort?.on('message', () => interruption.interrupt());
   // A command with nothing left to wait for is to be noticed.
   parentPort?.unref();
-  // What it loads looks at the streams.
+  // Its modules look at the streams as they load.
   const { execute } = await import('./program.js');
   tell({ exitCode: await execute(process.argv, interruption) });
 }

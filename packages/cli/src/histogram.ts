@@ -203,7 +203,7 @@ function lastNotAbove(edges: Float64Array, value: number): number {
   return low;
 }
 
-/** What a bar is made of: whole columns, and before its end a part of one. The last is a whole one. */
+/** The parts of a bar: whole columns, and before its end a part of one. The last is a whole one. */
 const parts = { unicode: '▏▎▍▌▋▊▉█', ascii: ':#' } as const;
 
 /** Longer bars tell no more. */

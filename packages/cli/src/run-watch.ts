@@ -139,7 +139,7 @@ export class RunWatch {
     return ` --db ${isPlain ? this.place : `'${this.place.replaceAll("'", "'\\''")}'`}`;
   }
 
-  /** What is to be said of the run if the command is ended at once. */
+  /** The lines to be said of the run if the command is ended at once. */
   #lastWords({ run: { id }, completed, total }: Progress): string[] {
     const values = `${formatCount(completed)} of ${formatCount(total)} values`;
     return this.place === 'memory'

@@ -31,7 +31,7 @@ export function screenOf(
   platform: NodeJS.Platform = process.platform,
 ): Screen {
   const isTerminal = output.isTTY === true;
-  // What watches a terminal in CI is a log.
+  // A terminal in CI is watched by a log.
   const isLive = isTerminal && env.TERM !== 'dumb' && !isSet(env.CI);
   return {
     isTerminal,

@@ -19,7 +19,7 @@ const silentStopMs = 1000;
  */
 const longestStopMs = 20_000;
 
-/** What a supervisor does to the process that it is in. */
+/** The process that a supervisor is in, as far as it acts on it. */
 export interface SupervisedProcess {
   /** Asks the command to stop. */
   readonly stop: () => void;

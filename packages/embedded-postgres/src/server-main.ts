@@ -168,7 +168,8 @@ async function main(): Promise<void> {
       isInUse,
       message: error instanceof Error ? error.message : String(error),
     });
-    process.exitCode = 1;
+    // PGlite may be open, and keep the process.
+    process.stdout.write('', () => process.exit(1));
   }
 }
 

@@ -19,7 +19,7 @@ Examples:
   });
 }
 
-/** What may follow an option, or stand where an argument does: a file, one of a few words, or anything. */
+/** The word that may follow an option, or stand where an argument does: a file, one of a few words, or anything. */
 type Value = 'file' | 'anything' | readonly string[];
 
 function argumentValue(argument: Argument): Value {
