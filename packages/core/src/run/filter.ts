@@ -6,7 +6,7 @@ import { RunParameters, type JsonObject } from './parameters.js';
 import { requestFields } from './request.js';
 import { runStatuses, type Run, type RunStatus } from './run.js';
 
-/** Which runs are to be listed: those that are all that is said here. */
+/** The runs to be listed: those that are all that is said here. */
 export interface RunFilter {
   readonly status?: RunStatus | undefined;
   /** The simulation's name, as the record has it. */
