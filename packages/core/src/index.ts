@@ -1,5 +1,5 @@
-export { averagesByName, type Average, type RunAverage } from './averaging/average.js';
-export { averageOf } from './averaging/averaging.js';
+export { averagesByName, type Average, type RunAverage } from './statistics/average.js';
+export { averageOf } from './statistics/averaging.js';
 export { isStepComputeError, StepComputeError } from './errors/base.js';
 export { InvalidInputError } from './errors/invalid-input-error.js';
 export { isError, messageOf, nameOf } from './errors/thrown.js';

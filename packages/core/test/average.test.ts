@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { completeAverage } from '../src/averaging/average.js';
-import { averageOf } from '../src/averaging/averaging.js';
+import { completeAverage } from '../src/statistics/average.js';
+import { averageOf } from '../src/statistics/averaging.js';
 import { RunningMean } from '../src/execution/progress.js';
 import { IterationId, Seed } from '../src/run/numbers.js';
 import { RandomStream } from '../src/simulation/random-stream.js';

@@ -1,4 +1,4 @@
-import { averageOf } from '../src/averaging/averaging.js';
+import { averageOf } from '../src/statistics/averaging.js';
 import type { ValueStore } from '../src/ports/stores.js';
 import { parseRunRequest } from '../src/run/request.js';
 import type { Run } from '../src/run/run.js';

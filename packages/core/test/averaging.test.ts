@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Averaging, averageOf } from '../src/averaging/averaging.js';
+import { Averaging, averageOf } from '../src/statistics/averaging.js';
 import { IterationId, Seed } from '../src/run/numbers.js';
 import { RandomStream } from '../src/simulation/random-stream.js';
 import { times } from '../../../testing/exhaustive.js';

@@ -1,4 +1,4 @@
-import type { Average } from '../src/averaging/average.js';
+import type { Average } from '../src/statistics/average.js';
 import type { IterationFailure, Stores } from '../src/ports/stores.js';
 import type { Ledger } from '../src/run/ledger.js';
 import { IterationId, RunId } from '../src/run/numbers.js';

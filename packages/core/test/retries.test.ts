@@ -1,4 +1,4 @@
-import { averageOf } from '../src/averaging/averaging.js';
+import { averageOf } from '../src/statistics/averaging.js';
 import type { RetryPolicy } from '../src/execution/retries.js';
 import {
   uniformInteger,

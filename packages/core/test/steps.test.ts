@@ -1,8 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import fc from 'fast-check';
-import type { Average } from '../src/averaging/average.js';
-import { averageOf } from '../src/averaging/averaging.js';
+import type { Average } from '../src/statistics/average.js';
+import { averageOf } from '../src/statistics/averaging.js';
 import type { Progress, RunOptions } from '../src/ports/orchestrator.js';
 import { IterationId, Repetitions, RunId } from '../src/run/numbers.js';
 import type { RunPlan } from '../src/run/plan.js';

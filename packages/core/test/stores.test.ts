@@ -1,5 +1,5 @@
-import { completeAverage, refuseOtherAverage } from '../src/averaging/average.js';
-import { averageOf } from '../src/averaging/averaging.js';
+import { completeAverage, refuseOtherAverage } from '../src/statistics/average.js';
+import { averageOf } from '../src/statistics/averaging.js';
 import { RunId } from '../src/run/numbers.js';
 
 const runId = RunId.parse(4);

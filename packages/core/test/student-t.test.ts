@@ -1,4 +1,4 @@
-import { studentT975 } from '../src/averaging/student-t.js';
+import { studentT975 } from '../src/statistics/student-t.js';
 
 describe('the 0.975 quantile of Student’s t', () => {
   // Source: NIST/SEMATECH e-Handbook of Statistical Methods 1.3.6.7.2, to the digits of R's qt(0.975, df).

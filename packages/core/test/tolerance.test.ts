@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { averageOf } from '../src/averaging/averaging.js';
+import { averageOf } from '../src/statistics/averaging.js';
 import { warningOf } from '../src/orchestration/report.js';
 import type { Progress } from '../src/ports/orchestrator.js';
 import type { IterationFailure } from '../src/ports/stores.js';

@@ -1,4 +1,4 @@
-import { studentT975 } from '../averaging/student-t.js';
+import { studentT975 } from '../statistics/student-t.js';
 import type { Progress } from '../ports/orchestrator.js';
 import type { Ledger } from '../run/ledger.js';
 import type { Run } from '../run/run.js';

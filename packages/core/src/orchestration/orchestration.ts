@@ -1,4 +1,4 @@
-import { averagesByName, type RunAverage } from '../averaging/average.js';
+import { averagesByName, type RunAverage } from '../statistics/average.js';
 import { isStepComputeError } from '../errors/base.js';
 import { isRetryable } from '../errors/thrown.js';
 import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';

@@ -1,4 +1,4 @@
-import type { Average } from '../averaging/average.js';
+import type { Average } from '../statistics/average.js';
 import type { Ledger } from '../run/ledger.js';
 import type { ParsedRequest } from '../run/request.js';
 import type { RunResult } from '../ports/orchestrator.js';

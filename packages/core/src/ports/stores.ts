@@ -1,4 +1,4 @@
-import type { RunAverage } from '../averaging/average.js';
+import type { RunAverage } from '../statistics/average.js';
 import type { Ledger } from '../run/ledger.js';
 import type { IterationId, RunId } from '../run/numbers.js';
 import type { IterationRange } from '../run/range.js';

@@ -1,5 +1,5 @@
-import type { RunAverage } from '../averaging/average.js';
-import { Averaging } from '../averaging/averaging.js';
+import type { RunAverage } from '../statistics/average.js';
+import { Averaging } from '../statistics/averaging.js';
 import { refuseIncomplete } from '../ports/refusals.js';
 import type { Stores } from '../ports/stores.js';
 import type { RunId } from '../run/numbers.js';

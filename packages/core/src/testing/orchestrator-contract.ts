@@ -1,4 +1,4 @@
-import { averageOf } from '../averaging/averaging.js';
+import { averageOf } from '../statistics/averaging.js';
 import type { Orchestrator, Progress } from '../ports/orchestrator.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
 import { IterationId, RunId } from '../run/numbers.js';

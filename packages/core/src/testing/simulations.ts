@@ -1,5 +1,5 @@
-import type { Average } from '../averaging/average.js';
-import { averageOf } from '../averaging/averaging.js';
+import type { Average } from '../statistics/average.js';
+import { averageOf } from '../statistics/averaging.js';
 import { type IterationId, Repetitions, Seed } from '../run/numbers.js';
 import { IterationRange, iterationsOf } from '../run/range.js';
 import { uniformInteger, type IterationContext } from '../simulation/generator.js';

@@ -1,5 +1,5 @@
-import type { Average } from '../averaging/average.js';
-import { averageOf } from '../averaging/averaging.js';
+import type { Average } from '../statistics/average.js';
+import { averageOf } from '../statistics/averaging.js';
 import { messageOf } from '../errors/thrown.js';
 import type { IterationFailure, Stores, Swept } from '../ports/stores.js';
 import type { RunFilter } from '../run/filter.js';
