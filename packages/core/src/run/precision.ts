@@ -72,7 +72,8 @@ export const Precision = {
       maximum: maximum as Repetitions,
     };
   },
-  text: (precision: Precision | undefined): string => JSON.stringify(precision) ?? '',
+  text: (precision: Precision | undefined): string =>
+    precision === undefined ? '' : JSON.stringify(precision),
   /** The half width that the interval of a mean may have. */
   halfWidthOf: ({ halfWidth }: Pick<Precision, 'halfWidth'>, mean: number): number =>
     halfWidth.endsWith('%')
