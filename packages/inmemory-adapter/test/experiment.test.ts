@@ -191,9 +191,9 @@ describe('an experiment', () => {
     const error: unknown = await run({ scenarios: failing }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ScenariosFailedError);
     const { message, failed, cause } = error as ScenariosFailedError;
-    expect(message).toBe(
+    expect(message).toContain(
       '2 of 3 scenarios of experiment "offsets" failed; a: iteration 3 of run 1 failed: ' +
-        'RangeError: no value at 3 (seed 42)',
+        'no value at 3, at experiment.test.ts:',
     );
     expect(failed.map(({ scenario }) => scenario)).toEqual(['a', 'c']);
     expect(cause).toBe(failed[0]!.error);
@@ -240,7 +240,7 @@ describe('an experiment', () => {
         return result;
       },
     };
-    const many = { ...request, scenarios: [...'abcdefg'].map((name) => ({ name })) };
+    const many = { ...request, scenarios: 'a b c d e f g'.split(' ').map((name) => ({ name })) };
     const results = await new Experiment({ orchestrator: counted, stores, concurrency: 3 }).run(
       many,
     );
