@@ -144,7 +144,7 @@ export function sqliteStores(file: string): Stores & { readonly close: () => voi
       },
       finish: async ({ id, repetitions }, status) =>
         together(() => void update(finishedRun(find(id), repetitions, status))),
-      reopen: async (id, asked) => together(() => update(reopenedRun(find(id), asked))),
+      reopen: async (id, asked, only) => together(() => update(reopenedRun(find(id), asked, only))),
     },
     tombstones: {
       place: database,

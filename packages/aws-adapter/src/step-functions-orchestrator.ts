@@ -28,6 +28,7 @@ import {
 import {
   answered,
   completeResult,
+  goesOn,
   guarded,
   isTraceparent,
   parseRunChange,
@@ -36,6 +37,7 @@ import {
   refuseIfAborted,
   refuseMixed,
   refuseOtherRequest,
+  refuseOwnRepetitions,
   refuseUnknown,
   tellOf,
   type FieldNames,
@@ -131,10 +133,19 @@ export class StepFunctionsOrchestrator implements Orchestrator {
     const found = await this.#executionOf(request, traceOf(carrier));
     const { execution, run, before, joined } = found;
     try {
-      return await this.#follow(execution, options, { before, trace: { carrier, joined } });
+      const trace = { carrier, joined };
+      return await this.#toTheGoal(
+        await this.#follow(execution, options, { before, trace }),
+        options,
+      );
     } catch (error) {
       throw ofKey(error, run, request);
     }
+  }
+
+  /** Each look of a run with a goal is an execution of its own. */
+  async #toTheGoal(look: RunResult, options: RunOptions): Promise<RunResult> {
+    return goesOn(look.run) ? this.resume(look.run.id, {}, options) : look;
   }
 
   async resume(id: number, change: RunChange = {}, options: RunOptions = {}): Promise<RunResult> {
@@ -149,12 +160,14 @@ export class StepFunctionsOrchestrator implements Orchestrator {
       if (complete !== undefined) return tellOf(complete, options);
     }
     // The first step would refuse it too, but its error would come as a failed execution's.
+    refuseOwnRepetitions(run, input.repetitions);
     refuseFewerRepetitions(run, input.repetitions);
     const { completed } = await answered(this.#stores.failures.ledger(runId), runId, options);
     const carrier = this.#requested();
     const execution = this.#executionNamed(randomUUID());
     await this.#tryStart(execution, { runId, ...input, ...traceOf(carrier) });
-    return this.#follow(execution, options, { before: completed, trace: { carrier } });
+    const known = { before: completed, trace: { carrier } };
+    return this.#toTheGoal(await this.#follow(execution, options, known), options);
   }
 
   #follow(

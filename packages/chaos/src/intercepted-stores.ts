@@ -24,7 +24,7 @@ export function interceptedStores(
       get: (id) => ask('runs.get', () => runs.get(id)),
       list: (filter) => ask('runs.list', () => runs.list(filter)),
       finish: (run, status) => write('runs.finish', () => runs.finish(run, status)),
-      reopen: (id, change) => ask('runs.reopen', () => runs.reopen(id, change)),
+      reopen: (id, change, only) => ask('runs.reopen', () => runs.reopen(id, change, only)),
     },
     tombstones: {
       mark: (id, options) => ask('tombstones.mark', () => tombstones.mark(id, options)),

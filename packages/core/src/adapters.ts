@@ -15,6 +15,7 @@ export { followLedger } from './orchestration/follow-ledger.js';
 export {
   answered,
   completeResult,
+  goesOn,
   Orchestration,
   recordEnd,
   refuseIfAborted,
@@ -42,6 +43,7 @@ export {
   refuseMixed,
   refuseOtherMeasures,
   refuseOutside,
+  refuseOwnRepetitions,
 } from './ports/refusals.js';
 export { isListed, parseRunFilter, type ParsedRunFilter } from './run/filter.js';
 export { ledgerOf } from './run/ledger.js';

@@ -1,14 +1,29 @@
 export { averagesByName, type Average, type RunAverage } from './statistics/average.js';
 export { averageOf } from './statistics/averaging.js';
+export { reachedPrecision, type ReachedPrecision } from './statistics/reached-precision.js';
 export { isStepComputeError, StepComputeError } from './errors/base.js';
 export { InvalidInputError } from './errors/invalid-input-error.js';
 export { isError, messageOf, nameOf } from './errors/thrown.js';
 export { type RetryPolicy } from './execution/retries.js';
 export {
+  Experiment,
+  type ExperimentOptions,
+  type ExperimentProps,
+  type ExperimentRequest,
+  type Scenario,
+  type ScenarioResult,
+} from './orchestration/experiment.js';
+export {
   InProcessOrchestrator,
   type InProcessOrchestratorProps,
 } from './orchestration/in-process-orchestrator.js';
-export { reportOf, warningOf, type MeasureReport, type RunReport } from './orchestration/report.js';
+export {
+  reportOf,
+  warningOf,
+  type MeasureReport,
+  type PrecisionReport,
+  type RunReport,
+} from './orchestration/report.js';
 export {
   type AttemptEnded,
   type BatchWritten,
@@ -45,10 +60,12 @@ export { Fingerprint } from './run/fingerprint.js';
 export { type Ledger } from './run/ledger.js';
 export { IterationId, Milliseconds, Repetitions, RunId, Seed } from './run/numbers.js';
 export { RunParameters, type Json, type JsonObject } from './run/parameters.js';
+export { Precision, type PrecisionGoal } from './run/precision.js';
 export { type RunChange, type RunRequest } from './run/request.js';
 export {
   AverageOverflowError,
   CancelledError,
+  ChangedDesignError,
   ChangedSimulationError,
   ConflictingRunError,
   ConflictingValueError,
@@ -59,9 +76,11 @@ export {
   IterationTimeoutError,
   PersistenceError,
   RunNotFoundError,
+  ScenariosFailedError,
   StartedRunError,
   StepFailedError,
   ToleranceExceededError,
+  type FailedScenario,
 } from './run/run-errors.js';
 export { runStatuses, type Run, type RunStatus } from './run/run.js';
 export { Tolerance } from './run/tolerance.js';

@@ -171,9 +171,9 @@ export class InMemoryRunStore implements RunStore, Placed {
     record.run = finishedRun(record.run, repetitions, status);
   }
 
-  async reopen(id: RunId, change: ParsedRunChange): Promise<Run> {
+  async reopen(id: RunId, change: ParsedRunChange, only?: Pick<Run, 'repetitions'>): Promise<Run> {
     const record = this.database.find(id);
-    record.run = reopenedRun(record.run, change);
+    record.run = reopenedRun(record.run, change, only);
     return record.run;
   }
 }

@@ -33,6 +33,10 @@ const optionFields: FieldNames<SimulateOptions> = {
   checkStored: true,
   idempotencyKey: true,
   label: true,
+  precision: true,
+  experiment: true,
+  experimentKey: true,
+  scenario: true,
 };
 
 /** @typeParam Measure the names of the simulation's measures */

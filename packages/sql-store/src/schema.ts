@@ -41,6 +41,10 @@ export const askedColumns = {
   tolerance: { type: 'text', default: '0' },
   idempotencyKey: { name: 'idempotency_key', type: 'text', nullable: true },
   label: { type: 'text', nullable: true },
+  precision: { ...json, nullable: true },
+  experiment: { type: 'text', nullable: true },
+  experimentKey: { name: 'experiment_key', type: 'text', nullable: true },
+  scenario: { type: 'text', nullable: true },
   // Null in runs that were begun before there was this column.
   request: { ...json, nullable: true },
   simulation: { ...json, default: '[{}]' },
@@ -72,14 +76,6 @@ export const runColumns = {
   },
 } as const satisfies Record<keyof Run, EntitySchemaColumnOptions>;
 
-/** Of a run that is part of an experiment, or stops by itself; nothing reads them yet. */
-const reservedColumns = {
-  experiment: { type: 'text', nullable: true, select: false },
-  experimentKey: { name: 'experiment_key', type: 'text', nullable: true, select: false },
-  scenario: { type: 'text', nullable: true, select: false },
-  precision: { type: 'text', nullable: true, select: false },
-} as const satisfies Record<string, EntitySchemaColumnOptions>;
-
 /** Of a run that was deleted: its row stays, and no statement but those about tombstones finds it. */
 const tombstoneColumns = {
   deletedAt: {
@@ -93,7 +89,7 @@ const tombstoneColumns = {
 
 export const runSchema = new EntitySchema<RunRow>({
   name: 'stepcompute_run',
-  columns: { ...runColumns, ...reservedColumns, ...tombstoneColumns },
+  columns: { ...runColumns, ...tombstoneColumns },
   uniques: [{ name: 'stepcompute_run_idempotency_key', columns: ['idempotencyKey'] }],
   checks: [
     { name: 'stepcompute_run_repetitions', expression: 'repetitions BETWEEN 1 AND 1000000000' },

@@ -98,12 +98,13 @@ const living: object = { deletedAt: IsNull() };
 
 /** The condition for runs of the filter that are older than one, with its parameters; of parameters it says too much. */
 function conditionsOf(filter: ParsedRunFilter, before: number): [string, unknown[]] {
-  const { status, generatorName, label, since, parameters } = filter;
+  const { status, generatorName, label, experiment, since, parameters } = filter;
   const conditions: [string, unknown][] = [
     ['id < $::bigint', before],
     ['status = $::text', status],
     ['generator_name = $::text', generatorName],
     ['label = $::text', label],
+    ['experiment = $::text', experiment],
     ['started_at >= $::timestamptz', since?.toISOString()],
     ...parameters.map((text): [string, string] => ['position($::text in parameters) > 0', text]),
   ];
@@ -178,16 +179,18 @@ export class TypeOrmRunStore implements RunStore, Placed {
     });
   }
 
-  reopen(id: RunId, { accepted, ...change }: ParsedRunChange): Promise<Run> {
+  reopen(
+    id: RunId,
+    { accepted, ...change }: ParsedRunChange,
+    only?: Pick<Run, 'repetitions'>,
+  ): Promise<Run> {
     let before: string | undefined;
     return patiently(this.dataSource, async () => {
       const { repetitions } = change;
+      const fewer = repetitions !== undefined && { repetitions: LessThanOrEqual(repetitions) };
+      const asMeant = only && { repetitions: only.repetitions, status: Not('completed' as const) };
       await this.dataSource.getRepository<RunRow>(runTable).update(
-        {
-          id,
-          ...living,
-          ...(repetitions !== undefined && { repetitions: LessThanOrEqual(repetitions) }),
-        },
+        { id, ...living, ...(asMeant ?? fewer) },
         {
           ...change,
           status: 'started',
@@ -199,7 +202,7 @@ export class TypeOrmRunStore implements RunStore, Placed {
         await this.#accept({ id, repetitions }, accepted, before);
       }
       const run = await this.#find(id);
-      refuseFewerRepetitions(run, repetitions);
+      if (only === undefined) refuseFewerRepetitions(run, repetitions);
       return run;
     });
   }

@@ -10,7 +10,7 @@ import { lambdaHandler } from './lambda-handler.js';
  * fails, and says why, unless another execution has completed the run since.
  */
 export const handler = lambdaHandler('aggregate-and-store-value', async (event, _, log) => {
-  const runId = parseProcessed(event);
+  const { runId, repetitions } = parseProcessed(event);
   log({ runId });
   const container = await functionContainer();
   const { runs, failures } = container.get<Stores>(Stores);
@@ -19,7 +19,7 @@ export const handler = lambdaHandler('aggregate-and-store-value', async (event, 
     const before = await runs.get(runId);
     if (before.status !== 'completed') throw await whyFailed({ failures }, before, caught);
   }
-  const average = await container.get(AggregateAndStoreValue).execute(runId);
+  const average = await container.get(AggregateAndStoreValue).execute(runId, repetitions);
   const run = await runs.get(runId);
   const ledger = await failures.ledger(runId);
   return reportOf(resultOf(run, ledger, average));

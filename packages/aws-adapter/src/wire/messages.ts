@@ -1,4 +1,4 @@
-import { InvalidInputError, IterationId, RunId } from '@stepcompute/core';
+import { InvalidInputError, IterationId, Repetitions, RunId } from '@stepcompute/core';
 import {
   blockSizeFor,
   blocksOf,
@@ -34,6 +34,8 @@ export interface Block extends IterationRange {
 export interface Assignments {
   readonly runId: RunId;
   readonly seed: number;
+  /** The run's, for step 3: meanwhile it may go on to its next look. */
+  readonly repetitions: number;
   readonly pairs?: readonly Pair[];
   readonly blocks?: readonly Block[];
   /** The request's trace context, which the Map gives each of them; null where nobody traces it, as a path needs. */
@@ -191,11 +193,11 @@ export function assignmentsOf(
   const { id: runId, seed, repetitions } = run;
   if (blockSize === undefined) {
     const pairs = Array.from(iterationsOf(missing), (iterationId) => ({ runId, iterationId }));
-    return { runId, seed, pairs, traceparent };
+    return { runId, seed, repetitions, pairs, traceparent };
   }
   const size = Math.max(blockSize, blockSizeFor(repetitions, most));
   const blocks = Array.from(blocksOf({ run, missing }, size), (block) => ({ runId, ...block }));
-  return { runId, seed, blocks, traceparent };
+  return { runId, seed, repetitions, blocks, traceparent };
 }
 
 /** An assignment as step 2 is given it. */
@@ -271,14 +273,22 @@ export function messageOfCause(cause: string | undefined): string {
   return cause;
 }
 
+/** The run that step 3 is to average. */
+export interface Processed {
+  readonly runId: RunId;
+  /** How many repetitions it had when its work was handed out; undefined: it is not known. */
+  readonly repetitions?: Repetitions | undefined;
+}
+
 /**
  * The run that a list of assignments is of: what the Pass state hands on, or the list alone.
  * @throws InvalidInputError when it names no run, or several
  */
-export function parseProcessed(event: unknown): RunId {
-  if (Array.isArray(event)) return runOf(event);
+export function parseProcessed(event: unknown): Processed {
+  if (Array.isArray(event)) return { runId: runOf(event) };
   const processed = objectOf(event, 'event');
   const runId = RunId.parse(processed.runId);
+  const { repetitions } = processed;
   const list = processed.pairs ?? processed.blocks;
   if (!Array.isArray(list)) {
     throw new InvalidInputError('event', 'a list of pairs or blocks, with their run id', event);
@@ -286,7 +296,10 @@ export function parseProcessed(event: unknown): RunId {
   if (list.length > 0 && runOf(list) !== runId) {
     throw new InvalidInputError('run id', `that of the list, ${runOf(list)}`, runId);
   }
-  return runId;
+  return {
+    runId,
+    ...(repetitions !== undefined && { repetitions: Repetitions.parse(repetitions) }),
+  };
 }
 
 function runOf(list: readonly unknown[]): RunId {

@@ -13,6 +13,10 @@ export const requestFields = {
   tolerance: 'input',
   idempotencyKey: 'execution',
   label: 'input',
+  precision: 'input',
+  experiment: 'input',
+  experimentKey: 'input',
+  scenario: 'input',
 } as const satisfies Record<keyof RunRequest, 'input' | 'deployment' | 'execution'>;
 
 /** The same for the fields that may be changed of a run. */

@@ -23,6 +23,8 @@ const tells = {
   // Of step 3.
   AverageOverflowError: false,
   CancelledError: true,
+  // Of whoever runs an experiment.
+  ChangedDesignError: false,
   ChangedSimulationError: true,
   // Of step 1.
   ConflictingRunError: false,
@@ -38,6 +40,8 @@ const tells = {
   IterationFailedError: true,
   PersistenceError: true,
   RunNotFoundError: true,
+  // Of whoever runs an experiment.
+  ScenariosFailedError: false,
   // Of who deletes.
   StartedRunError: false,
   // Of whoever follows the state machine.

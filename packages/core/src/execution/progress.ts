@@ -1,4 +1,4 @@
-import { studentT975 } from '../statistics/student-t.js';
+import { studentTQuantile } from '../statistics/student-t.js';
 import type { Progress } from '../ports/orchestrator.js';
 import type { Ledger } from '../run/ledger.js';
 import type { Run } from '../run/run.js';
@@ -29,7 +29,7 @@ export class RunningMean {
   get margin(): number | null {
     if (this.#count < 2) return null;
     const variance = this.#squaredDeviations / (this.#count - 1);
-    return studentT975(this.#count - 1) * Math.sqrt(variance / this.#count);
+    return studentTQuantile(0.975, this.#count - 1) * Math.sqrt(variance / this.#count);
   }
 }
 

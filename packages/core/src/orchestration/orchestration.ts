@@ -104,6 +104,7 @@ export class Orchestration implements Orchestrator {
   async #toTheEnd(plan: RunPlan, options: RunOptions): Promise<RunResult> {
     const { runs, failures } = this.#stores;
     const { id } = plan.run;
+    let now = plan.run;
     const begunAt = this.#clock.now();
     this.#observer?.({
       type: 'run',
@@ -113,47 +114,61 @@ export class Orchestration implements Orchestrator {
     const ended = (how: Pick<RunEnded, 'status' | 'ledger' | 'error'>): void =>
       this.#observer?.({ type: 'end', runId: id, durationMs: this.#clock.now() - begunAt, ...how });
     try {
-      const averaged = async (): Promise<RunResult> => {
-        const average = await this.#aggregateAndStoreValue.execute(id);
+      const averaged = async (look: number): Promise<RunResult> => {
+        const average = await this.#aggregateAndStoreValue.execute(id, look);
         return resultOf(await runs.get(id), await failures.ledger(id), average);
       };
-      const result = await this.#executed(plan, averaged, options);
+      const result = await this.#executed(plan, averaged, options, (run) => (now = run));
       ended({ status: 'completed', ledger: result.ledger });
       return result;
     } catch (error) {
-      const status = await recordEnd(this.#stores, plan.run, error);
+      const status = await recordEnd(this.#stores, now, error);
       ended({ status, error });
       throw error;
     }
   }
 
   /**
-   * Executes the plan, and what is missing after it: another process, which resumes the run, has taken failures
-   * back to try them again, or an engine has lost a piece.
+   * Executes the plan, and what is missing after it: a run with a goal has gone on to its next look; another
+   * process, which resumes the run, has taken failures back to try them again; or an engine has lost a piece.
    */
   async #executed(
     plan: RunPlan,
-    averaged: () => Promise<RunResult>,
+    averaged: (look: number) => Promise<RunResult>,
     options: RunOptions,
+    onLook: (run: Run) => void,
   ): Promise<RunResult> {
-    const { run } = plan;
+    const { id, precision } = plan.run;
+    const planOf = async (run: Run, first: number): Promise<RunPlan> => {
+      const within = IterationRange.between(first, run.repetitions);
+      return { run, missing: within ? await this.#stores.values.missing(id, [within]) : [] };
+    };
     for (let todo = plan, round = 1; ; round += 1) {
+      const { run } = todo;
+      onLook(run);
       await this.#executor.execute(todo, options);
       try {
-        return await answered(averaged(), run.id, options);
+        const result = await answered(averaged(run.repetitions), id, options);
+        if (!goesOn(result.run) || result.run.repetitions <= run.repetitions) return result;
+        // Failures that it tolerates stand.
+        todo = await answered(planOf(result.run, run.repetitions), id, options);
+        round = 0;
       } catch (error) {
-        // Of one that was extended meanwhile, the rest is another's to do.
-        const isWorthMore =
-          error instanceof IncompleteRunError &&
-          error.ledger.missing > 0 &&
-          error.ledger.requested === run.repetitions;
-        if (!isWorthMore || round === mostRounds) throw error;
-        const whole = [IterationRange.whole(run.repetitions)];
-        const missing = await answered(this.#stores.values.missing(run.id, whole), run.id, options);
-        todo = { ...plan, missing };
+        if (!(error instanceof IncompleteRunError) || round === mostRounds) throw error;
+        const { missing, requested } = error.ledger;
+        // Of one that was extended meanwhile, the rest is another's to do; a look further on is anybody's.
+        const isOurs = requested === run.repetitions || precision !== undefined;
+        if (missing === 0 || !isOurs) throw error;
+        const now = requested === run.repetitions ? run : await this.#stores.runs.get(id);
+        todo = await answered(planOf(now, 0), id, options);
       }
     }
   }
+}
+
+/** True of a run with a goal that has neither reached it nor come to its maximum. */
+export function goesOn({ precision, status }: Run): boolean {
+  return precision !== undefined && status !== 'completed';
 }
 
 /** So often the work of a run is done, before what is still missing of it is an error. */

@@ -1,5 +1,7 @@
 import type { Average } from '../statistics/average.js';
+import { reachedPrecision, type ReachedPrecision } from '../statistics/reached-precision.js';
 import type { Ledger } from '../run/ledger.js';
+import type { Precision } from '../run/precision.js';
 import type { ParsedRequest } from '../run/request.js';
 import type { RunResult } from '../ports/orchestrator.js';
 import type { Run } from '../run/run.js';
@@ -24,6 +26,16 @@ type FirstMeasureReport = {
   readonly [Figure in keyof MeasureReport]: MeasureReport[Figure] | null;
 };
 
+/** A goal with its defaults, and what is reached of it; that is null while there is no average. */
+export interface PrecisionReport extends Omit<Precision, 'halfWidth' | 'measure'> {
+  /** The half width that is asked for, a number or a share of the mean. */
+  readonly goal: string;
+  readonly measure: string;
+  /** The repetitions of the first look. */
+  readonly minimum: number;
+  readonly reached: Omit<ReachedPrecision, 'measure' | 'confidence'> | null;
+}
+
 /** A run, its account and its average as one flat object of JSON's types, for machines. */
 export interface RunReport
   extends
@@ -34,6 +46,7 @@ export interface RunReport
       | 'idempotencyKey'
       | 'request'
       | 'measures'
+      | 'precision'
       | 'startedAt'
       | 'finishedAt'
     >,
@@ -49,6 +62,8 @@ export interface RunReport
   readonly changed: number;
   /** By their names, in their order; each null while there is no average. */
   readonly measures: Readonly<Record<string, MeasureReport | null>>;
+  /** The run's goal, and how precise it is by now; null of a run without one. */
+  readonly precision: PrecisionReport | null;
   /** A caution about the average. */
   readonly warning: string | null;
 }
@@ -86,8 +101,9 @@ export function reportOf({
   readonly averages?: RunResult['averages'] | undefined;
 }): RunReport {
   // Every field of a run that is not left out or renamed here is in the report.
-  const { id, generatorName, idempotencyKey, request, measures, startedAt, finishedAt, ...fields } =
+  const { id, generatorName, idempotencyKey, request, measures, startedAt, finishedAt, ...others } =
     run;
+  const { precision, ...fields } = others;
   const { idempotencyKey: key, ...asked } = request;
   const average = averages?.[measures[0]!];
   const reports = measures.map((name) => {
@@ -105,8 +121,32 @@ export function reportOf({
     changed: ledger.changed ?? 0,
     ...(average === undefined ? noFigures : measureReportOf(average)),
     measures: Object.fromEntries(reports),
+    precision: precision === undefined ? null : precisionReportOf(run, precision, averages),
     warning: (average && warningOf(ledger, average)) ?? null,
   };
+}
+
+function precisionReportOf(
+  run: Run,
+  { halfWidth: goal, measure, ...precision }: Precision,
+  averages: RunResult['averages'] | undefined,
+): PrecisionReport {
+  const reached = averages && reachedPrecision(run, averages);
+  return {
+    goal,
+    ...precision,
+    measure: measure ?? run.measures[0]!,
+    minimum: run.request.repetitions,
+    reached: reached === undefined ? null : withoutGoal(reached),
+  };
+}
+
+function withoutGoal({
+  measure,
+  confidence,
+  ...reached
+}: ReachedPrecision): PrecisionReport['reached'] {
+  return reached;
 }
 
 const noFigures: FirstMeasureReport = {

@@ -2,7 +2,7 @@ import { RunParameters } from '../run/parameters.js';
 import { IterationRange, without } from '../run/range.js';
 import { ConflictingValueError } from '../run/run-errors.js';
 import type { IterationId, RunId } from '../run/numbers.js';
-import type { NewRun, ParsedRunChange } from '../run/request.js';
+import { requestFields, type NewRun, type ParsedRunChange } from '../run/request.js';
 import type { Run, RunStatus } from '../run/run.js';
 import type { ValueColumns } from '../simulation/value.js';
 import { refuseFewerRepetitions } from './refusals.js';
@@ -31,24 +31,31 @@ export function finishedRun(
  * The run once `RunStore.reopen` has started it again.
  * @throws InvalidInputError when it has more repetitions than asked for
  */
-export function reopenedRun(run: Run, { accepted, ...change }: ParsedRunChange): Run {
+export function reopenedRun(
+  run: Run,
+  { accepted, ...change }: ParsedRunChange,
+  only?: Pick<Run, 'repetitions'>,
+): Run {
+  const isMeant = run.status !== 'completed' && run.repetitions === only?.repetitions;
+  if (only !== undefined && !isMeant) return run;
   refuseFewerRepetitions(run, change.repetitions);
   const simulation = accepted === undefined ? run.simulation : [...run.simulation, accepted];
   return { ...run, ...change, simulation, status: 'started', finishedAt: undefined };
 }
+
+/** JSON has no undefined: the fields of a request that are left out of it. */
+const absent = Object.fromEntries(Object.keys(requestFields).map((field) => [field, undefined]));
 
 /** @param json of a run, as `JSON.stringify` has it */
 export function runFromJson(json: string): Run {
   const run = JSON.parse(json) as Run & { startedAt: string; finishedAt?: string };
   const parameters = RunParameters.parse(run.parameters);
   return {
+    ...absent,
     ...run,
     parameters,
-    request: { ...run.request, parameters },
-    // JSON has no undefined.
-    idempotencyKey: run.idempotencyKey,
+    request: { ...absent, ...run.request, parameters },
     versions: run.versions,
-    label: run.label,
     startedAt: new Date(run.startedAt),
     finishedAt: run.finishedAt === undefined ? undefined : new Date(run.finishedAt),
   };

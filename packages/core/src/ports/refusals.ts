@@ -66,6 +66,22 @@ export function refuseFewerRepetitions(
 }
 
 /**
+ * A run with a goal says by itself how many repetitions it has.
+ * @throws InvalidInputError when it is to have others
+ */
+export function refuseOwnRepetitions(
+  { id, precision }: Pick<Run, 'id' | 'precision'>,
+  asked: number | undefined,
+): void {
+  if (asked === undefined || precision === undefined) return;
+  const { halfWidth, maximum } = precision;
+  const expected =
+    `left out: run ${id} goes on by itself until its mean is known to ±${halfWidth}, ` +
+    `or it has ${maximum} repetitions`;
+  throw new InvalidInputError('repetitions', expected, asked);
+}
+
+/**
  * Iterations' values as they are kept: the same array where nothing of it needs a change, as nearly always.
  * @param measures how many numbers each must have
  * @throws InvalidValueError when a number is not finite

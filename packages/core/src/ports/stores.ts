@@ -37,10 +37,14 @@ export interface RunStore {
   /**
    * Has the run started again, with what is to be changed of it: `accepted` is added to the fingerprints
    * that its record has already.
+   * @param only changes nothing when the run is completed, or has other repetitions than these by now.
+   *   Default: it is changed however it is
+   * @returns the run as it is then
    * @throws RunNotFoundError
-   * @throws InvalidInputError when it has more repetitions than asked for; nothing is changed
+   * @throws InvalidInputError when it has more repetitions than asked for, unless `only` says how many it
+   *   has; nothing is changed
    */
-  reopen(id: RunId, change: ParsedRunChange): Promise<Run>;
+  reopen(id: RunId, change: ParsedRunChange, only?: Pick<Run, 'repetitions'>): Promise<Run>;
 }
 
 /** Keeps each run's values: one per iteration, the first one written. */

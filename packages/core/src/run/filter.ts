@@ -12,6 +12,8 @@ export interface RunFilter {
   /** The simulation's name, as the record has it. */
   readonly generatorName?: string | undefined;
   readonly label?: string | undefined;
+  /** The name of the experiment that the run is a scenario of. */
+  readonly experiment?: string | undefined;
   /** The run has these among its parameters, each with the same JSON. */
   readonly parameters?: object | undefined;
   /** The run was started then or later. */
@@ -26,6 +28,7 @@ const filterFields: FieldNames<RunFilter> = {
   status: true,
   generatorName: true,
   label: true,
+  experiment: true,
   parameters: true,
   since: true,
   before: true,
@@ -43,12 +46,14 @@ export interface ParsedRunFilter extends Omit<RunFilter, 'parameters' | 'limit'>
 /** @throws InvalidInputError naming the first field that is wrong, or that there is no such field */
 export function parseRunFilter(filter: RunFilter = {}): ParsedRunFilter {
   refuseUnknown(filter, 'filter', filterFields);
-  const { status, generatorName, label, parameters = {}, since, before, limit } = filter;
+  const { status, generatorName, label, experiment, parameters = {} } = filter;
+  const { since, before, limit } = filter;
   if (status !== undefined && !runStatuses.includes(status)) {
     throw new InvalidInputError('status', `one of ${runStatuses.join(', ')}`, status);
   }
   if (generatorName !== undefined) requestFields.generatorName.parse(generatorName);
   requestFields.label.parse(label);
+  requestFields.experiment.parse(experiment);
   // Also one of another realm, as a test runner has it.
   const time = looked(() => (since === undefined ? 0 : Date.prototype.getTime.call(since)), NaN);
   if (Number.isNaN(time)) throw new InvalidInputError('since', 'a valid Date', since);
@@ -56,6 +61,7 @@ export function parseRunFilter(filter: RunFilter = {}): ParsedRunFilter {
     status,
     generatorName,
     label,
+    experiment,
     parameters: textsOf(RunParameters.parse(parameters)),
     since,
     before: before === undefined ? undefined : RunId.parse(before),
@@ -67,7 +73,8 @@ export function parseRunFilter(filter: RunFilter = {}): ParsedRunFilter {
 /** True of a run that is all that the filter says but for its limit. */
 export function isListed(run: Run, filter: ParsedRunFilter): boolean {
   const { status = run.status, generatorName = run.generatorName, label = run.label } = filter;
-  const { since = run.startedAt, before = Infinity, parameters } = filter;
+  const { experiment = run.experiment, since = run.startedAt } = filter;
+  const { before = Infinity, parameters } = filter;
   const has = (): boolean => {
     const own = textsOf(run.parameters);
     return parameters.every((text) => own.includes(text));
@@ -76,6 +83,7 @@ export function isListed(run: Run, filter: ParsedRunFilter): boolean {
     run.status === status &&
     run.generatorName === generatorName &&
     run.label === label &&
+    run.experiment === experiment &&
     run.startedAt >= since &&
     run.id < before &&
     (parameters.length === 0 || has())

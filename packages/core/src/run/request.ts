@@ -4,8 +4,9 @@ import { Fingerprint } from './fingerprint.js';
 import { areSameMeasures, singleMeasure } from './measures.js';
 import { Milliseconds, Repetitions, Seed, type RunId } from './numbers.js';
 import { RunParameters } from './parameters.js';
+import { Precision, type PrecisionGoal } from './precision.js';
 import { ConflictingRunError } from './run-errors.js';
-import { textOf } from './text.js';
+import { lineOf, textOf } from './text.js';
 import { Tolerance } from './tolerance.js';
 import { currentVersions, type Versions } from './versions.js';
 
@@ -40,12 +41,26 @@ export interface RunRequest {
    * on it. Default: none.
    */
   readonly label?: string | undefined;
+  /**
+   * Has the run go on until its mean is known so precisely: `repetitions` is the count of the first look then,
+   * and each look has twice as many as the one before. Default: the run ends with its repetitions.
+   */
+  readonly precision?: PrecisionGoal | undefined;
+  /** The experiment that the run is a scenario of, 1 … 100 characters. Set by an {@link Experiment}. */
+  readonly experiment?: string | undefined;
+  /** Tells the experiment from another of the same name, 1 … 100 characters. */
+  readonly experimentKey?: string | undefined;
+  /** The scenario's name in its experiment, 1 … 100 characters. */
+  readonly scenario?: string | undefined;
 }
 
 /** One field of a request. */
 interface RequestField {
-  /** Validates the field, or gives its default when it is undefined. */
-  readonly parse: (value: unknown) => unknown;
+  /**
+   * Validates the field, or gives its default when it is undefined.
+   * @param request of which this field may depend on another
+   */
+  readonly parse: (value: unknown, request: { readonly repetitions: Repetitions }) => unknown;
   /** When a request that repeats a key must say the same as the first one did. */
   readonly compared: 'always' | 'when given' | 'never';
   /** By which the values of two requests are compared. Default: the values themselves. */
@@ -80,6 +95,24 @@ export const requestFields = {
     compared: 'never',
   },
   label: { parse: optional(textOf('label', 256), () => undefined), compared: 'when given' },
+  precision: {
+    parse: (
+      value: unknown,
+      { repetitions }: { readonly repetitions: Repetitions },
+    ): Precision | undefined =>
+      value === undefined ? undefined : Precision.parse(value, repetitions),
+    compared: 'always',
+    textOf: Precision.text,
+  },
+  experiment: {
+    parse: optional(lineOf('experiment', 100), () => undefined),
+    compared: 'when given',
+  },
+  experimentKey: {
+    parse: optional(lineOf('experiment key', 100), () => undefined),
+    compared: 'when given',
+  },
+  scenario: { parse: optional(lineOf('scenario', 100), () => undefined), compared: 'when given' },
 } satisfies Record<keyof RunRequest, RequestField>;
 
 const fieldNames = Object.keys(requestFields) as (keyof RunRequest)[];
@@ -134,8 +167,9 @@ export function parseRunRequest(
   const { name, fingerprint, measures } =
     typeof simulation === 'string' ? { name: simulation } : simulation;
   const given = { ...request, generatorName: request.generatorName ?? name ?? unnamed };
+  const repetitions = Repetitions.parse(request.repetitions);
   const parsed = Object.fromEntries(
-    fieldNames.map((field) => [field, requestFields[field].parse(given[field])]),
+    fieldNames.map((field) => [field, requestFields[field].parse(given[field], { repetitions })]),
   ) as unknown as ParsedRequest;
   return {
     ...parsed,

@@ -49,6 +49,46 @@ export class ConflictingRunError extends errorClass('ConflictingRunError', 'CONF
   }
 }
 
+const mostTold = 3;
+
+/** An experiment's runs were asked for by another design than the one at hand. Nothing was done. */
+export class ChangedDesignError extends errorClass('ChangedDesignError', 'CHANGED_DESIGN') {
+  /** @param differences each as a sentence without its end */
+  constructor(
+    readonly experiment: string,
+    readonly differences: readonly string[],
+  ) {
+    const told = differences.slice(0, mostTold).join('; ');
+    const more = differences.length - mostTold;
+    super(
+      `experiment ${describeValue(experiment)} was begun with another design: ${told}` +
+        `${more > 0 ? `; and ${more} more` : ''}. Go on with the design as it was, or use a new name or key`,
+    );
+  }
+}
+
+export interface FailedScenario {
+  readonly scenario: string;
+  readonly error: unknown;
+}
+
+/** Some scenarios of an experiment have failed; the others have their results. `cause` is the first one's. */
+export class ScenariosFailedError extends errorClass('ScenariosFailedError', 'SCENARIOS_FAILED') {
+  /** @param count how many scenarios there are */
+  constructor(
+    readonly experiment: string,
+    readonly failed: readonly FailedScenario[],
+    count: number,
+  ) {
+    const [first] = failed;
+    super(
+      `${failed.length} of ${count} scenarios of experiment ${describeValue(experiment)} failed; ` +
+        `${first?.scenario}: ${messageOf(first?.error)}`,
+      { cause: first?.error },
+    );
+  }
+}
+
 /** One iteration produced no value; `cause` says why, and what else is here how to do it again. */
 export class IterationFailedError extends errorClass('IterationFailedError', 'ITERATION_FAILED') {
   readonly runId: RunId;

@@ -13,6 +13,16 @@ export function textOf(field: string, maximum: number): (value: unknown) => stri
   };
 }
 
+/** Parses a text of one line: a name that stands in tables, and in a key beside others. */
+export function lineOf(field: string, maximum: number): (value: unknown) => string {
+  const parse = textOf(field, maximum);
+  return (value) => {
+    const text = parse(value);
+    if (!/\p{Cc}/u.test(text)) return text;
+    throw new InvalidInputError(field, 'a text without control characters', value);
+  };
+}
+
 /** Parses a name that a query, a header and a type can have as it is: of a parameter, or of a measure. */
 export function nameIn(field: string): (value: unknown) => string {
   return (value) => {

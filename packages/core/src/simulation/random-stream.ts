@@ -67,6 +67,8 @@ export const FirstBlock = {
   generator: 0,
   /** How long an iteration waits before it is tried again. */
   backoff: 2 ** 48,
+  /** The seeds of scenarios that are to be independent of each other. */
+  scenario: 2 ** 49,
 } as const;
 
 /** Of so many integers, the bias of a single uniform is below 2^−21. */

@@ -1,6 +1,6 @@
 import type { RunId } from '../run/numbers.js';
 import { PersistenceError } from '../run/run-errors.js';
-import { studentT975 } from './student-t.js';
+import { studentTQuantile } from './student-t.js';
 
 /**
  * The mean of a run's values, with the count it was taken over and their spread. The same values
@@ -53,7 +53,7 @@ export function completeAverage(figures: AverageFigures): Average {
     return { ...figures, standardError: null, confidenceInterval: null };
   }
   const standardError = standardDeviation / Math.sqrt(count);
-  const margin = studentT975(count - 1) * standardError;
+  const margin = studentTQuantile(0.975, count - 1) * standardError;
   return { ...figures, standardError, confidenceInterval: [mean - margin, mean + margin] };
 }
 

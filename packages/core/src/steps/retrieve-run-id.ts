@@ -1,8 +1,9 @@
 import type { CheckedSimulation } from '../execution/checked-simulation.js';
 import type { Stores } from '../ports/stores.js';
 import { RunId } from '../run/numbers.js';
-import { refuseFewerRepetitions } from '../ports/refusals.js';
+import { refuseFewerRepetitions, refuseOwnRepetitions } from '../ports/refusals.js';
 import type { RunPlan } from '../run/plan.js';
+import { Precision } from '../run/precision.js';
 import { RunParameters, type JsonObject } from '../run/parameters.js';
 import { countOf, IterationRange } from '../run/range.js';
 import {
@@ -63,6 +64,7 @@ export class RetrieveRunId {
     };
     // All else first: a schema may be dear.
     const parsed = parseRunRequest(request, about);
+    if (parsed.precision !== undefined) Precision.measureOf(parsed.precision, parsed.measures);
     const parameters = await this.#parametersOf(request.parameters);
     return { ...parsed, parameters, request: { ...parsed.request, parameters } };
   }
@@ -96,6 +98,7 @@ export class RetrieveRunId {
       const asked = { parameters: await this.#parametersOf(parameters) };
       refuseOtherRequest(run, asked, { repetitions, idempotencyKey });
     }
+    refuseOwnRepetitions(run, parsed.repetitions);
     refuseFewerRepetitions(run, parsed.repetitions);
     const missing = await values.missing(run.id, [IterationRange.whole(run.repetitions)]);
     const isChanged = Object.keys(parsed).length > 0;

@@ -1,7 +1,7 @@
 import { averageOf } from '../statistics/averaging.js';
 import type { Orchestrator, Progress } from '../ports/orchestrator.js';
 import type { IterationFailure, Stores } from '../ports/stores.js';
-import { IterationId, RunId } from '../run/numbers.js';
+import { IterationId, Repetitions, RunId } from '../run/numbers.js';
 import { parseRunRequest, type RunRequest } from '../run/request.js';
 import { deleteRun } from '../steps/delete-run.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
@@ -376,6 +376,65 @@ export function testOrchestrator(runner: TestRunner, subject: OrchestratorSubjec
         all.map(({ delta }) => [delta]),
       );
       assertEqual((await orchestrator.resume(id)).averages, averages, 'the averages when resumed');
+    });
+
+    it('goes on until a mean is precise enough, and keeps the average of each look', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const looks = [20, 40, 80].map((repetitions) => expectedAverage(42, repetitions));
+      const precision = { halfWidth: 100, maximum: 150 };
+      const request = { repetitions: 20, seed: 42, precision, idempotencyKey: uniqueKey() };
+      const first = await orchestrator.run(request);
+      assertEqual(first.average, looks[2], 'the average');
+      assertEqual([first.run.status, first.run.repetitions], ['completed', 80], 'the run');
+      assertEqual(await valuesOf(stores, first.run.id), expectedValues(42, 80), 'the values');
+      assertEqual(await stores.averages.history(first.run.id), looks, 'the averages');
+      assertEqual((await orchestrator.run(request)).run, first.run, 'the run of the repeated key');
+      assertEqual((await orchestrator.resume(first.run.id)).run, first.run, 'the run resumed');
+      await assertRejects(
+        orchestrator.run({ ...request, precision: { ...precision, halfWidth: 99 } }),
+        'ConflictingRunError',
+        { field: 'precision', runId: first.run.id },
+      );
+      await assertRejects(
+        orchestrator.resume(first.run.id, { repetitions: 200 }),
+        'InvalidInputError',
+        { field: 'repetitions' },
+      );
+    });
+
+    it('ends at the maximum, however precise the mean is', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const precision = { halfWidth: '0.01%', maximum: 50 };
+      const { run, average } = await orchestrator.run({ repetitions: 20, seed: 42, precision });
+      assertEqual([run.status, run.repetitions], ['completed', 50], 'the run');
+      assertEqual(average, expectedAverage(42, 50), 'the average');
+      const counts = (await stores.averages.history(run.id)).map(({ count }) => count);
+      assertEqual(counts, [20, 40, 50], 'the looks');
+    });
+
+    it('takes a run up towards its goal, at whichever look it was interrupted', async () => {
+      const { orchestrator, stores } = await subject.open('uniform');
+      const precision = { halfWidth: 100, maximum: 150 };
+      for (const [repetitions, stored] of [
+        [20, 0],
+        [20, 7],
+        [20, 20],
+        [40, 30],
+        [40, 40],
+        [80, 80],
+      ] as const) {
+        const request = { repetitions: 20, seed: 42, precision, generatorName: 'uniform' };
+        const { id } = await stores.runs.allocate(parseRunRequest(request));
+        await stores.runs.reopen(id, { repetitions: Repetitions.parse(repetitions) });
+        const values = expectedValues(42, 80).slice(0, stored);
+        await stores.values.write(
+          id,
+          values.map((value, index) => ({ iterationId: IterationId.parse(index), value })),
+        );
+        const { run, average } = await orchestrator.resume(id);
+        assertEqual([run.status, run.repetitions], ['completed', 80], 'the run');
+        assertEqual(average, expectedAverage(42, 80), 'the average');
+      }
     });
 
     it('refuses to resume what is no run', async () => {

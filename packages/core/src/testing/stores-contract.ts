@@ -6,6 +6,7 @@ import type { RunFilter } from '../run/filter.js';
 import { IterationId, Milliseconds, Repetitions, RunId, Seed } from '../run/numbers.js';
 import { IterationRange } from '../run/range.js';
 import { RunParameters, type JsonObject } from '../run/parameters.js';
+import { Precision } from '../run/precision.js';
 import {
   parseRunChange,
   parseRunRequest,
@@ -83,6 +84,13 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
         tolerance: Tolerance.parse('2.5%'),
         idempotencyKey: uniqueKey(),
         label: 'my “label” \u{1f3b2}',
+        precision: Precision.parse(
+          { halfWidth: '0.5%', measure: 'delta', confidence: 0.9, maximum: 1_000_000_000 },
+          Repetitions.parse(2),
+        ),
+        experiment: 'my “experiment” \u{1f3b2}',
+        experimentKey: "it's another",
+        scenario: 'strike=90, \u{1f3b2}',
       };
       const asked: Required<NewRun> = {
         ...request,
@@ -214,6 +222,7 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
             repetitions: 1,
             generatorName: oneOf(names),
             label: oneOf([undefined, ...labels]),
+            experiment: oneOf([undefined, ...labels]),
             parameters: oneOf(parameters),
           }),
         );
@@ -230,6 +239,7 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
           ...(draws.uniform() < 0.5
             ? { generatorName: oneOf(names), label: perhaps(labels) }
             : { generatorName: perhaps(names), label: oneOf(labels) }),
+          experiment: perhaps(labels),
           status: perhaps(runStatuses),
           parameters: perhaps([some, Object.fromEntries(Object.entries(some).slice(0, 1))]),
           since: perhaps(all)?.startedAt,
@@ -268,6 +278,7 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
         [{ status: 'done' }, 'status'],
         [{ generatorName: '' }, 'generator name'],
         [{ label: 7 }, 'label'],
+        [{ experiment: '' }, 'experiment'],
         [{ parameters: 'strike' }, 'parameters'],
         [{ since: new Date(NaN) }, 'since'],
         [{ since: '2026-11-26' }, 'since'],
@@ -315,6 +326,29 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       assertEqual({ ...changed, ...change }, changed, 'the changed run');
       assertEqual(changed.seed, 3, 'seed');
       assertEqual(await stores.runs.get(run.id), changed, 'the run read back');
+    });
+
+    it('starts a run again only as it is meant, and answers with it as it is', async () => {
+      const { stores, run } = await allocate({ repetitions: 10 });
+      const change = parseRunChange({ repetitions: 20 });
+      const other = { repetitions: Repetitions.parse(9) };
+      assertEqual(await stores.runs.reopen(run.id, change, other), run, 'the run of another look');
+      const reopened = await stores.runs.reopen(run.id, change, run);
+      assertEqual(reopened, { ...run, repetitions: change.repetitions! }, 'the run');
+      assertEqual(await stores.runs.reopen(run.id, change, run), reopened, 'the run once more');
+      const fewer = parseRunChange({ repetitions: 10 });
+      assertEqual(await stores.runs.reopen(run.id, fewer, run), reopened, 'the run, late');
+      await stores.runs.finish(reopened, 'failed');
+      assertEqual(await stores.runs.reopen(run.id, {}, reopened), reopened, 'one that had failed');
+      await stores.runs.finish(reopened, 'completed');
+      const completed = await stores.runs.get(run.id);
+      const further = parseRunChange({ repetitions: 40 });
+      assertEqual(
+        await stores.runs.reopen(run.id, further, reopened),
+        completed,
+        'one that is completed',
+      );
+      assertEqual(await stores.runs.get(run.id), completed, 'the run read back');
     });
 
     it('refuses to have fewer repetitions, and changes nothing', async () => {
@@ -1214,12 +1248,13 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
 
 /** What a filter is to do, said in another way than stores say it. */
 function fits(run: Run, filter: RunFilter): boolean {
-  const { status, generatorName, label, parameters = {}, since, before } = filter;
+  const { status, generatorName, label, experiment, parameters = {}, since, before } = filter;
   const own = new Map(Object.entries(run.parameters));
   return (
     (status === undefined || status === run.status) &&
     (generatorName === undefined || generatorName === run.generatorName) &&
     (label === undefined || label === run.label) &&
+    (experiment === undefined || experiment === run.experiment) &&
     (since === undefined || since.getTime() <= run.startedAt.getTime()) &&
     (before === undefined || run.id < before) &&
     Object.entries(parameters).every(
