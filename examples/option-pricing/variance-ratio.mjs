@@ -6,7 +6,7 @@ const request = { repetitions: 100_000, seed: 42 };
 const [single, pair] = [await simulate(option, request), await simulate(antithetic, request)];
 
 /**
- * The mean of a function of a normal variate, by the trapezoidal rule; exact to six digits.
+ * The mean of a function of a normal variate, by the trapezoidal rule, to four digits.
  * @param {(z: number) => number} f
  */
 function expected(f) {

@@ -55,7 +55,7 @@ describe('antithetic pairs', () => {
       expect(Math.abs(Number(ratio) / Number(theory) - 1)).toBeLessThan(0.06);
       return { measure, theory };
     });
-    // By hand: no pair has both futures in the money, so the covariance of prices is −7.128², their variance 156.
+    // By hand: no pair has both futures in the money, so the covariance of prices is −7.128², their variance 157.
     expect(numbers).toEqual([
       { measure: 'price', theory: '1.48' },
       { measure: 'delta', theory: '3.51' },
