@@ -25,5 +25,5 @@ export function blackScholes({ spot, strike, rate, volatility, maturity }) {
   const d1 = (Math.log(spot / strike) + (rate + volatility ** 2 / 2) * maturity) / deviation;
   const delta = normalProbability(d1);
   const discountedStrike = strike * Math.exp(-rate * maturity);
-  return { payoff: spot * delta - discountedStrike * normalProbability(d1 - deviation), delta };
+  return { price: spot * delta - discountedStrike * normalProbability(d1 - deviation), delta };
 }

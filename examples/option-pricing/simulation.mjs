@@ -17,22 +17,25 @@ export const call = {
 };
 
 /**
- * The call under one possible future, a geometric Brownian motion in the risk-neutral measure: its
+ * The call in one possible future, a geometric Brownian motion in the risk-neutral measure: its
  * discounted payoff, whose mean over many futures is the call's price, and the payoff's derivative by
  * the spot, whose mean is the call's delta.
+ * @param {number} z how many standard deviations the share's logarithmic return is above its mean
+ * @param {typeof call} parameters
  */
+export function inFuture(z, { spot, strike, rate, volatility, maturity }) {
+  const drift = (rate - volatility ** 2 / 2) * maturity;
+  const priceAtMaturity = spot * Math.exp(drift + volatility * Math.sqrt(maturity) * z);
+  const discount = Math.exp(-rate * maturity);
+  return {
+    price: discount * Math.max(0, priceAtMaturity - strike),
+    delta: priceAtMaturity > strike ? (discount * priceAtMaturity) / spot : 0,
+  };
+}
+
 export default defineSimulation({
   name: 'European call',
   parameters: call,
-  measures: ['payoff', 'delta'],
-  generate({ random, parameters: { spot, strike, rate, volatility, maturity } }) {
-    const drift = (rate - volatility ** 2 / 2) * maturity;
-    const deviation = volatility * Math.sqrt(maturity);
-    const priceAtMaturity = spot * Math.exp(random.normal(drift, deviation));
-    const discount = Math.exp(-rate * maturity);
-    return {
-      payoff: discount * Math.max(0, priceAtMaturity - strike),
-      delta: priceAtMaturity > strike ? (discount * priceAtMaturity) / spot : 0,
-    };
-  },
+  measures: ['price', 'delta'],
+  generate: ({ random, parameters }) => inFuture(random.normal(), parameters),
 });

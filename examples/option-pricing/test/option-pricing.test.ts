@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -18,7 +19,7 @@ describe('the option’s price and its delta', () => {
     expect(lines).toHaveLength(44);
     for (const [closedForm, part] of [
       // Found independently as well, by quadrature over the normal density: 7.128065 and 0.502413.
-      ['payoff, by Black–Scholes 7.1281', lines.slice(0, 22)],
+      ['price, by Black–Scholes 7.1281', lines.slice(0, 22)],
       ['delta, by Black–Scholes 0.5024', lines.slice(22)],
     ] as const) {
       expect(part[0]).toBe(closedForm);
@@ -36,11 +37,59 @@ describe('the option’s price and its delta', () => {
     );
     const { average, measures } = JSON.parse(lines.at(-1) ?? '') as {
       average: number;
-      measures: Record<'payoff' | 'delta', { average: number; standardError: number }>;
+      measures: Record<'price' | 'delta', { average: number; standardError: number }>;
     };
-    const { payoff, delta } = measures;
-    expect(average).toBe(payoff.average);
-    expect(Math.abs(payoff.average - 7.1281)).toBeLessThan(1.96 * payoff.standardError);
+    const { price, delta } = measures;
+    expect(average).toBe(price.average);
+    expect(Math.abs(price.average - 7.1281)).toBeLessThan(1.96 * price.standardError);
     expect(Math.abs(delta.average - 0.5024)).toBeLessThan(1.96 * delta.standardError);
+  });
+});
+
+describe('antithetic pairs', () => {
+  it('vary less than two independent draws, by as much as theory says', async () => {
+    const lines = await linesOf('variance-ratio.mjs');
+    const numbers = lines.map((line) => {
+      const [, measure, ratio, theory] = /^(\w+) .* ratio (\S+), in theory (\S+)$/.exec(line) ?? [];
+      // Four standard errors of the ratio of two sample variances of 100,000 values, of kurtosis 10 at most.
+      expect(Math.abs(Number(ratio) / Number(theory) - 1)).toBeLessThan(0.06);
+      return { measure, theory };
+    });
+    // By hand: no pair has both futures in the money, so the covariance of prices is −7.128², their variance 157.
+    expect(numbers).toEqual([
+      { measure: 'price', theory: '1.48' },
+      { measure: 'delta', theory: '3.51' },
+    ]);
+  });
+});
+
+describe('25 scenarios', () => {
+  const file = join(example, 'design.csv');
+
+  it('are those of the grid', async () => {
+    const rows = [90, 95, 100, 105, 110].flatMap((strike) =>
+      [0.1, 0.2, 0.3, 0.4, 0.5].map((volatility) =>
+        [`${strike}-${volatility}`, strike, volatility].join(','),
+      ),
+    );
+    const expected = ['name,strike,volatility', ...rows, ''].join('\n');
+    expect(await readFile(file, 'utf8')).toBe(expected);
+  });
+
+  it('differ by what Black–Scholes says, and more precisely than with independent seeds', async () => {
+    const lines = await linesOf('differences.mjs');
+    const row =
+      /^\S+ +(?<mean>\S+)  95 % interval (?<lower>\S+) to (?<upper>\S+)  true (?<exact>\S+), \w+  variance ratio (?<ratio>\S+)$/;
+    const differences = lines.flatMap((line) => {
+      const groups = row.exec(line)?.groups;
+      return groups === undefined ? [] : [groups];
+    });
+    expect(differences).toHaveLength(48);
+    for (const { mean, lower, upper, exact, ratio } of differences) {
+      // A 95 % interval is four standard errors wide but for 2 %; a right mean is off by more for 6 seeds of 100,000.
+      const width = Number(upper) - Number(lower);
+      expect(Math.abs(Number(mean) - Number(exact))).toBeLessThan(width);
+      expect(Number(ratio)).toBeGreaterThan(1.5);
+    }
   });
 });

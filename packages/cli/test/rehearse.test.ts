@@ -80,7 +80,7 @@ describe('a simulation with parameters and two measures', () => {
     expect(expected).toMatchObject({
       parameters,
       generator: 'European call',
-      measures: { payoff: { count: repetitions }, delta: { count: repetitions, min: 0 } },
+      measures: { price: { count: repetitions }, delta: { count: repetitions, min: 0 } },
       count: repetitions,
     });
   });
