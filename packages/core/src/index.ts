@@ -1,5 +1,7 @@
+export { quantilesOf } from './analysis/quantiles-of.js';
 export { averagesByName, type Average, type RunAverage } from './statistics/average.js';
 export { averageOf } from './statistics/averaging.js';
+export { type Quantile } from './statistics/quantile.js';
 export { isStepComputeError, StepComputeError } from './errors/base.js';
 export { InvalidInputError } from './errors/invalid-input-error.js';
 export { isError, messageOf, nameOf } from './errors/thrown.js';
