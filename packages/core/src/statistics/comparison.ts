@@ -62,7 +62,7 @@ export function intervalOf(
  * what it is. Null where there is no spread, or none is known.
  */
 export function varianceRatioOf(control: Average, run: Average, paired: Average): number | null {
-  const [a, b, d] = [control, run, paired].map(({ standardDeviation }) => standardDeviation);
-  if (a == null || b == null || d == null || d === 0) return null;
+  const [a, b, d] = [control.standardDeviation, run.standardDeviation, paired.standardDeviation];
+  if (a === null || b === null || d === null || d === 0) return null;
   return (a / d) ** 2 + (b / d) ** 2;
 }
