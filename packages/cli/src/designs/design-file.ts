@@ -65,14 +65,12 @@ function designOfCsv(text: string, file: string): Design {
   const names = header.cells;
   const place = `${file}, line ${header.line}: the header`;
   const repeated = names.find((name, index) => names.indexOf(name) < index);
-  if (repeated !== undefined)
+  if (repeated !== undefined) {
     throw new InvalidInputError(place, 'of columns that differ', repeated);
+  }
   if (!names.includes('name') || names.includes('')) {
-    throw new InvalidInputError(
-      place,
-      'of a column name and one for each parameter, with commas between',
-      names.join(),
-    );
+    const expected = 'of a column name and one for each parameter, with commas between';
+    throw new InvalidInputError(place, expected, names.join());
   }
   refuseCount(file, count - 1);
   return others.map(({ line, cells }) => {
@@ -101,14 +99,11 @@ function rowsOfCsv(text: string, file: string): { rows: readonly CsvRow[]; count
     newline: '\n',
     step: ({ data: cells, errors: [error], meta: { cursor } }) => {
       if (error !== undefined) {
-        throw new InvalidInputError(
-          `${file}, line ${line}`,
-          `of CSV (${error.message})`,
-          lineOf(lines, line),
-        );
+        const expected = `of CSV (${error.message})`;
+        throw new InvalidInputError(`${file}, line ${line}`, expected, lineOf(lines, line));
       }
       if (cells.length > 1 || cells[0] !== '') {
-        if (count === 0 || isWithinLimit(count - 1)) rows.push({ line, cells });
+        if (isWithinLimit(count - 1)) rows.push({ line, cells });
         count += 1;
       }
       for (; read < cursor; read += 1) if (lines[read] === '\n') line += 1;

@@ -31,9 +31,9 @@ export function refuseCount(place: string, count: number): void {
   throw new InvalidInputError(place, `of 1 to ${mostScenarios} scenarios`, count);
 }
 
-/** True when a row of this index, from 0, may still be one of a design. */
-export function isWithinLimit(index: number): boolean {
-  return index < mostScenarios;
+/** True while a design may have another scenario after so many. */
+export function isWithinLimit(count: number): boolean {
+  return count < mostScenarios;
 }
 
 /** @throws InvalidInputError unless it is the name of a scenario */
