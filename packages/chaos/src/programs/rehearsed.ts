@@ -39,7 +39,8 @@ export async function runRehearsed(mode: 'inline' | 'distributed', task: Task): 
 }
 
 function synthesize(folder: string, mode: string): void {
-  const context = { mode, generator: join(__dirname, 'simulation.js'), blockSize: '20' };
+  const blocks = mode === 'distributed' && { blockSize: '20' };
+  const context = { mode, generator: join(__dirname, 'simulation.js'), ...blocks };
   execFileSync(process.execPath, [require.resolve('@stepcompute/infra/app')], {
     env: { ...process.env, CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) },
     stdio: ['ignore', 'ignore', 'pipe'],
