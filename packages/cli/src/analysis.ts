@@ -95,7 +95,7 @@ export function reportWith(
   asked: AskedAnalysis,
   { quantiles, checks }: Analysis,
 ): object {
-  const measures = Object.entries(report.measures).map(([name, measure]) => [
+  const measures = Object.entries(report.measures).map(([name, measure]): [string, unknown] => [
     name,
     measure && asked.quantiles.length > 0
       ? { ...measure, quantiles: quantiles[name] ?? null }

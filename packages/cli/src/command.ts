@@ -24,6 +24,15 @@ export function argument<Value>(
   return { place, read: (parsed) => parsed as Value };
 }
 
+/** The argument as one that may be left out: undefined then. */
+export function leftOut<Value>({
+  place,
+  read,
+}: Declared<Argument, Value>): Declared<Argument, Value | undefined> {
+  place.argOptional();
+  return { place, read: (parsed) => (parsed === undefined ? undefined : read(parsed)) };
+}
+
 /** An argument that is given once or more; its values, in the order they were given. */
 export function argumentList<Value>(
   usage: string,

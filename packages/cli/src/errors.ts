@@ -5,6 +5,16 @@ import { ExitCode } from './exit-codes.js';
 /** A command line that is not valid: an InvalidInputError in the parser's own words. */
 export class UsageError extends errorClass('InvalidInputError', 'INVALID_INPUT') {}
 
+/**
+ * Either runs or an experiment are given.
+ * @throws UsageError
+ */
+export function refuseNotOne(runs: unknown, experiment: unknown): void {
+  if ((runs === undefined) === (experiment === undefined)) {
+    throw new UsageError('give either a run or --experiment NAME (see --help)');
+  }
+}
+
 /** A simulation that went wrong outside of any one iteration's promise, or never settles. */
 export class SimulationError extends errorClass('SimulationError', 'SIMULATION') {}
 
@@ -19,6 +29,16 @@ export class InterruptedError extends errorClass('InterruptedError', 'INTERRUPTE
 
 /** A value, or an average, that is not the stored one when it is computed again. */
 export class MismatchError extends errorClass('MismatchError', 'MISMATCH') {}
+
+/** No run is a scenario of such an experiment. */
+export class ExperimentNotFoundError extends errorClass(
+  'ExperimentNotFoundError',
+  'EXPERIMENT_NOT_FOUND',
+) {
+  constructor(readonly experiment: string) {
+    super(`there is no experiment ${JSON.stringify(experiment)} in this store`);
+  }
+}
 
 /** A check of a run's figures that does not hold. */
 export class CheckFailedError extends errorClass('CheckFailedError', 'CHECK_FAILED') {}
@@ -60,6 +80,7 @@ const exitCodes: Readonly<Record<string, ExitCode>> = {
   SIMULATION: ExitCode.runFailed,
   NOTHING_TO_VERIFY: ExitCode.runFailed,
   RUN_NOT_FOUND: ExitCode.runNotFound,
+  EXPERIMENT_NOT_FOUND: ExitCode.runNotFound,
   PERSISTENCE: ExitCode.database,
   MISMATCH: ExitCode.mismatch,
   CHECK_FAILED: ExitCode.checkFailed,

@@ -28,7 +28,7 @@ export const meanings: Readonly<Record<ExitCode, string>> = {
     'the run has no average: more iterations failed than it tolerates, another value was stored ' +
     'before, the average overflowed, or the generator never settles or broke outside of its ' +
     'promise; or show --verify found an incomplete run',
-  [ExitCode.runNotFound]: 'the run does not exist',
+  [ExitCode.runNotFound]: 'the run, or the experiment, does not exist',
   [ExitCode.database]: 'the database could not be opened, read or written',
   [ExitCode.mismatch]:
     'replay generated another value than the stored one, or the stored values no longer come ' +

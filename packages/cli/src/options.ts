@@ -82,7 +82,7 @@ function countWithin(settingsOf: (count: number) => WriteToDbSettings): (text: s
   };
 }
 
-const parseRunId = (text: string): RunId => RunId.parse(parseNumber(text));
+export const parseRunId = (text: string): RunId => RunId.parse(parseNumber(text));
 
 export const runArgument = argument('<run>', 'the run’s id', parseRunId);
 export const runsArgument = argumentList('<run...>', 'the runs’ ids', parseRunId);
@@ -280,6 +280,20 @@ export const histogramOption = without(
   ),
   'json',
 );
+
+export const controlOption = option(
+  '--control <scenario>',
+  'the scenario that all others are compared with',
+  (text) => text,
+);
+
+/** The name of an experiment, in place of runs' ids. */
+export function experimentOption(description: string) {
+  return option('--experiment <name>', description, (text): string => {
+    const name = requestFields.experiment.parse(text);
+    return name ?? '';
+  });
+}
 
 /** The analysis of a run's values. */
 export const analysisOptions = {

@@ -3,9 +3,11 @@ import { performance } from 'node:perf_hooks';
 import { withoutSecrets } from '@stepcompute/core/adapters';
 import { Command, CommanderError } from 'commander';
 import type { DeclaredCommand } from './command.js';
+import { compareCommand } from './commands/compare.js';
 import { completionCommand } from './commands/completion.js';
 import { deleteCommand } from './commands/delete.js';
 import { describeCommand } from './commands/describe.js';
+import { experimentCommand } from './commands/experiment.js';
 import { extendCommand } from './commands/extend.js';
 import { failuresCommand } from './commands/failures.js';
 import { listCommand } from './commands/list.js';
@@ -29,6 +31,8 @@ const commands: readonly DeclaredCommand[] = [
   runCommand,
   resumeCommand,
   extendCommand,
+  experimentCommand,
+  compareCommand,
   listCommand,
   showCommand,
   failuresCommand,

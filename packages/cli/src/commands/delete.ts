@@ -7,18 +7,27 @@ import {
   type RunId,
   type Stores,
 } from '@stepcompute/core';
-import { declareCommand, flag } from '../command.js';
+import { declareCommand, flag, leftOut } from '../command.js';
 import { canAsk, confirm } from '../confirm.js';
 import { withStores } from '../databases.js';
-import { ReportedError, UsageError } from '../errors.js';
+import { refuseNotOne, ReportedError, UsageError } from '../errors.js';
+import { allOfExperiment } from '../experiments.js';
 import { formatCount } from '../format.js';
-import { databaseOption, jsonOption, onOption, runsArgument, verboseOption } from '../options.js';
+import {
+  databaseOption,
+  experimentOption,
+  jsonOption,
+  onOption,
+  runsArgument,
+  verboseOption,
+} from '../options.js';
 
 export const deleteCommand = declareCommand({
   name: 'delete',
-  description: 'delete runs for good, with all of their values',
-  arguments: { ids: runsArgument },
+  description: 'delete runs, or the runs of an experiment, for good, with all of their values',
+  arguments: { ids: leftOut(runsArgument) },
   options: {
+    experiment: experimentOption('the experiment whose runs are deleted, all of this name'),
     yes: flag('-y, --yes', 'ask nothing; needed where there is no terminal to ask on'),
     force: flag(
       '--force',
@@ -35,16 +44,22 @@ interrupted is repeated: it goes on where it was.
 
 Examples:
   $ stepcompute delete 3
-  $ stepcompute delete 3 4 5 --yes`,
-  async action({ ids: given, yes, force, db, on }, { terminal, interruption }) {
+  $ stepcompute delete 3 4 5 --yes
+  $ stepcompute delete --experiment strikes`,
+  async action({ ids: given, experiment, yes, force, db, on }, { terminal, interruption }) {
+    // None is given as an empty list.
+    refuseNotOne(given?.length === 0 ? undefined : given, experiment);
     if (!yes && !canAsk()) {
       throw new UsageError('delete asks on a terminal: elsewhere, give --yes');
     }
-    const ids = [...new Set(given)];
     const deleted: DeletedRun[] = [];
     let current: RunId | undefined;
     try {
       await withStores({ db, on }, interruption, async (stores) => {
+        const ids =
+          experiment === undefined
+            ? [...new Set(given)]
+            : (await allOfExperiment(stores, experiment)).map(({ id }) => id);
         const runs = await runsOf(ids, stores);
         const started = runs.find(({ status }) => status === 'started');
         if (started !== undefined && !force) throw new StartedRunError(started.id);

@@ -15,6 +15,7 @@ import { formatCount, formatNumber } from '../format.js';
 import { givenParameters } from '../given-parameters.js';
 import {
   databaseOption,
+  experimentOption,
   jsonOption,
   labelOption,
   onOption,
@@ -46,6 +47,7 @@ export const listCommand = declareCommand({
       (text) => text,
     ),
     label: labelOption('runs with this label'),
+    experiment: experimentOption('runs of this experiment'),
     parameters: parameterOption('runs with this parameter, as often as needed: JSON, or else text'),
     since: option(
       '--since <when>',
@@ -62,12 +64,14 @@ Examples:
   $ stepcompute list
   $ stepcompute list --limit 5 --json
   $ stepcompute list --status failed --since 7d
-  $ stepcompute list --label nightly --param strike=110`,
+  $ stepcompute list --label nightly --param strike=110
+  $ stepcompute list --experiment strikes`,
   action: (options, { terminal, interruption }) => {
-    const { limit, status, generatorName, label, since, parameters: given, db, on } = options;
+    const { limit, status, generatorName, label, experiment, since, db, on } = options;
+    const { parameters: given } = options;
     return withStores({ db, on }, interruption, async (stores) => {
       const parameters = await givenParameters({ parameters: undefined }, given, undefined);
-      const asked = { status, generatorName, label, since };
+      const asked = { status, generatorName, label, experiment, since };
       // No store has more runs than ids.
       const filter = { ...asked, parameters, limit: Math.min(limit, RunId.maximum) };
       const runs = await stores.runs.list(filter);
@@ -80,6 +84,8 @@ Examples:
           seed: run.seed,
           generator: run.generatorName,
           label: run.label ?? null,
+          experiment: run.experiment ?? null,
+          scenario: run.scenario ?? null,
           parameters: run.parameters,
           count: averages[index]?.count ?? null,
           average: averages[index]?.mean ?? null,
@@ -91,6 +97,8 @@ Examples:
         const isAsked = given.length > 0 || Object.values(asked).some((each) => each !== undefined);
         terminal.note(isAsked ? 'There are no such runs.' : 'There are no runs yet.');
       } else {
+        // A column in which no run has anything says nothing.
+        const extra = optionalColumns.filter(([, textOf]) => runs.some(textOf));
         const rows = runs.map((run, index) => [
           String(run.id),
           run.status,
@@ -98,17 +106,23 @@ Examples:
           formatNumber(averages[index]?.mean ?? null),
           String(run.seed),
           run.startedAt.toISOString(),
-          run.label ?? '',
+          ...extra.map(([, textOf]) => textOf(run) ?? ''),
           run.generatorName,
           cut(RunParameters.text(run.parameters)),
         ]);
         const head = ['run', 'status', 'repetitions', 'average', 'seed', 'started'];
-        head.push('label', 'simulation', 'parameters');
+        head.push(...extra.map(([name]) => name), 'simulation', 'parameters');
         terminal.print(formatTable(rows, terminal.screen, head));
       }
     });
   },
 });
+
+const optionalColumns: readonly (readonly [string, (run: Run) => string | undefined])[] = [
+  ['label', ({ label }) => label],
+  ['experiment', ({ experiment }) => experiment],
+  ['scenario', ({ scenario }) => scenario],
+];
 
 function parseStatus(text: string): RunStatus {
   const status = runStatuses.find((each) => each === text);

@@ -16,11 +16,25 @@ import {
   type Stores,
 } from '@stepcompute/core';
 import { averageOfRun, type AverageFigures } from '@stepcompute/core/adapters';
-import { analysisOf, failedChecks, reportWith, rowsOfChecks } from '../analysis.js';
+import {
+  analysisOf,
+  failedChecks,
+  reportWith,
+  rowsOfChecks,
+  type AskedAnalysis,
+} from '../analysis.js';
 import { refuseOtherMeasures } from '../checks.js';
-import { declareCommand, flag } from '../command.js';
+import { declareCommand, flag, leftOut, without } from '../command.js';
+import type { Context } from '../context.js';
 import { withStores } from '../databases.js';
-import { MismatchError, NothingToVerifyError, ReportedError } from '../errors.js';
+import { MismatchError, NothingToVerifyError, refuseNotOne, ReportedError } from '../errors.js';
+import {
+  refuseOtherControl,
+  runsOfExperiment,
+  scenarioRuns,
+  tellOfExperiment,
+  type AskedOfExperiment,
+} from '../experiments.js';
 import {
   formatCount,
   formatDuration,
@@ -31,7 +45,9 @@ import {
 import { drawHistogram, refuseOtherMeasure } from '../histogram.js';
 import {
   analysisOptions,
+  controlOption,
   databaseOption,
+  experimentOption,
   histogramOption,
   jsonOption,
   onOption,
@@ -41,14 +57,19 @@ import {
 
 export const showCommand = declareCommand({
   name: 'show',
-  description: 'show a run: what was asked, what is stored, its average',
-  arguments: { id: runArgument },
+  description: 'show a run, or an experiment: what was asked, what is stored, its averages',
+  arguments: { id: leftOut(runArgument) },
   options: {
-    verify: flag(
-      '--verify',
-      'average the stored values again, and compare with the stored average to the bit',
+    experiment: experimentOption('the experiment to be shown, in place of a run'),
+    control: controlOption,
+    verify: without(
+      flag(
+        '--verify',
+        'average the stored values again, and compare with the stored average to the bit',
+      ),
+      'experiment',
     ),
-    histogram: histogramOption,
+    histogram: without(histogramOption, 'experiment'),
     ...analysisOptions,
     db: databaseOption(),
     on: onOption(),
@@ -59,59 +80,97 @@ export const showCommand = declareCommand({
 Examples:
   $ stepcompute show 3
   $ stepcompute show 3 --histogram delta
+  $ stepcompute show --experiment strikes --control low
   $ stepcompute show 3 --quantiles 0.05,0.5,0.95 --json
   $ stepcompute show 3 --verify   # exits with 6 if values were altered after the run was averaged`,
-  action: ({ id, verify, histogram, db, on, ...asked }, { terminal, interruption }) =>
-    withStores({ db, on }, interruption, async (stores) => {
-      const run = await stores.runs.get(id);
-      refuseOtherMeasure(run.measures, histogram);
-      refuseOtherMeasures(asked.checks, run.measures);
-      const ledger = await stores.failures.ledger(id);
-      const history = await stores.averages.history(id);
-      const average = history.at(-1);
-      const averages = average && averagesByName(run.measures, average);
-      if (verify) await verifyAverage(run, averages, stores);
-      const analysis = await analysisOf(asked, { run, ledger, averages }, stores);
-      const failed = failedChecks([analysis]);
-      const report = {
-        ...reportWith(reportOf({ run, ledger, averages }), asked, analysis),
-        elapsedMs: elapsedOf(run),
-        startedAt: run.startedAt,
-        finishedAt: run.finishedAt ?? null,
-        history: history.map(({ count, mean }) => ({ count, average: mean })),
-        ...(verify && { verified: true }),
-      };
-      if (terminal.wantsJson) {
-        if (failed !== undefined) throw new ReportedError(failed, report);
-        terminal.print(JSON.stringify(report));
-        return;
-      }
-      const rows = {
-        before: [
-          ...runRows(run, ledger, await lowestFailure(stores, id)),
-          ...(average === undefined ? [] : [['averaged', formatCount(average.count)]]),
-        ],
-        after: [
-          ...rowsOfPrecision(run, averages),
-          ...earlierRows(history),
-          ...(verify ? [['verified', verifiedText(average)]] : []),
-          ...rowsOfChecks(analysis.checks),
-        ],
-      };
-      terminal.print(formatResult(rows, averages ?? {}, terminal.screen, analysis.quantiles));
-      const measure = histogram ?? (terminal.screen.isTerminal ? run.measures[0] : undefined);
-      if (averages !== undefined && measure !== undefined) {
-        const result = { run, averages };
-        terminal.print(`\n${await drawHistogram(result, measure, stores, terminal.screen)}`);
-      }
-      const warning = averages && warningOf({ run, ledger, averages });
-      if (warning !== undefined) terminal.warn(warning);
-      if (asked.quantiles.length > 0 && run.status !== 'completed') {
-        terminal.warn(`run ${id} is ${run.status}: it has no quantiles before it is completed`);
-      }
-      if (failed !== undefined) throw failed;
-    }),
+  action: ({ id, experiment, db, on, ...asked }, context) => {
+    refuseNotOne(id, experiment);
+    return withStores({ db, on }, context.interruption, (stores) =>
+      id === undefined
+        ? showExperiment(experiment!, asked, stores, context)
+        : showRun(id, asked, stores, context),
+    );
+  },
 });
+
+interface AskedOfRun extends AskedAnalysis {
+  readonly verify: boolean;
+  readonly histogram: string | undefined;
+}
+
+async function showRun(
+  id: RunId,
+  { verify, histogram, ...asked }: AskedOfRun,
+  stores: Stores,
+  { terminal }: Context,
+): Promise<void> {
+  const run = await stores.runs.get(id);
+  refuseOtherMeasure(run.measures, histogram);
+  refuseOtherMeasures(asked.checks, run.measures);
+  const ledger = await stores.failures.ledger(id);
+  const history = await stores.averages.history(id);
+  const average = history.at(-1);
+  const averages = average && averagesByName(run.measures, average);
+  if (verify) await verifyAverage(run, averages, stores);
+  const analysis = await analysisOf(asked, { run, ledger, averages }, stores);
+  const failed = failedChecks([analysis]);
+  const report = {
+    ...reportWith(reportOf({ run, ledger, averages }), asked, analysis),
+    elapsedMs: elapsedOf(run),
+    startedAt: run.startedAt,
+    finishedAt: run.finishedAt ?? null,
+    history: history.map(({ count, mean }) => ({ count, average: mean })),
+    ...(verify && { verified: true }),
+  };
+  if (terminal.wantsJson) {
+    if (failed !== undefined) throw new ReportedError(failed, report);
+    terminal.print(JSON.stringify(report));
+    return;
+  }
+  const rows = {
+    before: [
+      ...runRows(run, ledger, await lowestFailure(stores, id)),
+      ...(average === undefined ? [] : [['averaged', formatCount(average.count)]]),
+    ],
+    after: [
+      ...rowsOfPrecision(run, averages),
+      ...earlierRows(history),
+      ...(verify ? [['verified', verifiedText(average)]] : []),
+      ...rowsOfChecks(analysis.checks),
+    ],
+  };
+  terminal.print(formatResult(rows, averages ?? {}, terminal.screen, analysis.quantiles));
+  const measure = histogram ?? (terminal.screen.isTerminal ? run.measures[0] : undefined);
+  if (averages !== undefined && measure !== undefined) {
+    const result = { run, averages };
+    terminal.print(`\n${await drawHistogram(result, measure, stores, terminal.screen)}`);
+  }
+  const warning = averages && warningOf({ run, ledger, averages });
+  if (warning !== undefined) terminal.warn(warning);
+  if (asked.quantiles.length > 0 && run.status !== 'completed') {
+    terminal.warn(`run ${id} is ${run.status}: it has no quantiles before it is completed`);
+  }
+  if (failed !== undefined) throw failed;
+}
+
+async function showExperiment(
+  name: string,
+  asked: AskedOfExperiment,
+  stores: Stores,
+  context: Context,
+): Promise<void> {
+  const { runs, others } = await runsOfExperiment(stores, name);
+  refuseOtherMeasures(asked.checks, runs[0]!.measures);
+  const scenarios = await scenarioRuns(stores, runs);
+  refuseOtherControl(
+    asked.control,
+    scenarios.map(({ scenario }) => scenario),
+  );
+  if (others > 0) {
+    context.terminal.note(`${others} runs of this name are of experiments with other keys`);
+  }
+  await tellOfExperiment(name, scenarios, asked, stores, context);
+}
 
 function verifiedText(average: Average | undefined): string {
   return average?.method === null

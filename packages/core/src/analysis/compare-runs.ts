@@ -218,7 +218,7 @@ async function read(
       }
       for (const { control, run, paired } of pairs) paired?.addBlock(here[control], here[run]);
       blocks = await Promise.all(
-        blocks.map((block, place) => (here[place] === undefined ? block : next(place))),
+        blocks.map(async (block, place) => (here[place] === undefined ? block : next(place))),
       );
     }
   } finally {

@@ -1,0 +1,220 @@
+import {
+  averagesByName,
+  compareRuns,
+  reportOf,
+  type ComparedRuns,
+  type Ledger,
+  type Run,
+  type RunComparison,
+  type RunId,
+  type RunResult,
+  type Stores,
+} from '@stepcompute/core';
+import { InvalidInputError } from '@stepcompute/core';
+import {
+  analysisOf,
+  failedChecks,
+  reportWith,
+  rowsOfChecks,
+  type Analysis,
+  type AskedAnalysis,
+} from './analysis.js';
+import type { Context } from './context.js';
+import { ExperimentNotFoundError, ReportedError } from './errors.js';
+import { figures, formatCount, formatInterval, formatNumber, quantileFigures } from './format.js';
+import type { Screen } from './screen.js';
+import { formatTable } from './table.js';
+
+/** What is asked of an experiment beside its scenarios' averages. */
+export interface AskedOfExperiment extends AskedAnalysis {
+  /** The scenario that all others are compared with. */
+  readonly control: string | undefined;
+}
+
+/** A scenario's run, as its stores have it. */
+export interface ScenarioRun {
+  readonly scenario: string;
+  readonly run: Run;
+  readonly ledger: Ledger;
+  /** Undefined while it has none. */
+  readonly averages: RunResult['averages'] | undefined;
+}
+
+/**
+ * The runs of an experiment in the order in which they were begun. Of several of one name, those of the
+ * newest.
+ * @throws ExperimentNotFoundError
+ */
+export async function runsOfExperiment(
+  { runs }: Pick<Stores, 'runs'>,
+  experiment: string,
+): Promise<{ readonly runs: readonly Run[]; readonly others: number }> {
+  const all = await allOfExperiment({ runs }, experiment);
+  const { experimentKey: key } = all.at(-1)!;
+  const own = all.filter(({ experimentKey }) => experimentKey === key);
+  return { runs: own, others: all.length - own.length };
+}
+
+/**
+ * All runs of experiments of this name, the oldest first.
+ * @throws ExperimentNotFoundError
+ */
+export async function allOfExperiment(
+  { runs }: Pick<Stores, 'runs'>,
+  experiment: string,
+): Promise<readonly Run[]> {
+  const all = await runs.list({ experiment });
+  if (all.length === 0) throw new ExperimentNotFoundError(experiment);
+  return all.toReversed();
+}
+
+/** What the stores have of the runs, each under its scenario's name. */
+export async function scenarioRuns(
+  { failures, averages }: Pick<Stores, 'failures' | 'averages'>,
+  runs: readonly Run[],
+): Promise<readonly ScenarioRun[]> {
+  const found: ScenarioRun[] = [];
+  for (const run of runs) {
+    const average = (await averages.history(run.id)).at(-1);
+    found.push({
+      scenario: run.scenario ?? String(run.id),
+      run,
+      ledger: await failures.ledger(run.id),
+      averages: average && averagesByName(run.measures, average),
+    });
+  }
+  return found;
+}
+
+/** @throws InvalidInputError when the control is none of the scenarios */
+export function refuseOtherControl(
+  control: string | undefined,
+  scenarios: readonly string[],
+): void {
+  if (control === undefined || scenarios.includes(control)) return;
+  const some = scenarios.slice(0, 10).join(', ');
+  throw new InvalidInputError('--control', `one of the scenarios: ${some}`, control);
+}
+
+/**
+ * Prints what an experiment has come to: each scenario's figures, and its differences from the control.
+ * @param failed what its scenarios have failed with, where it was run
+ * @throws ReportedError with all of it, when scenarios have failed, or a check does not hold
+ */
+export async function tellOfExperiment(
+  experiment: string,
+  scenarios: readonly ScenarioRun[],
+  asked: AskedOfExperiment,
+  stores: Stores,
+  { terminal, elapsedMs }: Context,
+  failed?: Error,
+): Promise<void> {
+  const analyses: Analysis[] = [];
+  for (const scenario of scenarios) analyses.push(await analysisOf(asked, scenario, stores));
+  const compared = await comparedWith(asked.control, scenarios, stores);
+  const error =
+    failed ??
+    failedChecks(scenarios.map(({ scenario: of }, index) => ({ of, ...analyses[index]! })));
+  if (terminal.wantsJson) {
+    const report = {
+      experiment,
+      key: scenarios[0]?.run.experimentKey ?? null,
+      control: asked.control ?? null,
+      scenarios: scenarios.map((each, index) => ({
+        scenario: each.scenario,
+        ...reportWith(reportOf(each), asked, analyses[index]!),
+      })),
+      ...(compared && { comparisons: compared.comparisons, rankings: compared.rankings }),
+      elapsedMs: elapsedMs(),
+    };
+    if (error !== undefined) throw new ReportedError(error, report);
+    terminal.print(JSON.stringify(report));
+    return;
+  }
+  const tables = [scenarioTable(scenarios, analyses, terminal.screen)];
+  if (compared !== undefined) {
+    const names = new Map(scenarios.map(({ run, scenario }) => [run.id, scenario]));
+    tables.push(comparisonTable(compared.comparisons, names, terminal.screen));
+  }
+  const checks = scenarios.flatMap(({ scenario }, index) =>
+    rowsOfChecks(analyses[index]!.checks).map(([label = '', text = '']) => [label, scenario, text]),
+  );
+  if (checks.length > 0) tables.push(formatTable(checks, terminal.screen));
+  terminal.print(tables.join(terminal.screen.isTerminal ? '\n\n' : '\n'));
+  await terminal.flush();
+  if (error !== undefined) throw error;
+}
+
+/** Of the scenarios that are completed; undefined without a control. */
+async function comparedWith(
+  control: string | undefined,
+  scenarios: readonly ScenarioRun[],
+  stores: Stores,
+): Promise<ComparedRuns | undefined> {
+  if (control === undefined) return undefined;
+  const completed = scenarios.filter(({ run }) => run.status === 'completed');
+  const controlled = completed.find(({ scenario }) => scenario === control);
+  if (controlled === undefined || completed.length < 2) return undefined;
+  const ids = completed.map(({ run }) => run.id);
+  return compareRuns(stores, ids, { control: controlled.run.id });
+}
+
+/** A row for each scenario, those of a measure together. */
+function scenarioTable(
+  scenarios: readonly ScenarioRun[],
+  analyses: readonly Analysis[],
+  screen: Screen,
+): string {
+  const measures = scenarios[0]?.run.measures ?? [];
+  const all = (place: number) => [...figures, ...quantileFigures(analyses[place]!.quantiles)];
+  const most = scenarios
+    .map((_, place) => all(place))
+    .reduce((a, b) => (b.length > a.length ? b : a));
+  const rows = measures.flatMap((measure) =>
+    scenarios.map(({ scenario, run, ledger, averages }, place) => {
+      const average = averages?.[measure];
+      const texts = average && all(place).map(([, textOf]) => textOf(average, measure));
+      return [
+        ...(measures.length > 1 ? [measure] : []),
+        scenario,
+        String(run.id),
+        run.status,
+        formatCount(ledger.completed),
+        ...(texts ?? most.map(() => '–')),
+      ];
+    }),
+  );
+  const head = ['scenario', 'run', 'status', 'values', ...most.map(([label]) => label)];
+  return formatTable(rows, screen, measures.length > 1 ? ['measure', ...head] : head);
+}
+
+/**
+ * A row for each comparison: the difference, and with what certainty there is one.
+ * @param names the runs', where they have names
+ */
+export function comparisonTable(
+  comparisons: readonly RunComparison[],
+  names: ReadonlyMap<RunId, string>,
+  screen: Screen,
+): string {
+  const isNamed = (id: RunId): string => names.get(id) ?? `run ${id}`;
+  const measures = new Set(comparisons.map(({ measure }) => measure));
+  const rows = comparisons.map((each) => [
+    ...(measures.size > 1 ? [each.measure] : []),
+    isNamed(each.run),
+    isNamed(each.control),
+    formatNumber(each.difference),
+    formatInterval(each.simultaneousInterval),
+    formatNumber(each.varianceRatio),
+    each.pairs === null ? '–' : formatCount(each.pairs),
+    verdictOf(each),
+  ]);
+  const head = ['run', 'control', 'difference', '95 % interval, all together'];
+  head.push('variance ratio', 'pairs', 'verdict');
+  return formatTable(rows, screen, measures.size > 1 ? ['measure', ...head] : head);
+}
+
+function verdictOf({ difference, isDistinguishable }: RunComparison): string {
+  if (!isDistinguishable) return 'not distinguishable';
+  return difference > 0 ? 'higher' : 'lower';
+}
