@@ -1,4 +1,4 @@
-import type { Average, RunResult } from '@stepcompute/core';
+import { reachedPrecision, type Average, type Run, type RunResult } from '@stepcompute/core';
 import type { Screen } from './screen.js';
 import { formatTable } from './table.js';
 
@@ -76,6 +76,19 @@ export function rowsOfRun({ run, ledger, average }: RunResult): string[][] {
     ['seed', String(run.seed)],
     ['values', formatCount(average.count)],
     ...(ledger.failed === 0 ? [] : [['failed', formatCount(ledger.failed)]]),
+  ];
+}
+
+/** How precise a run with a goal is by now. */
+export function rowsOfPrecision(run: Run, averages: RunResult['averages'] | undefined): string[][] {
+  const reached = averages && reachedPrecision(run, averages);
+  if (reached === undefined) return [];
+  const { measure, halfWidth, wanted, look, looks } = reached;
+  const mean = run.measures.length === 1 ? '' : `, mean of ${measure}`;
+  return [
+    ['precision', `±${formatNumber(halfWidth)}${mean}`],
+    ['asked for', `±${formatNumber(wanted)}`],
+    ['look', `${look} of ${looks}`],
   ];
 }
 

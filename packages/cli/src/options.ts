@@ -1,11 +1,13 @@
 import {
   InvalidInputError,
   Milliseconds,
+  Precision,
   Repetitions,
   RunId,
   Seed,
   Tolerance,
   WriteToDbSettings,
+  type RunRequest,
 } from '@stepcompute/core';
 import { requestFields } from '@stepcompute/core/adapters';
 import { parsePlace } from './deployments.js';
@@ -140,6 +142,74 @@ export function toleranceOption(
   description = 'how many iterations may fail: a count, or a share as in 1%',
 ) {
   return option('--tolerate <failures>', description, (text): string => Tolerance.parse(text));
+}
+
+/** How precise a mean is to become: the options of a goal, which stand beside the first of them. */
+export const precisionOptions = {
+  untilPrecision: option(
+    '--until-precision <half-width>',
+    'go on until half the interval of the mean is no wider than this: a number, or a share of the mean as in 1%',
+    (text) => text,
+  ),
+  measure: option(
+    '--measure <name>',
+    'the measure whose mean it is; the first, without it',
+    (text) => text,
+  ),
+  confidence: option(
+    '--confidence <percent>',
+    'that of the interval; 95%, without it',
+    parseConfidence,
+  ),
+  minimum: repetitionsOption(
+    '--min <count>',
+    'how many iterations the first look is at, each further one at twice as many; 1,000, without it',
+  ),
+  maximum: repetitionsOption(
+    '--max <count>',
+    'the most iterations; 1,000 times those of the first look, without it',
+  ),
+};
+
+/** A share between 0 and 1, or as a percentage. */
+function parseConfidence(text: string): number {
+  const [, number, percent] = /^(\d*\.?\d+)(%)?$/.exec(text) ?? [];
+  const confidence = percent === undefined ? Number(number) : Number(number) / 100;
+  if (confidence > 0 && confidence < 1) return confidence;
+  throw new InvalidInputError('--confidence', 'between 0% and 100%, such as 95%', text);
+}
+
+/** A goal's options that say nothing without it, as people type them. */
+const besideGoal = {
+  measure: '--measure',
+  confidence: '--confidence',
+  minimum: '--min',
+  maximum: '--max',
+} as const;
+
+const firstLook = 1000;
+
+/**
+ * The repetitions of a run, and how precise its mean is to become.
+ * @throws InvalidInputError when the goal is not valid, or its options are given without one
+ */
+export function repetitionsOf(
+  given: ValuesOf<typeof precisionOptions> & { readonly repetitions: number },
+  measures?: readonly string[],
+): Pick<RunRequest, 'repetitions' | 'precision'> {
+  const { untilPrecision: halfWidth, measure, confidence, minimum, maximum } = given;
+  if (halfWidth === undefined) {
+    for (const [name, flags] of Object.entries(besideGoal)) {
+      if (given[name as keyof typeof besideGoal] === undefined) continue;
+      throw new InvalidInputError(flags, 'left out, unless beside --until-precision', name);
+    }
+    return { repetitions: given.repetitions };
+  }
+  const repetitions = Repetitions.parse(minimum ?? firstLook);
+  const precision = { halfWidth, measure, confidence, maximum };
+  const goal = Precision.parse(precision, repetitions);
+  if (measures !== undefined) Precision.measureOf(goal, measures);
+  return { repetitions, precision };
 }
 
 export function timeoutOption(description: string) {

@@ -16,7 +16,14 @@ import {
 import { isRetryable } from '@stepcompute/core/adapters';
 import { exitCodeOf, OutputError, ReaderGoneError, ReportedError } from './errors.js';
 import { ExitCode } from './exit-codes.js';
-import { formatCount, formatDuration, formatRate, formatResult, rowsOfRun } from './format.js';
+import {
+  formatCount,
+  formatDuration,
+  formatRate,
+  formatResult,
+  rowsOfPrecision,
+  rowsOfRun,
+} from './format.js';
 import { drawHistogram } from './histogram.js';
 import { databaseOf } from './options.js';
 import { openProgress, type ProgressDisplay } from './progress-display.js';
@@ -24,7 +31,7 @@ import type { Context } from './context.js';
 
 /** Follows one run from its beginning to its end, and tells of it. */
 export class RunWatch {
-  readonly #display: ProgressDisplay;
+  #display: ProgressDisplay;
   #run: Run | undefined;
   #ratePerSecond = 0;
 
@@ -46,6 +53,7 @@ export class RunWatch {
       signal: context.interruption.signal,
       onProgress: (progress) => {
         if (this.#run === undefined) this.#announce(progress.run, progress.completed);
+        else if (progress.total !== this.#run.repetitions) this.#announceLook(progress.run);
         this.#run = progress.run;
         this.#ratePerSecond = progress.ratePerSecond;
         this.#display.update(progress);
@@ -93,9 +101,18 @@ export class RunWatch {
     );
   }
 
+  #announceLook({ repetitions, precision }: Run): void {
+    this.#display.stop();
+    const most = precision === undefined ? '' : ` of at most ${formatCount(precision.maximum)}`;
+    this.context.terminal.note(
+      `Not precise enough yet: ${formatCount(repetitions)} repetitions${most}`,
+    );
+    this.#display = openProgress(this.context.terminal);
+  }
+
   async #report(result: RunResult): Promise<void> {
     const { terminal, elapsedMs } = this.context;
-    const { run, ledger, average } = result;
+    const { run } = result;
     if (terminal.wantsJson) {
       terminal.print(JSON.stringify({ ...reportOf(result), elapsedMs: elapsedMs() }));
     } else {
@@ -105,7 +122,7 @@ export class RunWatch {
         terminal.print(`\n${await drawHistogram(result, measure, this.stores, terminal.screen)}`);
       }
     }
-    const warning = warningOf(ledger, average);
+    const warning = warningOf(result);
     if (warning !== undefined) terminal.warn(warning);
     this.#run = run;
     // Here the run is known still, if its result is lost.
@@ -116,6 +133,7 @@ export class RunWatch {
     return {
       before: rowsOfRun(result),
       after: [
+        ...rowsOfPrecision(result.run, result.averages),
         ['elapsed', formatDuration(this.context.elapsedMs())],
         ...(this.#ratePerSecond === 0 ? [] : [['rate', formatRate(this.#ratePerSecond)]]),
       ],

@@ -110,6 +110,7 @@ describe('parameters', () => {
     write('any.mjs', 'export default () => 1;');
     write('list.json', '[1]');
     write('rounded.json', '{ "a": { "id": 12345678901234567891 } }');
+    write('repeated.json', '{ "a": [{ "b": 1, "c": { "b": 2 } }], "\\u0061": 3 }');
     write('prototype.json', '{ "__proto__": 7 }');
     write('broken.json', '{');
     write('long.json', JSON.stringify({ label: 'x'.repeat(17_000) }));
@@ -142,6 +143,14 @@ describe('parameters', () => {
         [args, 'got "__proto__"'],
         [['--generator', 'any.mjs', ...args], 'got "__proto__"'],
       ]),
+      [
+        ['--params-file', 'repeated.json'],
+        '--params-file repeated.json must be with each name once; got "a"',
+      ],
+      [
+        ['-p', 'steps=[{"b":{"b":1},"b":2}]'],
+        'parameter steps must be with each name once; got "b"',
+      ],
       [['--params-file', 'nowhere.json'], '--params-file must be a file that can be read'],
       [['--params-file', 'broken.json'], '--params-file must be a file of JSON'],
       [['--params-file', 'list.json'], '--params-file must be a file with a JSON object'],

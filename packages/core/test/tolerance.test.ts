@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 import { averageOf } from '../src/statistics/averaging.js';
 import { warningOf } from '../src/orchestration/report.js';
+import { startedRun } from '../src/ports/keeping.js';
 import type { Progress } from '../src/ports/orchestrator.js';
 import type { IterationFailure } from '../src/ports/stores.js';
+import type { Ledger } from '../src/run/ledger.js';
 import { IterationId, RunId } from '../src/run/numbers.js';
 import { IterationRange, iterationsOf } from '../src/run/range.js';
+import { parseRunRequest } from '../src/run/request.js';
 import { PersistenceError } from '../src/run/run-errors.js';
 import { Tolerance } from '../src/run/tolerance.js';
 import type { ValueGenerator } from '../src/simulation/generator.js';
@@ -332,20 +335,22 @@ describe('a range whose worker was lost', () => {
 });
 
 describe('the warning beside an average', () => {
-  const average = averageOf([1, 2, 3]);
+  const run = startedRun(RunId.parse(1), parseRunRequest({ repetitions: 4 }));
+  const warned = (ledger: Ledger): string | undefined =>
+    warningOf({ run, ledger, averages: { value: averageOf([1, 2, 3]) } });
 
   it('is none when it is over all of the run', () => {
     const ledger = { requested: 3, completed: 3, failed: 0, missing: 0 };
-    expect(warningOf(ledger, average)).toBeUndefined();
+    expect(warned(ledger)).toBeUndefined();
   });
 
   it('says that failures may bias it', () => {
     const ledger = { requested: 4, completed: 3, failed: 1, missing: 0 };
-    expect(warningOf(ledger, average)).toMatch(/^the average is over 3 of 4 values: .* biased$/);
+    expect(warned(ledger)).toMatch(/^the average is over 3 of 4 values: .* biased$/);
   });
 
   it('says that values came after it', () => {
     const ledger = { requested: 4, completed: 4, failed: 0, missing: 0 };
-    expect(warningOf(ledger, average)).toMatch(/over 3 of 4 values, and 4 are stored by now/);
+    expect(warned(ledger)).toMatch(/over 3 of 4 values, and 4 are stored by now/);
   });
 });

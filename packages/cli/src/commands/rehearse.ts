@@ -14,15 +14,23 @@ import {
   type RunResult,
 } from '@stepcompute/core';
 import type { Costs, Rehearsal } from '@stepcompute/rehearsal';
-import { declareCommand, flag, oneOf, option, withDefault } from '../command.js';
+import { declareCommand, flag, oneOf, option, withDefault, without } from '../command.js';
 import { checkedLocation } from '../databases.js';
 import { ReportedError } from '../errors.js';
-import { formatCount, formatDuration, formatResult, rowsOfRun } from '../format.js';
+import {
+  formatCount,
+  formatDuration,
+  formatResult,
+  rowsOfPrecision,
+  rowsOfRun,
+} from '../format.js';
 import {
   generatorOption,
   parameterOptions,
   parseLikelihood,
   parseWholeNumber,
+  precisionOptions,
+  repetitionsOf,
   repetitionsOption,
   reportOption,
   seedOption,
@@ -43,10 +51,11 @@ export const rehearseCommand = declareCommand({
   description: 'run the deployment on AWS, as CDK synthesizes it, on this machine',
   arguments: {},
   options: {
-    repetitions: withDefault(
-      repetitionsOption('-n, --repetitions <count>', 'how many iterations'),
-      200,
+    repetitions: without(
+      withDefault(repetitionsOption('-n, --repetitions <count>', 'how many iterations'), 200),
+      'untilPrecision',
     ),
+    ...precisionOptions,
     seed: seedOption,
     mode: withDefault(
       oneOf('--mode <mode>', 'inline, for up to 2,854 repetitions, or distributed', 'mode', [
@@ -94,10 +103,11 @@ it would have taken, at least, by how many functions the account lets work at a 
 Examples:
   $ stepcompute rehearse --repetitions 200 --seed 42
   $ stepcompute rehearse --mode distributed -n 100000 --json
+  $ stepcompute rehearse --mode distributed --until-precision 1%
   $ stepcompute rehearse --generator ./pricing.ts --param strike=110
   $ stepcompute rehearse --faults 0.2 --fault-seed 7`,
   async action(given, context) {
-    const { mode, generator, db, verbose, repetitions, seed, tolerance } = given;
+    const { mode, generator, db, verbose, seed, tolerance } = given;
     const { terminal, interruption } = context;
     refuseMissingPackages('rehearse', packages);
     const { simulation } =
@@ -108,7 +118,9 @@ Examples:
       'the check of the parameters never ends',
     );
     interruption.hasSimulation = false;
-    await refuseTooLarge(mode, repetitions, simulation.measures);
+    const asked = repetitionsOf(given, simulation.measures);
+    const most = asked.precision?.maximum ?? asked.repetitions;
+    await refuseTooLarge(mode, most, simulation.measures);
     // The functions on AWS run on a Node of their own; the warning is about this one.
     process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
     const database = checkedLocation(db);
@@ -133,7 +145,7 @@ Examples:
       try {
         const result = await rehearse(
           rehearsal,
-          { repetitions, seed, parameters, tolerance },
+          { ...asked, seed, parameters, tolerance },
           context,
         );
         await report(mode, result, rehearsal.costs(), context);
@@ -261,7 +273,6 @@ async function report(
   costs: Costs,
   { terminal, elapsedMs }: Context,
 ): Promise<void> {
-  const { ledger, average } = result;
   const lengths = await lengthsOf(mode, result, costs);
   if (terminal.wantsJson) {
     const fields = {
@@ -280,7 +291,7 @@ async function report(
     );
     terminal.print(formatResult(rows, result.averages, terminal.screen));
   }
-  const warning = warningOf(ledger, average);
+  const warning = warningOf(result);
   if (warning !== undefined) terminal.warn(warning);
 }
 
@@ -293,6 +304,7 @@ function rowsOf(
   return {
     before: rowsOfRun(result),
     after: [
+      ...rowsOfPrecision(result.run, result.averages),
       ['elapsed', formatDuration(elapsedMs)],
       ['state transitions', formatCount(costs.stateTransitions)],
       ['child executions', formatCount(costs.childExecutions)],

@@ -1,4 +1,4 @@
-import { declareCommand, withDefault } from '../command.js';
+import { declareCommand, withDefault, without, type ValuesOf } from '../command.js';
 import { openDatabase } from '../databases.js';
 import { openEngine } from '../engine.js';
 import { refuseOtherMeasure } from '../histogram.js';
@@ -11,6 +11,8 @@ import {
   labelOption,
   onOption,
   parameterOptions,
+  precisionOptions,
+  repetitionsOf,
   repetitionsOption,
   reportOption,
   seedOption,
@@ -30,10 +32,14 @@ export const runCommand = declareCommand({
   description: 'run a simulation and average its values',
   arguments: {},
   options: {
-    repetitions: withDefault(
-      repetitionsOption('-n, --repetitions <count>', 'how many iterations, 1 to 1,000,000,000'),
-      1000,
+    repetitions: without(
+      withDefault(
+        repetitionsOption('-n, --repetitions <count>', 'how many iterations, 1 to 1,000,000,000'),
+        1000,
+      ),
+      'untilPrecision',
     ),
+    ...precisionOptions,
     seed: seedOption,
     generator: generatorOption(
       'a file of JavaScript or TypeScript whose default export is the simulation; without one, each value is a random integer from 0 to 1000',
@@ -64,6 +70,7 @@ Examples:
   $ stepcompute run --generator ./my-simulation.js --concurrency 50 --timeout 30s
   $ stepcompute run --generator ./my-long-computation.js --workers auto
   $ stepcompute run --generator ./my-simulation.js --attempts 3 --tolerate 1%
+  $ stepcompute run --generator ./my-simulation.js --until-precision 0.5%
   $ stepcompute run --generator ./pricing.ts --param strike=110 --param 'rates=[0.01,0.02]'
   $ stepcompute run --generator ./pricing.ts --histogram delta
   $ stepcompute run --db memory --json
@@ -85,7 +92,9 @@ The same with two measures:
     const { terminal, interruption } = context;
     // The simulation first: a file, or a parameter, that is refused leaves no database behind.
     const found = file === undefined ? builtIn : await openSimulation(file, interruption);
-    refuseOtherMeasure(found.simulation.measures, histogram);
+    const { measures } = found.simulation;
+    refuseOtherMeasure(measures, histogram);
+    const asked = repetitionsOf(options, measures);
     const { parameters: given, parametersFile } = options;
     const parameters = await interruption.race(
       found.simulation.parametersOf(await givenParameters(found.simulation, given, parametersFile)),
@@ -99,9 +108,9 @@ The same with two measures:
     );
     const engine = openEngine({ ...found, simulation }, stores, options);
     try {
-      const { repetitions, seed, delayMs, tolerance, label } = options;
+      const { seed, delayMs, tolerance, label } = options;
       const { name: generatorName } = found;
-      const request = { repetitions, seed, delayMs, parameters, tolerance, label, generatorName };
+      const request = { ...asked, seed, delayMs, parameters, tolerance, label, generatorName };
       const watch = new RunWatch(stores, db, context, histogram);
       await watch.toTheEnd(engine.orchestrator.run(request, watch.runOptions));
     } finally {
@@ -118,7 +127,8 @@ async function runDeployed(
   asked: RunRequestOptions,
   context: Context,
 ): Promise<void> {
-  const { repetitions, seed, tolerance, label, parameters: given, parametersFile } = asked;
+  const { seed, tolerance, label, parameters: given, parametersFile } = asked;
+  const repetitions = repetitionsOf(asked);
   const parameters = await givenParameters({ parameters: undefined }, given, parametersFile);
   const { stores, orchestrator, close } = await context.interruption.race(
     openDeployed(on),
@@ -126,14 +136,14 @@ async function runDeployed(
   );
   try {
     const watch = new RunWatch(stores, on.text, context);
-    const request = { repetitions, seed, parameters, tolerance, label };
+    const request = { ...repetitions, seed, parameters, tolerance, label };
     await watch.toTheEnd(orchestrator.run(request, watch.runOptions));
   } finally {
     await close();
   }
 }
 
-interface RunRequestOptions {
+interface RunRequestOptions extends ValuesOf<typeof precisionOptions> {
   readonly repetitions: number;
   readonly seed: number | undefined;
   readonly tolerance: string;

@@ -19,7 +19,13 @@ import { averageOfRun, type AverageFigures } from '@stepcompute/core/adapters';
 import { declareCommand, flag } from '../command.js';
 import { withStores } from '../databases.js';
 import { MismatchError, NothingToVerifyError } from '../errors.js';
-import { formatCount, formatDuration, formatNumber, formatResult } from '../format.js';
+import {
+  formatCount,
+  formatDuration,
+  formatNumber,
+  formatResult,
+  rowsOfPrecision,
+} from '../format.js';
 import { drawHistogram, refuseOtherMeasure } from '../histogram.js';
 import {
   databaseOption,
@@ -77,7 +83,11 @@ Examples:
           ...runRows(run, ledger, await lowestFailure(stores, id)),
           ...(average === undefined ? [] : [['averaged', formatCount(average.count)]]),
         ],
-        after: [...earlierRows(history), ...(verify ? [['verified', verifiedText(average)]] : [])],
+        after: [
+          ...rowsOfPrecision(run, averages),
+          ...earlierRows(history),
+          ...(verify ? [['verified', verifiedText(average)]] : []),
+        ],
       };
       terminal.print(formatResult(rows, averages ?? {}, terminal.screen));
       const measure = histogram ?? (terminal.screen.isTerminal ? run.measures[0] : undefined);
@@ -85,7 +95,7 @@ Examples:
         const result = { run, averages };
         terminal.print(`\n${await drawHistogram(result, measure, stores, terminal.screen)}`);
       }
-      const warning = average && warningOf(ledger, average);
+      const warning = averages && warningOf({ run, ledger, averages });
       if (warning !== undefined) terminal.warn(warning);
     }),
 });

@@ -1,6 +1,5 @@
 import type { Average } from '../statistics/average.js';
 import { reachedPrecision, type ReachedPrecision } from '../statistics/reached-precision.js';
-import type { Ledger } from '../run/ledger.js';
 import type { Precision } from '../run/precision.js';
 import type { ParsedRequest } from '../run/request.js';
 import type { RunResult } from '../ports/orchestrator.js';
@@ -69,12 +68,17 @@ export interface RunReport
 }
 
 /**
- * Warns of an average that was not taken over all of the run's iterations, or no longer is, or is over
- * the values of more than one simulation; undefined when there is nothing to warn of.
+ * Warns of an average that was not taken over all of the run's iterations, or no longer is, or is over the
+ * values of more than one simulation, or is less precise than was asked for; undefined when there is nothing
+ * to warn of.
  */
-export function warningOf(ledger: Ledger, average: Average): string | undefined {
+export function warningOf({
+  run,
+  ledger,
+  averages,
+}: Pick<RunResult, 'run' | 'ledger' | 'averages'>): string | undefined {
   const { requested, completed, changed = 0 } = ledger;
-  const { count } = average;
+  const count = averages[run.measures[0]!]?.count ?? 0;
   const warnings: string[] = [];
   if (count !== requested) {
     const over = `the average is over ${count} of ${requested} values`;
@@ -89,7 +93,21 @@ export function warningOf(ledger: Ledger, average: Average): string | undefined 
       `${changed} of ${completed} values came from a changed simulation, which was accepted`,
     );
   }
+  const reached = reachedPrecision(run, averages);
+  if (reached?.isReached === false && run.status === 'completed') {
+    const { measure, halfWidth, wanted } = reached;
+    warnings.push(
+      halfWidth === null
+        ? `all values of ${measure} are equal, which does not tell how precise their mean is`
+        : `the mean of ${measure} is known to ±${rounded(halfWidth)}, not to ±${rounded(wanted)}: ` +
+            `the run has its ${requested} repetitions, the most that it was to have`,
+    );
+  }
   return warnings.length === 0 ? undefined : warnings.join('; ');
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(3));
 }
 
 /** @param result of a run; without averages, of one that has none yet */
@@ -122,7 +140,7 @@ export function reportOf({
     ...(average === undefined ? noFigures : measureReportOf(average)),
     measures: Object.fromEntries(reports),
     precision: precision === undefined ? null : precisionReportOf(run, precision, averages),
-    warning: (average && warningOf(ledger, average)) ?? null,
+    warning: (averages && warningOf({ run, ledger, averages })) ?? null,
   };
 }
 
