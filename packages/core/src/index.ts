@@ -1,4 +1,4 @@
-export { quantilesOf } from './analysis/quantiles-of.js';
+export { quantilesOf, type QuantilesOptions } from './analysis/quantiles-of.js';
 export { averagesByName, type Average, type RunAverage } from './statistics/average.js';
 export { averageOf } from './statistics/averaging.js';
 export { reachedPrecision, type ReachedPrecision } from './statistics/reached-precision.js';

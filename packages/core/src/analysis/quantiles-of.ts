@@ -1,8 +1,18 @@
+import { refuseUnknown } from '../errors/unknown-fields.js';
 import type { Stores } from '../ports/stores.js';
+import { parseConfidence } from '../run/confidence.js';
 import type { Run } from '../run/run.js';
 import { parseProbabilities, type Quantile } from '../statistics/quantile.js';
 import { QuantileSearch } from '../statistics/quantile-search.js';
 import { ofOneMoment, type Look } from './one-moment.js';
+
+export interface QuantilesOptions {
+  /**
+   * How sure the intervals are, between 0 and 1.
+   * @default 0.95
+   */
+  readonly confidence?: number | undefined;
+}
 
 /** The most that the searches of a turn hold together, in bytes; one of them may take it all. */
 const mostBytes = 2 ** 26;
@@ -13,7 +23,7 @@ const mostBytes = 2 ** 26;
  * at most. The same values give the same bits on every adapter.
  * @param run as its store has it
  * @param probabilities 1 to 1,000 different numbers from 0 to 1: 0.5 is the median
- * @throws InvalidInputError when the probabilities are not such
+ * @throws InvalidInputError when the probabilities, or the options, are not such
  * @throws RunNotFoundError
  * @throws IncompleteRunError when an iteration has no value, unless it failed and the run tolerates as
  *   many failures; also when none has
@@ -26,8 +36,11 @@ export async function quantilesOf(
   stores: Pick<Stores, 'values' | 'failures'>,
   run: Pick<Run, 'id' | 'tolerance' | 'measures'>,
   probabilities: readonly number[],
+  options: QuantilesOptions = {},
 ): Promise<Readonly<Record<string, readonly Quantile[]>>> {
   const parsed = parseProbabilities(probabilities);
+  const { confidence } = refuseUnknown(options, 'options', { confidence: true });
+  if (confidence !== undefined) parseConfidence(confidence);
   const places = run.measures.map((_, place) => place);
   const most = Math.max(1, Math.floor(mostBytes / QuantileSearch.bytesFor(parsed.length)));
   return ofOneMoment(stores, [run], async () => {
@@ -35,7 +48,7 @@ export async function quantilesOf(
     let first: number | undefined;
     for (let from = 0; from < places.length; from += most) {
       const turn = places.slice(from, from + most);
-      const { counts, answer } = await search(stores, run, turn, parsed);
+      const { counts, answer } = await search(stores, run, turn, parsed, confidence);
       first ??= counts[0]!;
       if (answer === undefined || counts[0] !== first)
         return { counts: [first], answer: undefined };
@@ -52,8 +65,9 @@ async function search(
   { id }: Pick<Run, 'id'>,
   places: readonly number[],
   probabilities: readonly number[],
+  confidence: number | undefined,
 ): Promise<Look<readonly (readonly Quantile[])[]>> {
-  const searches = places.map(() => new QuantileSearch(probabilities));
+  const searches = places.map(() => new QuantileSearch(probabilities, confidence));
   let first: number | undefined;
   for (let sought = searches; sought.length > 0;) {
     let count = 0;

@@ -51,8 +51,14 @@ export class QuantileSearch {
   /** 1 for the first bits that a value of some group has. */
   readonly #isWanted = new Uint8Array(2 ** firstBits);
 
-  /** @param probabilities from 0 to 1 */
-  constructor(probabilities: readonly number[]) {
+  /**
+   * @param probabilities from 0 to 1
+   * @param confidence that of the intervals; default 0.95
+   */
+  constructor(
+    probabilities: readonly number[],
+    private readonly confidence?: number,
+  ) {
     this.#probabilities = probabilities;
     this.#groups.set(0, newGroup(0, Infinity, [], firstBits));
   }
@@ -90,7 +96,9 @@ export class QuantileSearch {
   }
 
   #ranks(): ReturnType<typeof quantileRanks>[] {
-    return this.#probabilities.map((probability) => quantileRanks(probability, this.#count));
+    return this.#probabilities.map((probability) =>
+      quantileRanks(probability, this.#count, this.confidence),
+    );
   }
 
   #wantedRanks(): number[] {

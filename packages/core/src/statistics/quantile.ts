@@ -8,14 +8,13 @@ export interface Quantile {
   /** By linear interpolation between neighbouring values: R's type 7 and numpy's default. */
   readonly value: number;
   /**
-   * A 95 % interval of the distribution's quantile, whatever the distribution: two of the values. Null where
-   * too few values lie on one side, as for the probabilities 0 and 1.
+   * An interval of the distribution's quantile, whatever the distribution: two of the values. It is one of
+   * 95 % unless another was asked for. Null where too few values lie on one side, as for the probabilities 0
+   * and 1.
    */
   readonly confidenceInterval: readonly [lower: number, upper: number] | null;
 }
 
-/** Half of what a 95 % interval leaves out. */
-const outside = 0.025;
 const mostProbabilities = 1000;
 
 /** @throws InvalidInputError unless there are 1 to 1,000 different numbers from 0 to 1 */
@@ -47,8 +46,15 @@ export interface QuantileRanks {
   readonly interval: readonly [lower: number, upper: number] | null;
 }
 
-/** @param count how many values there are, at least 1 */
-export function quantileRanks(probability: number, count: number): QuantileRanks {
+/**
+ * @param count how many values there are, at least 1
+ * @param confidence that of the interval, between 0 and 1; default 0.95
+ */
+export function quantileRanks(
+  probability: number,
+  count: number,
+  confidence = 0.95,
+): QuantileRanks {
   const position = (count - 1) * probability;
   const below = Math.floor(position);
   const above = Math.min(below + 1, count - 1);
@@ -57,17 +63,21 @@ export function quantileRanks(probability: number, count: number): QuantileRanks
     below,
     above,
     weight: position - below,
-    interval: intervalRanks(probability, count),
+    interval: intervalRanks(probability, count, (1 - confidence) / 2),
   };
 }
 
 /**
- * The ranks of the values that have the quantile of their distribution between them with a probability
- * of at least 95 %, and on either side with at most 2.5 %. Of n values, as many as a binomial variate lie
- * below it: the lower rank is the highest that this variate is at most at with 2.5 %, the upper the lowest
- * that it is above with 2.5 %. Source: David & Nagaraja, Order Statistics, 2003, section 7.1.
+ * The ranks of the values that have the quantile of their distribution between them, but for a probability
+ * of at most `outside` on either side. Of n values, as many as a binomial variate lie below it: the lower
+ * rank is the highest that this variate is at most at with that probability, the upper the lowest that it is
+ * above with it. Source: David & Nagaraja, Order Statistics, 2003, section 7.1.
  */
-function intervalRanks(probability: number, count: number): readonly [number, number] | null {
+function intervalRanks(
+  probability: number,
+  count: number,
+  outside: number,
+): readonly [number, number] | null {
   const lower =
     firstOf(count, (k) => binomialProbabilities(k, count, probability).atMost > outside) - 1;
   const upper = firstOf(count, (k) => binomialProbabilities(k, count, probability).more <= outside);
