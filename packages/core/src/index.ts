@@ -1,3 +1,10 @@
+export {
+  compareRuns,
+  type ComparedRuns,
+  type CompareRunsOptions,
+  type RankedRun,
+  type RunComparison,
+} from './analysis/compare-runs.js';
 export { quantilesOf, type QuantilesOptions } from './analysis/quantiles-of.js';
 export { averagesByName, type Average, type RunAverage } from './statistics/average.js';
 export { averageOf } from './statistics/averaging.js';
@@ -72,6 +79,7 @@ export {
   ConflictingRunError,
   ConflictingValueError,
   DeletedRunError,
+  IncomparableRunsError,
   IncompleteRunError,
   InvalidValueError,
   IterationFailedError,

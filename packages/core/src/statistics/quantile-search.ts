@@ -1,4 +1,4 @@
-import { quantileAt, quantileRanks, type Quantile } from './quantile.js';
+import { quantileAt, quantileRanks, type Quantile, type QuantileRanks } from './quantile.js';
 
 /** So many leading bits tell values apart in the first pass: sign, exponent, and four bits of the fraction. */
 const firstBits = 16;
@@ -47,7 +47,8 @@ export class QuantileSearch {
   /** The groups of this pass by the leading bits that theirs have in common, and how many those are. */
   #groups = new Map<number, Group>();
   #depth = 0;
-  #count = 0;
+  /** Known after the first pass. */
+  #ranks: readonly QuantileRanks[] = [];
   /** 1 for the first bits that a value of some group has. */
   readonly #isWanted = new Uint8Array(2 ** firstBits);
 
@@ -83,7 +84,8 @@ export class QuantileSearch {
     this.#isWanted.fill(0);
     if (depth === 0) {
       const root = groups.get(0)!;
-      this.#count = root.count;
+      if (root.count === 0) return false;
+      this.#ranks = this.#probabilities.map((each) => quantileRanks(each, root.count));
       groups.set(0, { ...root, wanted: this.#wantedRanks() });
     }
     for (const [prefix, group] of groups) this.#divide(group, prefix);
@@ -92,18 +94,11 @@ export class QuantileSearch {
 
   /** After the last pass, of at least one value. */
   quantiles(): readonly Quantile[] {
-    return this.#ranks().map((ranks) => quantileAt(ranks, (rank) => this.#known.get(rank)!));
-  }
-
-  #ranks(): ReturnType<typeof quantileRanks>[] {
-    return this.#probabilities.map((probability) =>
-      quantileRanks(probability, this.#count, this.confidence),
-    );
+    return this.#ranks.map((ranks) => quantileAt(ranks, (rank) => this.#known.get(rank)!));
   }
 
   #wantedRanks(): number[] {
-    if (this.#count === 0) return [];
-    const ranks = this.#ranks().flatMap(({ below, above, interval }) => [
+    const ranks = this.#ranks.flatMap(({ below, above, interval }) => [
       below,
       above,
       ...(interval ?? []),
