@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../errors/invalid-input-error.js';
 import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
 import type { Stores } from '../ports/stores.js';
+import { parseConfidence } from '../run/confidence.js';
 import { Fingerprint } from '../run/fingerprint.js';
 import { areSameMeasures } from '../run/measures.js';
 import { RunId } from '../run/numbers.js';
@@ -109,9 +110,7 @@ export async function compareRuns(
   options: CompareRunsOptions = {},
 ): Promise<ComparedRuns> {
   const { control, confidence = 0.95 } = refuseUnknown(options, 'options', optionNames);
-  if (typeof confidence !== 'number' || !(confidence > 0 && confidence < 1)) {
-    throw new InvalidInputError('confidence', 'a number above 0 and below 1', confidence);
-  }
+  parseConfidence(confidence);
   const parsed = parseIds(ids);
   const places = pairsOf(parsed, control);
   const runs: Run[] = [];

@@ -85,7 +85,9 @@ export class QuantileSearch {
     if (depth === 0) {
       const root = groups.get(0)!;
       if (root.count === 0) return false;
-      this.#ranks = this.#probabilities.map((each) => quantileRanks(each, root.count));
+      this.#ranks = this.#probabilities.map((each) =>
+        quantileRanks(each, root.count, this.confidence),
+      );
       groups.set(0, { ...root, wanted: this.#wantedRanks() });
     }
     for (const [prefix, group] of groups) this.#divide(group, prefix);
