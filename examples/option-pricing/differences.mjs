@@ -1,48 +1,65 @@
 import { readFile } from 'node:fs/promises';
-import { averageOf } from '@stepcompute/core';
-import { simulate } from '@stepcompute/inmemory-adapter';
+import { compareRuns, Experiment, InProcessOrchestrator } from '@stepcompute/core';
+import { inMemoryStores } from '@stepcompute/inmemory-adapter';
 import { blackScholes } from './black-scholes.mjs';
 import option, { call } from './simulation.mjs';
 
 const control = '105-0.2';
-const measures = /** @type {const} */ (['price', 'delta']);
 
 const design = await readFile(new URL('design.csv', import.meta.url), 'utf8');
 const [, ...rows] = design.trimEnd().split('\n');
-const scenarios = [];
-for (const row of rows) {
+const scenarios = rows.map((row) => {
   const [name = '', strike, volatility] = row.split(',');
-  const parameters = { ...call, strike: Number(strike), volatility: Number(volatility) };
-  const result = await simulate(option, { repetitions: 10_000, seed: 42, parameters });
-  scenarios.push({ name, result, exact: blackScholes(parameters) });
-}
-const base = scenarios.find(({ name }) => name === control);
-if (base === undefined) throw new Error(`design.csv has no scenario ${control}`);
+  return { name, parameters: { strike: Number(strike), volatility: Number(volatility) } };
+});
 
-for (const measure of measures) {
+const closedForms = new Map(
+  scenarios.map(({ name, parameters }) => [name, blackScholes({ ...call, ...parameters })]),
+);
+
+/**
+ * The differences between each scenario's run and the control's, under the scenario's name.
+ * @param {{ independent: boolean }} seeds one seed for all scenarios, or one for each
+ */
+async function differencesBy({ independent }) {
+  const stores = inMemoryStores();
+  const orchestrator = new InProcessOrchestrator({ generator: option, stores });
+  const results = await new Experiment({ orchestrator, stores }).run({
+    name: 'strikes and volatilities',
+    repetitions: 10_000,
+    seed: 42,
+    scenarios,
+    independent,
+  });
+  const names = new Map(results.map(({ run, scenario }) => [run.id, scenario]));
+  const controlRun = results.find(({ scenario }) => scenario === control)?.run.id;
+  const { comparisons } = await compareRuns(stores, [...names.keys()], { control: controlRun });
+  return comparisons.map((comparison) => ({
+    ...comparison,
+    name: names.get(comparison.run) ?? '',
+  }));
+}
+
+const differences = await differencesBy({ independent: false });
+const independent = await differencesBy({ independent: true });
+
+for (const measure of /** @type {const} */ (['price', 'delta'])) {
   console.log(`${measure}, less that of ${control}`);
   let inside = 0;
-  for (const { name, result, exact } of scenarios) {
-    if (name === control) continue;
-    const values = result.valuesOf[measure];
-    const controls = base.result.valuesOf[measure];
-    // Both are of one seed: iteration i of either has the same future.
-    const { mean, confidenceInterval, standardDeviation } = averageOf(
-      values.map((value, i) => value - (controls[i] ?? NaN)),
-    );
-    const [lower, upper] = confidenceInterval ?? [NaN, NaN];
-    const difference = exact[measure] - base.exact[measure];
-    const isInside = lower <= difference && difference <= upper;
+  for (const [i, { name, difference, ...comparison }] of differences.entries()) {
+    if (comparison.measure !== measure) continue;
+    const [lower, upper] = comparison.simultaneousInterval ?? [NaN, NaN];
+    const [from, to] = independent[i]?.simultaneousInterval ?? [NaN, NaN];
+    const exact =
+      (closedForms.get(name)?.[measure] ?? NaN) - (closedForms.get(control)?.[measure] ?? NaN);
+    const isInside = lower <= exact && exact <= upper;
     if (isInside) inside += 1;
-    const independent =
-      (result.averages[measure].standardDeviation ?? NaN) ** 2 +
-      (base.result.averages[measure].standardDeviation ?? NaN) ** 2;
-    const ratio = independent / (standardDeviation ?? NaN) ** 2;
     console.log(
-      `${name.padEnd(8)} ${mean.toFixed(4).padStart(8)}  ` +
-        `95 % interval ${lower.toFixed(4)} to ${upper.toFixed(4)}  ` +
-        `true ${difference.toFixed(4)}, ${isInside ? 'inside' : 'outside'}  ` +
-        `variance ratio ${ratio.toFixed(1)}`,
+      `${name.padEnd(8)} ${difference.toFixed(4).padStart(8)}  ` +
+        `${lower.toFixed(4)} to ${upper.toFixed(4)}  ` +
+        `true ${exact.toFixed(4)}, ${isInside ? 'inside' : 'outside'}  ` +
+        `variance ratio ${comparison.varianceRatio?.toFixed(1)}, ` +
+        `${((to - from) / (upper - lower)).toFixed(1)} times narrower`,
     );
   }
   console.log(`${inside} of ${scenarios.length - 1} true differences lie inside`);
