@@ -16,7 +16,7 @@ import {
   type Difference,
 } from '../statistics/comparison.js';
 import { ofOneMoment } from './one-moment.js';
-import { PairedRuns } from './paired-runs.js';
+import { newPairBlock, PairedRuns } from './paired-runs.js';
 import { valueBlocks, type ValueBlock } from './value-blocks.js';
 
 export interface CompareRunsOptions {
@@ -203,9 +203,10 @@ async function read(
 ): Promise<Reading> {
   const measures = runs[0]!.measures.length;
   const averages = runs.map(() => Array.from({ length: measures }, () => new AverageOfBlocks()));
+  const pairBlock = newPairBlock();
   const pairs = places.map(([control, run]) => {
     const isPaired = runs[control]!.seed === runs[run]!.seed;
-    return { control, run, paired: isPaired ? new PairedRuns(measures) : undefined };
+    return { control, run, paired: isPaired ? new PairedRuns(measures, pairBlock) : undefined };
   });
   const readers = runs.map(({ id }) => valueBlocks(values.scan(id), measures));
   try {
