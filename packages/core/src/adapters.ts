@@ -1,6 +1,7 @@
 // For who writes a store, an engine or an orchestrator: what the adapters of StepCompute itself are made of.
 export { completeAverage, refuseOtherAverage, type AverageFigures } from './statistics/average.js';
 export { Averaging, averagingMethod } from './statistics/averaging.js';
+export { nextLook } from './statistics/reached-precision.js';
 export { errorClass, type ErrorClass } from './errors/base.js';
 export { describeValue, withoutSecrets } from './errors/masking.js';
 export { causeOf, isRetryable, stackOf } from './errors/thrown.js';
