@@ -23,7 +23,7 @@ export function reportFailure(thrown: unknown, { terminal, elapsedMs }: Context)
   for (const note of notes) terminal.note(note);
   if (terminal.wantsJson) {
     terminal.print(
-      JSON.stringify({ ...report, elapsedMs: elapsedMs(), error: toJson(error, terminal) }),
+      JSON.stringify({ elapsedMs: elapsedMs(), ...report, error: toJson(error, terminal) }),
     );
   }
   return exitCodeOf(error);

@@ -20,6 +20,9 @@ export class InterruptedError extends errorClass('InterruptedError', 'INTERRUPTE
 /** A value, or an average, that is not the stored one when it is computed again. */
 export class MismatchError extends errorClass('MismatchError', 'MISMATCH') {}
 
+/** A check of a run's figures that does not hold. */
+export class CheckFailedError extends errorClass('CheckFailedError', 'CHECK_FAILED') {}
+
 /** A run without an average that could be verified. */
 export class NothingToVerifyError extends errorClass('NothingToVerifyError', 'NOTHING_TO_VERIFY') {}
 
@@ -43,6 +46,8 @@ const exitCodes: Readonly<Record<string, ExitCode>> = {
   INVALID_INPUT: ExitCode.invalidInput,
   CONFLICTING_RUN: ExitCode.invalidInput,
   CHANGED_SIMULATION: ExitCode.invalidInput,
+  CHANGED_DESIGN: ExitCode.invalidInput,
+  INCOMPARABLE_RUNS: ExitCode.invalidInput,
   STARTED_RUN: ExitCode.invalidInput,
   DELETED_RUN: ExitCode.invalidInput,
   ITERATION_FAILED: ExitCode.runFailed,
@@ -51,11 +56,13 @@ const exitCodes: Readonly<Record<string, ExitCode>> = {
   INCOMPLETE_RUN: ExitCode.runFailed,
   AVERAGE_OVERFLOW: ExitCode.runFailed,
   STEP_FAILED: ExitCode.runFailed,
+  SCENARIOS_FAILED: ExitCode.runFailed,
   SIMULATION: ExitCode.runFailed,
   NOTHING_TO_VERIFY: ExitCode.runFailed,
   RUN_NOT_FOUND: ExitCode.runNotFound,
   PERSISTENCE: ExitCode.database,
   MISMATCH: ExitCode.mismatch,
+  CHECK_FAILED: ExitCode.checkFailed,
   OUTPUT: ExitCode.output,
   READER_GONE: ExitCode.noReader,
   CANCELLED: ExitCode.interrupted,

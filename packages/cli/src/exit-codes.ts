@@ -7,6 +7,7 @@ export const ExitCode = {
   runNotFound: 4,
   database: 5,
   mismatch: 6,
+  checkFailed: 7,
   output: 8,
   hungUp: 129,
   interrupted: 130,
@@ -32,6 +33,8 @@ export const meanings: Readonly<Record<ExitCode, string>> = {
   [ExitCode.mismatch]:
     'replay generated another value than the stored one, or the stored values no longer come ' +
     'to the stored average (show --verify)',
+  [ExitCode.checkFailed]:
+    'a check (--check) does not hold; the run itself is completed, and its values are kept',
   [ExitCode.output]:
     'standard output could not be written, as on a full disk: results are lost, and what the ' +
     'database keeps is not',

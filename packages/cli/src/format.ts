@@ -1,4 +1,10 @@
-import { reachedPrecision, type Average, type Run, type RunResult } from '@stepcompute/core';
+import {
+  reachedPrecision,
+  type Average,
+  type Quantile,
+  type Run,
+  type RunResult,
+} from '@stepcompute/core';
 import type { Screen } from './screen.js';
 import { formatTable } from './table.js';
 
@@ -55,19 +61,35 @@ export function formatRate(perSecond: number): string {
   return `${text}/${unit}`;
 }
 
+type Figure = readonly [label: string, textOf: (average: Average, measure: string) => string];
+
 /** An average's figures, as they are called in a table. */
-const figures: readonly (readonly [string, (average: Average) => string])[] = [
+export const figures: readonly Figure[] = [
   ['average', ({ mean }) => formatNumber(mean)],
-  [
-    '95 % interval',
-    ({ confidenceInterval: interval }) =>
-      interval === null ? '–' : `${formatNumber(interval[0])} to ${formatNumber(interval[1])}`,
-  ],
+  ['95 % interval', ({ confidenceInterval: interval }) => formatInterval(interval)],
   ['standard deviation', ({ standardDeviation }) => formatNumber(standardDeviation)],
   ['standard error', ({ standardError }) => formatNumber(standardError)],
   ['minimum', ({ minimum }) => formatNumber(minimum)],
   ['maximum', ({ maximum }) => formatNumber(maximum)],
 ];
+
+export function formatInterval(interval: readonly [number, number] | null): string {
+  return interval === null ? '–' : `${formatNumber(interval[0])} to ${formatNumber(interval[1])}`;
+}
+
+/** Quantiles as figures of their measures, each with its interval after it. */
+export function quantileFigures(
+  quantiles: Readonly<Record<string, readonly Quantile[]>>,
+): readonly Figure[] {
+  const [some = []] = Object.values(quantiles);
+  return some.flatMap(({ probability }, place): Figure[] => [
+    [`quantile ${probability}`, (_, measure) => formatNumber(quantiles[measure]![place]!.value)],
+    [
+      'its interval',
+      (_, measure) => formatInterval(quantiles[measure]![place]!.confidenceInterval),
+    ],
+  ]);
+}
 
 /** A run's own rows, before the figures of its measures. */
 export function rowsOfRun({ run, ledger, average }: RunResult): string[][] {
@@ -97,16 +119,18 @@ export function formatResult(
   rows: { readonly before: readonly string[][]; readonly after: readonly string[][] },
   averages: RunResult['averages'],
   screen: Screen,
+  quantiles: Readonly<Record<string, readonly Quantile[]>> = {},
 ): string {
+  const all = [...figures, ...quantileFigures(quantiles)];
   const [first, ...others] = Object.entries(averages);
   if (first === undefined || others.length > 0) {
     // Several measures share a table, with a row each.
     const table = formatTable([...rows.before, ...rows.after], screen);
     if (first === undefined) return table;
-    const head = ['measure', ...figures.map(([label]) => label)];
+    const head = ['measure', ...all.map(([label]) => label)];
     const measures = [first, ...others].map(([name, average]) => [
       name,
-      ...figures.map(([, textOf]) => textOf(average)),
+      ...all.map(([, textOf]) => textOf(average, name)),
     ]);
     return `${table}\n${screen.isTerminal ? '\n' : ''}${formatTable(measures, screen, head)}`;
   }
@@ -115,7 +139,7 @@ export function formatResult(
     [
       ...rows.before,
       ...(name === 'value' ? [] : [['measure', name]]),
-      ...figures.map(([label, textOf]) => [label, textOf(average)]),
+      ...all.map(([label, textOf]) => [label, textOf(average, name)]),
       ...rows.after,
     ],
     screen,

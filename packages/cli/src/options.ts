@@ -9,7 +9,8 @@ import {
   WriteToDbSettings,
   type RunRequest,
 } from '@stepcompute/core';
-import { requestFields } from '@stepcompute/core/adapters';
+import { parseProbabilities, requestFields } from '@stepcompute/core/adapters';
+import { parseCheck } from './checks.js';
 import { parsePlace } from './deployments.js';
 import { parseWorkers } from '@stepcompute/worker-threads';
 import { Option } from 'commander';
@@ -279,6 +280,28 @@ export const histogramOption = without(
   ),
   'json',
 );
+
+/** The analysis of a run's values. */
+export const analysisOptions = {
+  quantiles: withDefault(
+    option(
+      '--quantiles <probabilities>',
+      'quantiles of the values with their 95 % intervals, as in 0.05,0.5,0.95',
+      (text) => parseProbabilities(text.split(',').map(parseProbability)),
+    ),
+    [],
+    'none',
+  ),
+  checks: list(
+    '--check <claim>',
+    'exit with 7 unless this holds, as often as needed: "mean(wait) < 3", "p95(wait) <= 10", "mean(wait) < 3 with 95%"',
+    (text) => parseCheck(text),
+  ),
+};
+
+function parseProbability(text: string): unknown {
+  return text.trim() === '' ? text : Number(text);
+}
 
 /** The changes that a run takes when it is resumed. */
 export const changeOptions = {

@@ -14,6 +14,13 @@ import {
   type Stores,
 } from '@stepcompute/core';
 import { isRetryable } from '@stepcompute/core/adapters';
+import {
+  analysisOf,
+  failedChecks,
+  reportWith,
+  rowsOfChecks,
+  type AskedAnalysis,
+} from './analysis.js';
 import { exitCodeOf, OutputError, ReaderGoneError, ReportedError } from './errors.js';
 import { ExitCode } from './exit-codes.js';
 import {
@@ -29,6 +36,12 @@ import { databaseOf } from './options.js';
 import { openProgress, type ProgressDisplay } from './progress-display.js';
 import type { Context } from './context.js';
 
+/** What is asked of a run's values. */
+export interface AskedOfValues extends AskedAnalysis {
+  /** The measure to be drawn. Default: the first, on a terminal. */
+  readonly histogram?: string | undefined;
+}
+
 /** Follows one run from its beginning to its end, and tells of it. */
 export class RunWatch {
   #display: ProgressDisplay;
@@ -40,13 +53,13 @@ export class RunWatch {
 
   /**
    * @param place where the run is stored, as the user has named it
-   * @param histogram the measure to be drawn, which the run has. Default: the first, on a terminal
+   * @param asked of the run's values: of its measures
    */
   constructor(
     private readonly stores: Stores,
     private readonly place: string,
     private readonly context: Context,
-    private readonly histogram?: string,
+    private readonly asked: AskedOfValues = { quantiles: [], checks: [] },
   ) {
     this.#display = openProgress(context.terminal);
     this.runOptions = {
@@ -113,11 +126,19 @@ export class RunWatch {
   async #report(result: RunResult): Promise<void> {
     const { terminal, elapsedMs } = this.context;
     const { run } = result;
-    if (terminal.wantsJson) {
-      terminal.print(JSON.stringify({ ...reportOf(result), elapsedMs: elapsedMs() }));
-    } else {
-      terminal.print(formatResult(this.#rowsOf(result), result.averages, terminal.screen));
-      const measure = this.histogram ?? (terminal.screen.isTerminal ? run.measures[0] : undefined);
+    const analysis = await analysisOf(this.asked, result, this.stores);
+    const report = reportWith(reportOf(result), this.asked, analysis);
+    const failed = failedChecks([analysis]);
+    // The error's own report has all of it.
+    if (terminal.wantsJson && failed === undefined) {
+      terminal.print(JSON.stringify({ ...report, elapsedMs: elapsedMs() }));
+    }
+    if (!terminal.wantsJson) {
+      const rows = this.#rowsOf(result);
+      rows.after.push(...rowsOfChecks(analysis.checks));
+      terminal.print(formatResult(rows, result.averages, terminal.screen, analysis.quantiles));
+      const measure =
+        this.asked.histogram ?? (terminal.screen.isTerminal ? run.measures[0] : undefined);
       if (measure !== undefined) {
         terminal.print(`\n${await drawHistogram(result, measure, this.stores, terminal.screen)}`);
       }
@@ -127,9 +148,10 @@ export class RunWatch {
     this.#run = run;
     // Here the run is known still, if its result is lost.
     await terminal.flush();
+    if (failed !== undefined) throw new ReportedError(failed, report);
   }
 
-  #rowsOf(result: RunResult): Parameters<typeof formatResult>[0] {
+  #rowsOf(result: RunResult): Record<'before' | 'after', string[][]> {
     return {
       before: rowsOfRun(result),
       after: [
@@ -167,6 +189,7 @@ export class RunWatch {
 
   /** The error with what the stores still know of its run. */
   async #withLedger(error: unknown): Promise<unknown> {
+    if (error instanceof ReportedError) return error;
     if (isStepComputeError(error) && error.code === 'CHANGED_SIMULATION') {
       const hasCode = messageOf(error).includes('its code differs');
       return new ReportedError(error, {}, [

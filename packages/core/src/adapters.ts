@@ -1,7 +1,9 @@
 // For who writes a store, an engine or an orchestrator: what the adapters of StepCompute itself are made of.
 export { completeAverage, refuseOtherAverage, type AverageFigures } from './statistics/average.js';
 export { Averaging, averagingMethod } from './statistics/averaging.js';
+export { parseProbabilities } from './statistics/quantile.js';
 export { nextLook } from './statistics/reached-precision.js';
+export { studentTQuantile } from './statistics/student-t.js';
 export { errorClass, type ErrorClass } from './errors/base.js';
 export { describeValue, withoutSecrets } from './errors/masking.js';
 export { causeOf, isRetryable, stackOf } from './errors/thrown.js';

@@ -1,6 +1,15 @@
+export {
+  compareRuns,
+  type ComparedRuns,
+  type CompareRunsOptions,
+  type RankedRun,
+  type RunComparison,
+} from './analysis/compare-runs.js';
+export { quantilesOf, type QuantilesOptions } from './analysis/quantiles-of.js';
 export { averagesByName, type Average, type RunAverage } from './statistics/average.js';
 export { averageOf } from './statistics/averaging.js';
 export { reachedPrecision, type ReachedPrecision } from './statistics/reached-precision.js';
+export { type Quantile } from './statistics/quantile.js';
 export { isStepComputeError, StepComputeError } from './errors/base.js';
 export { InvalidInputError } from './errors/invalid-input-error.js';
 export { isError, messageOf, nameOf } from './errors/thrown.js';
@@ -70,6 +79,7 @@ export {
   ConflictingRunError,
   ConflictingValueError,
   DeletedRunError,
+  IncomparableRunsError,
   IncompleteRunError,
   InvalidValueError,
   IterationFailedError,

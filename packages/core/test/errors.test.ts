@@ -11,6 +11,7 @@ import {
   ConflictingRunError,
   ConflictingValueError,
   DeletedRunError,
+  IncomparableRunsError,
   IncompleteRunError,
   InvalidValueError,
   IterationFailedError,
@@ -112,6 +113,13 @@ const taxonomy: readonly {
     code: 'CONFLICTING_VALUE',
     message: 'iteration 5 of run 12 already has the value 0.5; the different value -2 was refused',
     details: { runId: 12, iterationId: 5, kept: 0.5, offered: -2 },
+  },
+  {
+    error: new IncomparableRunsError(runId, RunId.parse(13), 'measures of run 12: a; of run 13: b'),
+    name: 'IncomparableRunsError',
+    code: 'INCOMPARABLE_RUNS',
+    message: "runs 12 and 13 can't be compared: measures of run 12: a; of run 13: b",
+    details: { control: 12, run: 13, difference: 'measures of run 12: a; of run 13: b' },
   },
   {
     error: new IncompleteRunError(runId, { requested: 10, completed: 7, failed: 1, missing: 2 }),

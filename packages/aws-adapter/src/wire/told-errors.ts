@@ -31,6 +31,8 @@ const tells = {
   ConflictingValueError: true,
   // Of step 1.
   DeletedRunError: false,
+  // Of who compares runs.
+  IncomparableRunsError: false,
   // Of step 3.
   IncompleteRunError: false,
   InvalidInputError: true,

@@ -1,5 +1,6 @@
 import { declareCommand, required } from '../command.js';
 import {
+  analysisOptions,
   changeOptions,
   databaseOption,
   executionOptions,
@@ -28,6 +29,7 @@ export const extendCommand = declareCommand({
     db: databaseOption(),
     on: onOption(['check', ...settled]),
     histogram: histogramOption,
+    ...analysisOptions,
     json: reportOption,
     verbose: verboseOption,
   },

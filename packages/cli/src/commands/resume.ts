@@ -1,11 +1,13 @@
 import type { RunChange, RunId } from '@stepcompute/core';
 import { completeResult, parseRunChange } from '@stepcompute/core/adapters';
+import { refuseOtherMeasures } from '../checks.js';
 import { declareCommand } from '../command.js';
 import { openExistingDatabase, type Place } from '../databases.js';
 import { openDeployed } from '../deployments.js';
 import { openEngine } from '../engine.js';
 import { refuseOtherMeasure } from '../histogram.js';
 import {
+  analysisOptions,
   changeOptions,
   databaseOption,
   executionOptions,
@@ -19,7 +21,7 @@ import {
   type ExecutionOptions,
   type GoOnOptions,
 } from '../options.js';
-import { RunWatch } from '../run-watch.js';
+import { RunWatch, type AskedOfValues } from '../run-watch.js';
 import { openSimulation, recordedSimulation } from '../simulations.js';
 import type { Context } from '../context.js';
 
@@ -34,6 +36,7 @@ export const resumeCommand = declareCommand({
     db: databaseOption(),
     on: onOption(['check', ...settled]),
     histogram: histogramOption,
+    ...analysisOptions,
     json: reportOption,
     verbose: verboseOption,
   },
@@ -57,7 +60,7 @@ export async function resume(
   id: RunId,
   change: RunChange,
   { db, on }: Place,
-  options: ExecutionOptions & GoOnOptions & { readonly histogram: string | undefined },
+  options: ExecutionOptions & GoOnOptions & AskedOfValues,
   context: Context,
 ): Promise<void> {
   const { interruption } = context;
@@ -69,7 +72,8 @@ export async function resume(
     const neverAnswers = 'the database never answers';
     const run = await interruption.race(stores.runs.get(id), neverAnswers);
     refuseOtherMeasure(run.measures, options.histogram);
-    const watch = new RunWatch(stores, on?.text ?? db, context, options.histogram);
+    refuseOtherMeasures(options.checks, run.measures);
+    const watch = new RunWatch(stores, on?.text ?? db, context, options);
     if (Object.keys(parseRunChange(change)).length === 0) {
       const complete = await interruption.race(completeResult(stores, run), neverAnswers);
       if (complete !== undefined) {

@@ -1,8 +1,11 @@
+import type { AskedAnalysis } from '../analysis.js';
+import { refuseOtherMeasures } from '../checks.js';
 import { declareCommand, withDefault, without, type ValuesOf } from '../command.js';
 import { openDatabase } from '../databases.js';
 import { openEngine } from '../engine.js';
 import { refuseOtherMeasure } from '../histogram.js';
 import {
+  analysisOptions,
   databaseOption,
   delayOption,
   executionOptions,
@@ -61,6 +64,7 @@ export const runCommand = declareCommand({
       'run the simulation of a deployment, aws:STACK: its code, delay and attempts are settled',
     ),
     histogram: histogramOption,
+    ...analysisOptions,
     json: reportOption,
     verbose: verboseOption,
   },
@@ -73,6 +77,7 @@ Examples:
   $ stepcompute run --generator ./my-simulation.js --until-precision 0.5%
   $ stepcompute run --generator ./pricing.ts --param strike=110 --param 'rates=[0.01,0.02]'
   $ stepcompute run --generator ./pricing.ts --histogram delta
+  $ stepcompute run --generator ./queue.ts --quantiles 0.5,0.95 --check 'p95(wait) < 10'
   $ stepcompute run --db memory --json
   $ stepcompute run --on aws:Pricing -n 100000 --param strike=110
 
@@ -94,6 +99,7 @@ The same with two measures:
     const found = file === undefined ? builtIn : await openSimulation(file, interruption);
     const { measures } = found.simulation;
     refuseOtherMeasure(measures, histogram);
+    refuseOtherMeasures(options.checks, measures);
     const asked = repetitionsOf(options, measures);
     const { parameters: given, parametersFile } = options;
     const parameters = await interruption.race(
@@ -111,7 +117,7 @@ The same with two measures:
       const { seed, delayMs, tolerance, label } = options;
       const { name: generatorName } = found;
       const request = { ...asked, seed, delayMs, parameters, tolerance, label, generatorName };
-      const watch = new RunWatch(stores, db, context, histogram);
+      const watch = new RunWatch(stores, db, context, { ...options, histogram });
       await watch.toTheEnd(engine.orchestrator.run(request, watch.runOptions));
     } finally {
       await engine.close();
@@ -135,7 +141,7 @@ async function runDeployed(
     'the deployment never answers',
   );
   try {
-    const watch = new RunWatch(stores, on.text, context);
+    const watch = new RunWatch(stores, on.text, context, asked);
     const request = { ...repetitions, seed, parameters, tolerance, label };
     await watch.toTheEnd(orchestrator.run(request, watch.runOptions));
   } finally {
@@ -143,7 +149,7 @@ async function runDeployed(
   }
 }
 
-interface RunRequestOptions extends ValuesOf<typeof precisionOptions> {
+interface RunRequestOptions extends ValuesOf<typeof precisionOptions>, AskedAnalysis {
   readonly repetitions: number;
   readonly seed: number | undefined;
   readonly tolerance: string;

@@ -16,9 +16,11 @@ import {
   type Stores,
 } from '@stepcompute/core';
 import { averageOfRun, type AverageFigures } from '@stepcompute/core/adapters';
+import { analysisOf, failedChecks, reportWith, rowsOfChecks } from '../analysis.js';
+import { refuseOtherMeasures } from '../checks.js';
 import { declareCommand, flag } from '../command.js';
 import { withStores } from '../databases.js';
-import { MismatchError, NothingToVerifyError } from '../errors.js';
+import { MismatchError, NothingToVerifyError, ReportedError } from '../errors.js';
 import {
   formatCount,
   formatDuration,
@@ -28,6 +30,7 @@ import {
 } from '../format.js';
 import { drawHistogram, refuseOtherMeasure } from '../histogram.js';
 import {
+  analysisOptions,
   databaseOption,
   histogramOption,
   jsonOption,
@@ -46,6 +49,7 @@ export const showCommand = declareCommand({
       'average the stored values again, and compare with the stored average to the bit',
     ),
     histogram: histogramOption,
+    ...analysisOptions,
     db: databaseOption(),
     on: onOption(),
     json: jsonOption('print a JSON object'),
@@ -55,27 +59,31 @@ export const showCommand = declareCommand({
 Examples:
   $ stepcompute show 3
   $ stepcompute show 3 --histogram delta
+  $ stepcompute show 3 --quantiles 0.05,0.5,0.95 --json
   $ stepcompute show 3 --verify   # exits with 6 if values were altered after the run was averaged`,
-  action: ({ id, verify, histogram, db, on }, { terminal, interruption }) =>
+  action: ({ id, verify, histogram, db, on, ...asked }, { terminal, interruption }) =>
     withStores({ db, on }, interruption, async (stores) => {
       const run = await stores.runs.get(id);
       refuseOtherMeasure(run.measures, histogram);
+      refuseOtherMeasures(asked.checks, run.measures);
       const ledger = await stores.failures.ledger(id);
       const history = await stores.averages.history(id);
       const average = history.at(-1);
       const averages = average && averagesByName(run.measures, average);
       if (verify) await verifyAverage(run, averages, stores);
+      const analysis = await analysisOf(asked, { run, ledger, averages }, stores);
+      const failed = failedChecks([analysis]);
+      const report = {
+        ...reportWith(reportOf({ run, ledger, averages }), asked, analysis),
+        elapsedMs: elapsedOf(run),
+        startedAt: run.startedAt,
+        finishedAt: run.finishedAt ?? null,
+        history: history.map(({ count, mean }) => ({ count, average: mean })),
+        ...(verify && { verified: true }),
+      };
       if (terminal.wantsJson) {
-        terminal.print(
-          JSON.stringify({
-            ...reportOf({ run, ledger, averages }),
-            elapsedMs: elapsedOf(run),
-            startedAt: run.startedAt,
-            finishedAt: run.finishedAt ?? null,
-            history: history.map(({ count, mean }) => ({ count, average: mean })),
-            ...(verify && { verified: true }),
-          }),
-        );
+        if (failed !== undefined) throw new ReportedError(failed, report);
+        terminal.print(JSON.stringify(report));
         return;
       }
       const rows = {
@@ -87,9 +95,10 @@ Examples:
           ...rowsOfPrecision(run, averages),
           ...earlierRows(history),
           ...(verify ? [['verified', verifiedText(average)]] : []),
+          ...rowsOfChecks(analysis.checks),
         ],
       };
-      terminal.print(formatResult(rows, averages ?? {}, terminal.screen));
+      terminal.print(formatResult(rows, averages ?? {}, terminal.screen, analysis.quantiles));
       const measure = histogram ?? (terminal.screen.isTerminal ? run.measures[0] : undefined);
       if (averages !== undefined && measure !== undefined) {
         const result = { run, averages };
@@ -97,6 +106,10 @@ Examples:
       }
       const warning = averages && warningOf({ run, ledger, averages });
       if (warning !== undefined) terminal.warn(warning);
+      if (asked.quantiles.length > 0 && run.status !== 'completed') {
+        terminal.warn(`run ${id} is ${run.status}: it has no quantiles before it is completed`);
+      }
+      if (failed !== undefined) throw failed;
     }),
 });
 

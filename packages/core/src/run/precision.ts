@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../errors/invalid-input-error.js';
 import { refuseUnknown, type FieldNames } from '../errors/unknown-fields.js';
+import { parseConfidence } from './confidence.js';
 import { Repetitions } from './numbers.js';
 import { nameIn } from './text.js';
 
@@ -49,9 +50,7 @@ export const Precision = {
     }
     const goal = refuseUnknown(value as PrecisionGoal, 'precision', goalFields);
     const { measure, confidence = defaultConfidence } = goal;
-    if (typeof confidence !== 'number' || !(confidence > 0 && confidence < 1)) {
-      throw new InvalidInputError('confidence', 'a number between 0 and 1', confidence);
-    }
+    parseConfidence(confidence);
     if (repetitions < 2) {
       throw new InvalidInputError(
         'repetitions',

@@ -236,6 +236,21 @@ export class IncompleteRunError extends errorClass('IncompleteRunError', 'INCOMP
   }
 }
 
+/** Two runs are of different simulations, or have no iteration in common: a difference would say nothing. */
+export class IncomparableRunsError extends errorClass(
+  'IncomparableRunsError',
+  'INCOMPARABLE_RUNS',
+) {
+  /** @param difference what differs, as the end of a sentence */
+  constructor(
+    readonly control: RunId,
+    readonly run: RunId,
+    readonly difference: string,
+  ) {
+    super(`runs ${control} and ${run} can't be compared: ${difference}`);
+  }
+}
+
 /** The values are finite but their sum, or the sum of their squared deviations, is not. */
 export class AverageOverflowError extends errorClass('AverageOverflowError', 'AVERAGE_OVERFLOW') {
   constructor(options?: ErrorOptions) {

@@ -6,25 +6,17 @@ import { completeAverage, type Average } from './average.js';
 export const averagingMethod = 'blocks/1';
 
 /** So many iterations make a block; which one an iteration is in depends on its id alone. */
-const blockLength = 4096;
+export const blockLength = 4096;
 
 /** Up to here doubles hold every whole number. */
 const largestExact = 2 ** 53;
 
 /**
- * Averages values in ascending iteration order, and holds no more than a block of them. Each block is
- * summed in two passes, and the blocks are merged in order: docs/averaging.md says exactly how.
- * @example
- * const averaging = new Averaging();
- * for await (const { iterationIds, values } of store.scan(id)) averaging.addAll(iterationIds, values);
- * averaging.average();
+ * The average of blocks that are given in order, each with its values in ascending iteration order. It holds
+ * a few numbers alone. Each block is summed in two passes, and the blocks are merged: docs/averaging.md says
+ * exactly how.
  */
-export class Averaging {
-  readonly #blockLength: number;
-  readonly #held: Float64Array;
-  #heldCount = 0;
-  #block = -1;
-  /** Of the blocks merged so far. */
+export class AverageOfBlocks {
   #count = 0;
   #sum = 0;
   #minimum = Infinity;
@@ -38,76 +30,17 @@ export class Averaging {
   /** Σ (value − mean)². */
   #squares = 0;
 
-  /** @param length how many iterations make a block; another number gives other bits */
-  constructor(length = blockLength) {
-    this.#blockLength = length;
-    this.#held = new Float64Array(length);
-  }
-
   /** How many values there were. */
   get count(): number {
-    return this.#count + this.#heldCount;
+    return this.#count;
   }
 
   /**
-   * @param iterationId above those before it
-   * @param value a finite number
+   * @param values finite numbers, and whatever else behind them
+   * @param count how many of them are the block's; of none, there is no block
    */
-  add(iterationId: number, value: number): void {
-    this.#enter(Math.floor(iterationId / this.#blockLength));
-    this.#held[this.#heldCount++] = value;
-  }
-
-  /** Adds a value for each iteration. */
-  addAll(iterationIds: ArrayLike<number>, values: ArrayLike<number>): void {
-    for (let i = 0; i < iterationIds.length;) {
-      const block = Math.floor(iterationIds[i]! / this.#blockLength);
-      this.#enter(block);
-      const next = (block + 1) * this.#blockLength;
-      let count = this.#heldCount;
-      for (; i < iterationIds.length && iterationIds[i]! < next; i += 1) {
-        this.#held[count++] = values[i]!;
-      }
-      this.#heldCount = count;
-    }
-  }
-
-  /**
-   * @throws InvalidInputError when there was no value
-   * @throws AverageOverflowError when Σ values or Σ (value − mean)² leaves the range of a double
-   */
-  average(): Average {
-    this.#merge();
-    const count = this.#count;
-    const [minimum, maximum] = [this.#minimum, this.#maximum];
-    if (count === 0) throw new InvalidInputError('values', 'at least one finite number', []);
-    // Equal values have no spread, though rounding may have squared one of theirs.
-    const squares = minimum === maximum ? 0 : this.#squares;
-    if (!Number.isFinite(this.#sum) || !Number.isFinite(squares)) throw new AverageOverflowError();
-    const isExact = this.#isWhole && count * Math.max(-minimum, maximum) <= largestExact;
-    const mean = isExact ? this.#sum / count : this.#origin + (this.#shift + this.#lost) / count;
-    return completeAverage({
-      method: averagingMethod,
-      count,
-      // The last bit may round out of the values' range, and a tiny negative sum to -0.
-      mean: Math.min(maximum, Math.max(minimum, mean)) + 0,
-      standardDeviation: count === 1 ? null : Math.sqrt(squares / (count - 1)),
-      minimum,
-      maximum,
-    });
-  }
-
-  #enter(block: number): void {
-    if (block === this.#block) return;
-    this.#merge();
-    this.#block = block;
-  }
-
-  #merge(): void {
-    const count = this.#heldCount;
+  addBlock(values: Float64Array, count: number): void {
     if (count === 0) return;
-    this.#heldCount = 0;
-    const values = this.#held;
     let sum = 0;
     for (let i = 0; i < count; i += 1) {
       const value = values[i]!;
@@ -139,6 +72,30 @@ export class Averaging {
   }
 
   /**
+   * @throws InvalidInputError when there was no value
+   * @throws AverageOverflowError when Σ values or Σ (value − mean)² leaves the range of a double
+   */
+  average(): Average {
+    const count = this.#count;
+    const [minimum, maximum] = [this.#minimum, this.#maximum];
+    if (count === 0) throw new InvalidInputError('values', 'at least one finite number', []);
+    // Equal values have no spread, though rounding may have squared one of theirs.
+    const squares = minimum === maximum ? 0 : this.#squares;
+    if (!Number.isFinite(this.#sum) || !Number.isFinite(squares)) throw new AverageOverflowError();
+    const isExact = this.#isWhole && count * Math.max(-minimum, maximum) <= largestExact;
+    const mean = isExact ? this.#sum / count : this.#origin + (this.#shift + this.#lost) / count;
+    return completeAverage({
+      method: averagingMethod,
+      count,
+      // The last bit may round out of the values' range, and a tiny negative sum to -0.
+      mean: Math.min(maximum, Math.max(minimum, mean)) + 0,
+      standardDeviation: count === 1 ? null : Math.sqrt(squares / (count - 1)),
+      minimum,
+      maximum,
+    });
+  }
+
+  /**
    * Source: A. Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen",
    * Zeitschrift für Angewandte Mathematik und Mechanik 54, 1974.
    */
@@ -147,6 +104,75 @@ export class Averaging {
     this.#shift = shift + term;
     this.#lost +=
       Math.abs(shift) >= Math.abs(term) ? shift - this.#shift + term : term - this.#shift + shift;
+  }
+}
+
+/**
+ * Averages values in ascending iteration order, and holds no more than a block of them.
+ * @example
+ * const averaging = new Averaging();
+ * for await (const { iterationIds, values } of store.scan(id)) averaging.addAll(iterationIds, values);
+ * averaging.average();
+ */
+export class Averaging {
+  readonly #blockLength: number;
+  readonly #held: Float64Array;
+  readonly #blocks = new AverageOfBlocks();
+  #heldCount = 0;
+  #block = -1;
+
+  /** @param length how many iterations make a block; another number gives other bits */
+  constructor(length = blockLength) {
+    this.#blockLength = length;
+    this.#held = new Float64Array(length);
+  }
+
+  /** How many values there were. */
+  get count(): number {
+    return this.#blocks.count + this.#heldCount;
+  }
+
+  /**
+   * @param iterationId above those before it
+   * @param value a finite number
+   */
+  add(iterationId: number, value: number): void {
+    this.#enter(Math.floor(iterationId / this.#blockLength));
+    this.#held[this.#heldCount++] = value;
+  }
+
+  /** Adds a value for each iteration. */
+  addAll(iterationIds: ArrayLike<number>, values: ArrayLike<number>): void {
+    for (let i = 0; i < iterationIds.length;) {
+      const block = Math.floor(iterationIds[i]! / this.#blockLength);
+      this.#enter(block);
+      const next = (block + 1) * this.#blockLength;
+      let count = this.#heldCount;
+      for (; i < iterationIds.length && iterationIds[i]! < next; i += 1) {
+        this.#held[count++] = values[i]!;
+      }
+      this.#heldCount = count;
+    }
+  }
+
+  /**
+   * @throws InvalidInputError when there was no value
+   * @throws AverageOverflowError when Σ values or Σ (value − mean)² leaves the range of a double
+   */
+  average(): Average {
+    this.#merge();
+    return this.#blocks.average();
+  }
+
+  #enter(block: number): void {
+    if (block === this.#block) return;
+    this.#merge();
+    this.#block = block;
+  }
+
+  #merge(): void {
+    this.#blocks.addBlock(this.#held, this.#heldCount);
+    this.#heldCount = 0;
   }
 }
 

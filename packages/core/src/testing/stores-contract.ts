@@ -1,5 +1,8 @@
+import { compareRuns } from '../analysis/compare-runs.js';
+import { quantilesOf } from '../analysis/quantiles-of.js';
 import type { Average } from '../statistics/average.js';
-import { averageOf } from '../statistics/averaging.js';
+import { averageOf, Averaging } from '../statistics/averaging.js';
+import { quantileAt, quantileRanks, type Quantile } from '../statistics/quantile.js';
 import { messageOf } from '../errors/thrown.js';
 import type { IterationFailure, Stores, Swept } from '../ports/stores.js';
 import type { RunFilter } from '../run/filter.js';
@@ -840,6 +843,55 @@ export function testStores(runner: TestRunner, subject: StoresSubject): void {
       assertEqualAverage(await averageOfRun(stores, run), averageOf([1, 2, 2, 3]));
     });
 
+    it('has the quantiles of a sort of its values, of every measure, without those that failed', async () => {
+      const asked = [0, 0.05, 0.333, 0.5, 0.95, 1];
+      const row = (id: number): number[] => [Math.sin(id) * 10 ** ((id % 40) - 20), id % 3];
+      const rows = Array.from({ length: 5000 }, (_, id) => row(id));
+      const { stores, run } = await allocate({ repetitions: 5001, tolerance: 1 }, ['wide', 'few']);
+      await stores.values.write(run.id, measured(rows));
+      await stores.failures.record(run.id, failing([5000]));
+      const found = await quantilesOf(stores, run, asked);
+      for (const [place, measure] of run.measures.entries()) {
+        const column = rows.map((numbers) => numbers[place]!);
+        assertEqual(found[measure], quantilesBySorting(column, asked), measure);
+      }
+    });
+
+    it('has the differences of its runs, iteration by iteration, in the order of iterations', async () => {
+      const stores = await subject.stores();
+      const value = (id: number, scenario: number): number =>
+        Math.sin(id) * 10 ** (id % 9) + scenario / (1 + id);
+      const lacks = (id: number, scenario: number): boolean =>
+        scenario > 0 && id % 1000 === scenario;
+      const ids = Array.from({ length: 9000 }, (_, id) => id);
+      const runs: Run[] = [];
+      for (const scenario of [0, 1, 2]) {
+        const request = { repetitions: ids.length, tolerance: '1%', seed: 7 };
+        const run = await stores.runs.allocate(parseRunRequest(request, 'scenarios'));
+        const kept = ids.filter((id) => !lacks(id, scenario));
+        const rows = kept.map((id) => ({
+          iterationId: IterationId.parse(id),
+          value: value(id, scenario),
+        }));
+        await stores.values.write(run.id, rows.toReversed());
+        await stores.failures.record(run.id, failing(ids.filter((id) => lacks(id, scenario))));
+        runs.push(run);
+      }
+      const [control, first, second] = runs.map(({ id }) => id);
+      const { comparisons } = await compareRuns(stores, [control!, first!, second!], { control });
+      for (const [index, comparison] of comparisons.entries()) {
+        const averaging = new Averaging();
+        const pairs = ids.filter((id) => !lacks(id, index + 1));
+        for (const id of pairs) averaging.add(id, value(id, index + 1) - value(id, 0));
+        const { mean, standardError, confidenceInterval } = averaging.average();
+        const { run, difference, pairs: paired, leftOut } = comparison;
+        assertEqual([run, paired, leftOut], [runs[index + 1]!.id, pairs.length, 9], 'the pairs');
+        assertEqual(difference, mean, 'the difference');
+        assertEqual(comparison.standardError, standardError, 'its standard error');
+        assertEqual(comparison.confidenceInterval, confidenceInterval, 'its interval');
+      }
+    });
+
     it('says when a sum leaves the range of a double', async () => {
       for (const values of [
         [Number.MAX_VALUE, Number.MAX_VALUE],
@@ -1275,6 +1327,16 @@ function assertSameRun(actual: Run | undefined, expected: Run, what: string): vo
   for (const field of fields as Set<keyof Run>) {
     assertEqual(actual?.[field], expected[field], `${what}: ${field}`);
   }
+}
+
+function quantilesBySorting(
+  values: readonly number[],
+  probabilities: readonly number[],
+): readonly Quantile[] {
+  const sorted = Float64Array.from(values).sort();
+  return probabilities.map((probability) =>
+    quantileAt(quantileRanks(probability, values.length), (rank) => sorted[rank]!),
+  );
 }
 
 function numbered(values: readonly number[]): IterationValue[] {

@@ -1,0 +1,7 @@
+import { InvalidInputError } from '../errors/invalid-input-error.js';
+
+/** @throws InvalidInputError unless it is a probability with which an interval can hold */
+export function parseConfidence(value: unknown): number {
+  if (typeof value === 'number' && value > 0 && value < 1) return value;
+  throw new InvalidInputError('confidence', 'a number between 0 and 1', value);
+}
