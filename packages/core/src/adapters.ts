@@ -2,6 +2,7 @@
 export { completeAverage, refuseOtherAverage, type AverageFigures } from './statistics/average.js';
 export { Averaging, averagingMethod } from './statistics/averaging.js';
 export { parseProbabilities } from './statistics/quantile.js';
+export { nextLook } from './statistics/reached-precision.js';
 export { studentTQuantile } from './statistics/student-t.js';
 export { errorClass, type ErrorClass } from './errors/base.js';
 export { describeValue, withoutSecrets } from './errors/masking.js';
