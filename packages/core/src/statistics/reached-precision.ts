@@ -62,7 +62,7 @@ export function reachedPrecision(
   const { confidence, maximum } = precision;
   const looks = looksUpTo(request.repetitions, maximum);
   const { count, mean } = average;
-  const halfWidth = halfWidthOf(average, 1 - (1 - confidence) / looks);
+  const halfWidth = halfWidthOf(average, (1 - confidence) / looks);
   const wanted = Precision.halfWidthOf(precision, mean);
   return {
     measure,
@@ -77,11 +77,15 @@ export function reachedPrecision(
   };
 }
 
-/** Null of a single value, and of values that are all equal: rare others may not have come yet. */
-function halfWidthOf({ count, standardDeviation }: Average, confidence: number): number | null {
+/**
+ * Null of a single value, and of values that are all equal: rare others may not have come yet.
+ * @param outside the probability that the mean is not within
+ */
+function halfWidthOf({ count, standardDeviation }: Average, outside: number): number | null {
   if (standardDeviation === null || standardDeviation === 0) return null;
-  const probability = 1 - (1 - confidence) / 2;
-  return (studentTQuantile(probability, count - 1) * standardDeviation) / Math.sqrt(count);
+  // By the lower tail: the upper one's probability would be rounded, to 1 where there are many looks.
+  const quantile = -studentTQuantile(outside / 2, count - 1);
+  return (quantile * standardDeviation) / Math.sqrt(count);
 }
 
 /**
