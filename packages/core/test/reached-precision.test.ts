@@ -1,4 +1,4 @@
-import { averageOf } from '../src/statistics/average.js';
+import { averageOf } from '../src/statistics/averaging.js';
 import { reachedPrecision } from '../src/statistics/reached-precision.js';
 import { parseRunRequest } from '../src/run/request.js';
 
