@@ -126,6 +126,10 @@ it('a request comes to step 1 whole: what the input leaves out comes from elsewh
     tolerance: '1%',
     idempotencyKey: 'key',
     label: 'nightly',
+    precision: { halfWidth: '1%' },
+    experiment: 'strikes',
+    experimentKey: 'first',
+    scenario: 'strike 110',
   } satisfies { readonly [Field in keyof Required<RunRequest>]: RunRequest[Field] };
   const { idempotencyKey } = request;
   const input = JSON.parse(JSON.stringify(requestInputOf(request))) as RunRequest;

@@ -248,7 +248,7 @@ describe('a check', () => {
 });
 
 it('is of a rehearsal too, whose goal has a maximum that the mode allows', async () => {
-  const asked = ['--until-precision', '2', '--min', '40', ...queue, '--quantiles', '0.5'];
+  const asked = ['--until-precision', '2', '--min', '80', ...queue, '--quantiles', '0.5'];
   const checked = [...asked, '--check', 'p95(wait) < 0', '--json'];
   const environment = { ...unvalidated, TMPDIR: folder };
   const rehearsed = await stepcompute(folder, ['rehearse', ...checked], { environment });
@@ -259,7 +259,7 @@ it('is of a rehearsal too, whose goal has a maximum that the mode allows', async
   expect(reportOf(rehearsed)).toMatchObject({ measures, checks, error, precision });
   expect(precision).toMatchObject({ maximum: 2854, reached: { look: 1, isReached: true } });
   // The costs are the run's alone.
-  expect(lastLine(rehearsed).rehearsal).toMatchObject({ lambdaRequests: 42 });
+  expect(lastLine(rehearsed).rehearsal).toMatchObject({ lambdaRequests: 82 });
 });
 
 it('refuses with one clear line, and writes nothing', () => {

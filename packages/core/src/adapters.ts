@@ -1,7 +1,9 @@
 // For who writes a store, an engine or an orchestrator: what the adapters of StepCompute itself are made of.
+export { averageOfRun } from './analysis/average-of-run.js';
 export { completeAverage, refuseOtherAverage, type AverageFigures } from './statistics/average.js';
 export { Averaging, averagingMethod } from './statistics/averaging.js';
 export { parseProbabilities } from './statistics/quantile.js';
+export { nextLook } from './statistics/reached-precision.js';
 export { studentTQuantile } from './statistics/student-t.js';
 export { errorClass, type ErrorClass } from './errors/base.js';
 export { describeValue, withoutSecrets } from './errors/masking.js';
@@ -67,7 +69,7 @@ export { identityFields, RunIdentity } from './run/run.js';
 export { FirstBlock } from './simulation/random-stream.js';
 export { ParsedSimulation, parseSimulation } from './simulation/simulation.js';
 export { parseValue, rowsOf, type MeasuredValue, type ValueColumns } from './simulation/value.js';
-export { AggregateAndStoreValue, averageOfRun } from './steps/aggregate-and-store-value.js';
+export { AggregateAndStoreValue } from './steps/aggregate-and-store-value.js';
 export { RecordFailure } from './steps/record-failure.js';
 export { RetrieveRunId } from './steps/retrieve-run-id.js';
 export { checkedSimulation, WriteToDb } from './steps/write-to-db.js';

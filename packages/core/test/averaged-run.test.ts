@@ -2,7 +2,8 @@ import { averageOf } from '../src/statistics/averaging.js';
 import type { ValueStore } from '../src/ports/stores.js';
 import { parseRunRequest } from '../src/run/request.js';
 import type { Run } from '../src/run/run.js';
-import { AggregateAndStoreValue, averageOfRun } from '../src/steps/aggregate-and-store-value.js';
+import { averageOfRun } from '../src/analysis/average-of-run.js';
+import { AggregateAndStoreValue } from '../src/steps/aggregate-and-store-value.js';
 import { FakeStores } from './fakes.js';
 
 let stores: FakeStores;

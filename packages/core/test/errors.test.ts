@@ -7,6 +7,7 @@ import { IterationId, RunId, Seed } from '../src/run/numbers.js';
 import {
   AverageOverflowError,
   CancelledError,
+  ChangedDesignError,
   ChangedSimulationError,
   ConflictingRunError,
   ConflictingValueError,
@@ -18,6 +19,7 @@ import {
   IterationTimeoutError,
   PersistenceError,
   RunNotFoundError,
+  ScenariosFailedError,
   StartedRunError,
   StepFailedError,
   ToleranceExceededError,
@@ -83,6 +85,22 @@ const taxonomy: readonly {
     code: 'ITERATION_FAILED',
     message: 'iteration 5 of run 12 failed: the cause (seed 42, 2 attempts)',
     details: { runId: 12, iterationId: 5, seed: 42, attempts: 2, cause: withoutFrames },
+  },
+  {
+    error: new ChangedDesignError('strikes', ['scenario a: run 12 has another delayMs']),
+    name: 'ChangedDesignError',
+    code: 'CHANGED_DESIGN',
+    message:
+      'experiment "strikes" was begun with another design: scenario a: run 12 has another delayMs. ' +
+      'Go on with the design as it was, or use a new name or key',
+    details: { experiment: 'strikes', differences: ['scenario a: run 12 has another delayMs'] },
+  },
+  {
+    error: new ScenariosFailedError('strikes', [{ scenario: 'a', error: cause }], 3),
+    name: 'ScenariosFailedError',
+    code: 'SCENARIOS_FAILED',
+    message: '1 of 3 scenarios of experiment "strikes" failed; a: the cause',
+    details: { experiment: 'strikes', failed: [{ scenario: 'a', error: cause }], cause },
   },
   {
     error: new ChangedSimulationError(runId, 'its code differs'),

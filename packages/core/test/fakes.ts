@@ -1,4 +1,5 @@
-import type { Average } from '../src/statistics/average.js';
+import { refuseOtherAverage, type Average } from '../src/statistics/average.js';
+import { finishedRun, reopenedRun } from '../src/ports/keeping.js';
 import type { IterationFailure, Stores } from '../src/ports/stores.js';
 import type { Ledger } from '../src/run/ledger.js';
 import { IterationId, RunId } from '../src/run/numbers.js';
@@ -105,21 +106,12 @@ export class FakeStores implements Stores {
     },
     get: (id) => Promise.resolve(this.#run(id)),
     list: ({ limit } = {}) => Promise.resolve(this.allocated.toReversed().slice(0, limit)),
-    finish: ({ id }, status) => {
-      this.allocated[id - 1] = { ...this.#run(id), status, finishedAt: new Date(0) };
+    finish: ({ id, repetitions }, status) => {
+      this.allocated[id - 1] = finishedRun(this.#run(id), repetitions, status);
       return Promise.resolve();
     },
-    reopen: (id, change) => {
-      const run = this.#run(id);
-      const { repetitions = run.repetitions, tolerance = run.tolerance } = change;
-      const reopened: Run = {
-        ...run,
-        repetitions,
-        tolerance,
-        delayMs: change.delayMs ?? run.delayMs,
-        status: 'started',
-        finishedAt: undefined,
-      };
+    reopen: (id, change, only) => {
+      const reopened = reopenedRun(this.#run(id), change, only);
       this.allocated[id - 1] = reopened;
       return Promise.resolve(reopened);
     },
@@ -180,11 +172,13 @@ export class FakeStores implements Stores {
   };
 
   readonly averages: Stores['averages'] = {
-    save: (_, average) => {
+    save: (id, average) => {
+      const kept = this.saved.find(({ count }) => count === average.count);
+      if (kept !== undefined) return Promise.resolve(refuseOtherAverage(id, kept, average));
       this.saved.push(average);
       return Promise.resolve(average);
     },
-    history: () => Promise.resolve(this.saved),
+    history: () => Promise.resolve(this.saved.toSorted((a, b) => a.count - b.count)),
   };
 
   /** The values in iteration order. */

@@ -210,7 +210,7 @@ describe('a run request', () => {
     const request = { repetitions: 1, sead: 1 };
     expect(() => parseRunRequest(request)).toThrow(
       'request must be an object with repetitions, seed, delayMs, parameters, generatorName, ' +
-        'tolerance, idempotencyKey, label alone; got "sead"',
+        'tolerance, idempotencyKey, label, precision, experiment, experimentKey, scenario alone; got "sead"',
     );
     expect(parseRunRequest({ ...request, sead: undefined } as RunRequest)).not.toHaveProperty(
       'sead',

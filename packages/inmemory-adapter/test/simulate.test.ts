@@ -222,7 +222,7 @@ describe('simulate', () => {
   it('names all of its own options where one is misspelt', async () => {
     const options = { repetitions: 1, seed: 1, concurency: 5 };
     await expect(simulate(uniformInteger, options)).rejects.toThrow(
-      /^options must be an object with repetitions, .*concurrency, .*idempotencyKey, label alone; got "concurency"$/,
+      /^options must be an object with repetitions, .*concurrency, .*idempotencyKey, label, precision, .*scenario alone; got "concurency"$/,
     );
   });
 

@@ -12,6 +12,10 @@ export function parseNewRun(run: { repetitions: number; seed: number }): NewRun 
     tolerance: Tolerance.none,
     idempotencyKey: undefined,
     label: undefined,
+    precision: undefined,
+    experiment: undefined,
+    experimentKey: undefined,
+    scenario: undefined,
   };
   return { ...request, request, simulation: [{}], measures: ['value'], versions: undefined };
 }

@@ -17,7 +17,7 @@ import {
   type Difference,
 } from '../statistics/comparison.js';
 import { ofOneMoment } from './one-moment.js';
-import { PairedRuns } from './paired-runs.js';
+import { newPairBlock, PairedRuns } from './paired-runs.js';
 import { valueBlocks, type ValueBlock } from './value-blocks.js';
 
 export interface CompareRunsOptions {
@@ -86,7 +86,9 @@ interface Pair {
   readonly paired: PairedRuns | undefined;
 }
 
-const mostPairs = 10_000;
+/** So many runs make some 10,000 pairs. */
+const mostEachWithEach = 141;
+const mostWithControl = 10_000;
 
 /**
  * Compares the means of complete runs of one simulation: with a control, or each with each. Runs of the same
@@ -94,7 +96,7 @@ const mostPairs = 10_000;
  * is read once, whatever the number of comparisons, and a few numbers are held for each of them. The same
  * values give the same bits on every adapter.
  * @param ids two or more different runs'
- * @throws InvalidInputError when the ids or the options are not such, or make more than 10,000 pairs
+ * @throws InvalidInputError when the ids or the options are not such, or are more than 141 without a control
  * @throws RunNotFoundError
  * @throws IncomparableRunsError when two that are to be compared are of different simulations
  * @throws IncompleteRunError when an iteration has no value, unless it failed and its run tolerates as
@@ -145,12 +147,14 @@ function pairsOf(
   if (control !== undefined && place < 0) {
     throw new InvalidInputError('control', 'one of the runs that are compared', control);
   }
-  const others = ids.map((_, other) => other);
-  const count = control === undefined ? (ids.length * (ids.length - 1)) / 2 : ids.length - 1;
-  if (count > mostPairs) {
-    const expected = `so many that they make at most ${mostPairs} pairs, or fewer with a control`;
-    throw new InvalidInputError('runs', expected, `${ids.length} runs, ${count} pairs`);
+  if (control === undefined && ids.length > mostEachWithEach) {
+    const expected = `at most ${mostEachWithEach} to be compared each with each, or have a control`;
+    throw new InvalidInputError('runs', expected, ids.length);
   }
+  if (ids.length > mostWithControl) {
+    throw new InvalidInputError('runs', `at most ${mostWithControl}`, ids.length);
+  }
+  const others = ids.map((_, other) => other);
   return control === undefined
     ? others.flatMap((a) => others.slice(a + 1).map((b) => [a, b] as const))
     : others.filter((other) => other !== place).map((other) => [place, other] as const);
@@ -198,9 +202,10 @@ async function read(
 ): Promise<Reading> {
   const measures = runs[0]!.measures.length;
   const averages = runs.map(() => Array.from({ length: measures }, () => new AverageOfBlocks()));
+  const pairBlock = newPairBlock();
   const pairs = places.map(([control, run]) => {
     const isPaired = runs[control]!.seed === runs[run]!.seed;
-    return { control, run, paired: isPaired ? new PairedRuns(measures) : undefined };
+    return { control, run, paired: isPaired ? new PairedRuns(measures, pairBlock) : undefined };
   });
   const readers = runs.map(({ id }) => valueBlocks(values.scan(id), measures));
   try {
@@ -218,7 +223,9 @@ async function read(
       }
       for (const { control, run, paired } of pairs) paired?.addBlock(here[control], here[run]);
       blocks = await Promise.all(
-        blocks.map(async (block, place) => (here[place] === undefined ? block : next(place))),
+        blocks.map((block, place) =>
+          here[place] === undefined ? Promise.resolve(block) : next(place),
+        ),
       );
     }
   } finally {

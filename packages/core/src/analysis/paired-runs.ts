@@ -1,12 +1,26 @@
 import { AverageOfBlocks, blockLength } from '../statistics/averaging.js';
 import type { ValueBlock } from './value-blocks.js';
 
-// A block of pairs, which all who pair runs share: it is filled and read before anything else happens.
-const controlRows = new Uint16Array(blockLength);
-const runRows = new Uint16Array(blockLength);
-const ofControl = new Float64Array(blockLength);
-const ofRun = new Float64Array(blockLength);
-const differences = new Float64Array(blockLength);
+/** A block of pairs, which all who pair runs may share: it is filled and read at once. */
+export interface PairBlock {
+  /** Where each pair is among the values of its run's block. */
+  readonly controlRows: Uint16Array;
+  readonly runRows: Uint16Array;
+  /** Of one measure. */
+  readonly control: Float64Array;
+  readonly run: Float64Array;
+  readonly difference: Float64Array;
+}
+
+export function newPairBlock(): PairBlock {
+  return {
+    controlRows: new Uint16Array(blockLength),
+    runRows: new Uint16Array(blockLength),
+    control: new Float64Array(blockLength),
+    run: new Float64Array(blockLength),
+    difference: new Float64Array(blockLength),
+  };
+}
 
 /** Of one measure, over the pairs: the averages of both runs, and that of the differences. */
 export interface PairedAverages {
@@ -22,11 +36,13 @@ export interface PairedAverages {
  */
 export class PairedRuns {
   readonly measures: readonly PairedAverages[];
+  readonly #block: PairBlock;
   #pairs = 0;
   #leftOut = 0;
 
   /** @param measures how many there are */
-  constructor(measures: number) {
+  constructor(measures: number, block: PairBlock) {
+    this.#block = block;
     this.measures = Array.from({ length: measures }, () => ({
       control: new AverageOfBlocks(),
       run: new AverageOfBlocks(),
@@ -50,18 +66,19 @@ export class PairedRuns {
       return;
     }
     const count = this.#pair(control, run);
+    const block = this.#block;
     for (const [place, averages] of this.measures.entries()) {
       const [left, right] = [control.columns[place]!, run.columns[place]!];
       for (let i = 0; i < count; i += 1) {
-        const a = left[controlRows[i]!]!;
-        const b = right[runRows[i]!]!;
-        ofControl[i] = a;
-        ofRun[i] = b;
-        differences[i] = b - a;
+        const a = left[block.controlRows[i]!]!;
+        const b = right[block.runRows[i]!]!;
+        block.control[i] = a;
+        block.run[i] = b;
+        block.difference[i] = b - a;
       }
-      averages.control.addBlock(ofControl, count);
-      averages.run.addBlock(ofRun, count);
-      averages.difference.addBlock(differences, count);
+      averages.control.addBlock(block.control, count);
+      averages.run.addBlock(block.run, count);
+      averages.difference.addBlock(block.difference, count);
     }
   }
 
@@ -74,8 +91,8 @@ export class PairedRuns {
       if (ahead === 0) {
         common += 1;
         if (control.codes[i] === run.codes[j]) {
-          controlRows[pairs] = i;
-          runRows[pairs] = j;
+          this.#block.controlRows[pairs] = i;
+          this.#block.runRows[pairs] = j;
           pairs += 1;
         }
       }

@@ -260,7 +260,9 @@ function requestOf(
   common: Seed,
 ): ScenarioRequest {
   const { name: experiment, key, scenarios: _, independent = false, ...request } = design;
-  const seed = independent ? design.seed && seedOf(design.seed, name) : common;
+  // Without a seed of the experiment, each run chooses its own.
+  const own = design.seed === undefined ? undefined : seedOf(design.seed, name);
+  const seed = independent ? own : common;
   const asked = {
     ...request,
     seed,

@@ -149,9 +149,13 @@ export class Orchestration implements Orchestrator {
       await this.#executor.execute(todo, options);
       try {
         const result = await answered(averaged(run.repetitions), id, options);
-        if (!goesOn(result.run) || result.run.repetitions <= run.repetitions) return result;
+        const { run: now } = result;
+        if (precision === undefined || now.repetitions <= run.repetitions) return result;
+        // By another process, which was faster, it may have come to its end.
+        const stored = await answered(storedResult(this.#stores, now), id, options);
+        if (stored !== undefined) return stored;
         // Failures that it tolerates stand.
-        todo = await answered(planOf(result.run, run.repetitions), id, options);
+        todo = await answered(planOf(now, run.repetitions), id, options);
         round = 0;
       } catch (error) {
         if (!(error instanceof IncompleteRunError) || round === mostRounds) throw error;

@@ -77,13 +77,13 @@ export function warningOf({
   ledger,
   averages,
 }: Pick<RunResult, 'run' | 'ledger' | 'averages'>): string | undefined {
-  const { requested, completed, changed = 0 } = ledger;
+  const { requested, completed, missing, changed = 0 } = ledger;
   const count = averages[run.measures[0]!]?.count ?? 0;
   const warnings: string[] = [];
   if (count !== requested) {
     const over = `the average is over ${count} of ${requested} values`;
     warnings.push(
-      count < completed
+      count < completed || missing > 0
         ? `${over}, and ${completed} are stored by now: resume the run to average it again`
         : `${over}: if what made the others fail depends on what they would have been, it is biased`,
     );
@@ -96,11 +96,12 @@ export function warningOf({
   const reached = reachedPrecision(run, averages);
   if (reached?.isReached === false && run.status === 'completed') {
     const { measure, halfWidth, wanted } = reached;
-    warnings.push(
+    const known =
       halfWidth === null
-        ? `all values of ${measure} are equal, which does not tell how precise their mean is`
-        : `the mean of ${measure} is known to ±${rounded(halfWidth)}, not to ±${rounded(wanted)}: ` +
-            `the run has its ${requested} repetitions, the most that it was to have`,
+        ? `the mean of ${measure} rests on so few values that its precision can’t be told`
+        : `the mean of ${measure} is known to ±${rounded(halfWidth)}, not to ±${rounded(wanted)}`;
+    warnings.push(
+      `${known}: the run has its ${requested} repetitions, the most that it was to have`,
     );
   }
   return warnings.length === 0 ? undefined : warnings.join('; ');

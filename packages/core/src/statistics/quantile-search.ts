@@ -90,7 +90,11 @@ export class QuantileSearch {
       );
       groups.set(0, { ...root, wanted: this.#wantedRanks() });
     }
-    for (const [prefix, group] of groups) this.#divide(group, prefix);
+    for (const [prefix, group] of groups) {
+      this.#divide(group, prefix);
+      // Its memory is free for those that it was divided into.
+      groups.delete(prefix);
+    }
     return this.#groups.size > 0;
   }
 

@@ -12,7 +12,7 @@ export interface ReachedPrecision {
   readonly confidence: number;
   /** Half the width that the goal allows: of a share, that of the present mean. */
   readonly wanted: number;
-  /** Half the width of the mean's interval; null while all values are equal, which says nothing of others. */
+  /** Half the width of the mean's interval; null while few values carry the mean, as when all are equal. */
   readonly halfWidth: number | null;
   /** The interval itself; null like its half width. */
   readonly confidenceInterval: readonly [number, number] | null;
@@ -77,15 +77,28 @@ export function reachedPrecision(
   };
 }
 
+/** Of two outcomes, the rarer one comes at least so often before an interval is taken: docs/precision.md has why. */
+const leastOfRarer = 10;
+
 /**
- * Null of a single value, and of values that are all equal: rare others may not have come yet.
- * @param outside the probability that the mean is not within
+ * Null while few values carry the mean: what is rare may not have come yet, and the interval is as narrow as if it
+ * never did. Values that are all equal are the plainest case.
+ * @param outside how probable it may be that the mean is not in the interval
  */
-function halfWidthOf({ count, standardDeviation }: Average, outside: number): number | null {
+function halfWidthOf(average: Average, outside: number): number | null {
+  const { count, standardDeviation } = average;
   if (standardDeviation === null || standardDeviation === 0) return null;
-  // By the lower tail: the upper one's probability would be rounded, to 1 where there are many looks.
-  const quantile = -studentTQuantile(outside / 2, count - 1);
-  return (quantile * standardDeviation) / Math.sqrt(count);
+  if (rarerOf(average) < leastOfRarer) return null;
+  // From the lower tail, where a small probability keeps its digits.
+  return (-studentTQuantile(outside / 2, count - 1) * standardDeviation) / Math.sqrt(count);
+}
+
+/**
+ * Of two outcomes, how often the rarer one has come. Of any values, how many as large as the largest would make up
+ * the sum, each measured from the smallest; or the other way round, where these are fewer.
+ */
+function rarerOf({ count, mean, minimum, maximum }: Average): number {
+  return Math.min(mean - minimum, maximum - mean) * (count / (maximum - minimum));
 }
 
 /**

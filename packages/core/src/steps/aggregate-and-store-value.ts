@@ -1,12 +1,9 @@
+import { averageOfRun } from '../analysis/average-of-run.js';
 import { averagesByName, type RunAverage } from '../statistics/average.js';
-import { Averaging } from '../statistics/averaging.js';
 import { nextLook } from '../statistics/reached-precision.js';
-import { refuseIncomplete } from '../ports/refusals.js';
 import type { Stores } from '../ports/stores.js';
 import type { RunId } from '../run/numbers.js';
-import { PersistenceError } from '../run/run-errors.js';
 import type { Run } from '../run/run.js';
-import { Tolerance } from '../run/tolerance.js';
 
 /**
  * Step 3: averages a run that is done, stores the average once, and marks the run completed; or has it go on
@@ -42,41 +39,5 @@ export class AggregateAndStoreValue {
     if (run.precision === undefined || look >= run.repetitions) return undefined;
     const history = await this.stores.averages.history(run.id);
     return history.filter(({ count }) => count <= look).at(-1);
-  }
-}
-
-/**
- * Averages a run's values, from however many looks at them: values are only ever added, so they are
- * all of one moment when there are as many after the last look as were seen.
- * @throws RunNotFoundError
- * @throws IncompleteRunError when an iteration has no value, unless it failed and the run tolerates as
- *   many failures; also when none has
- * @throws AverageOverflowError
- */
-export async function averageOfRun(
-  { values, failures }: Pick<Stores, 'values' | 'failures'>,
-  { id, tolerance, measures }: Pick<Run, 'id' | 'tolerance' | 'measures'>,
-): Promise<RunAverage> {
-  for (let before = -1; ;) {
-    const averaging = new Averaging();
-    const further = measures.slice(1).map((name) => ({ name, averaging: new Averaging() }));
-    for await (const { iterationIds, values: column, more } of values.scan(id)) {
-      averaging.addAll(iterationIds, column);
-      further.forEach(({ averaging: each }, index) => each.addAll(iterationIds, more![index]!));
-    }
-    const ledger = await failures.ledger(id);
-    refuseIncomplete(id, ledger, Tolerance.failures(tolerance, ledger.requested));
-    if (ledger.completed === averaging.count) {
-      const average = averaging.average();
-      if (further.length === 0) return average;
-      const more = further.map(({ name, averaging: each }) => [name, each.average()] as const);
-      return { ...average, more: Object.fromEntries(more) };
-    }
-    // More may have come behind the scan, but not fewer, and not twice none.
-    if (ledger.completed < averaging.count || averaging.count === before) {
-      const message = `run ${id} has ${averaging.count} values, and its ledger says ${ledger.completed}`;
-      throw new PersistenceError(message, { retryable: false });
-    }
-    before = averaging.count;
   }
 }

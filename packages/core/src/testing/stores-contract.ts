@@ -1,5 +1,6 @@
 import { compareRuns } from '../analysis/compare-runs.js';
 import { quantilesOf } from '../analysis/quantiles-of.js';
+import { averageOfRun } from '../analysis/average-of-run.js';
 import type { Average } from '../statistics/average.js';
 import { averageOf, Averaging } from '../statistics/averaging.js';
 import { quantileAt, quantileRanks, type Quantile } from '../statistics/quantile.js';
@@ -21,7 +22,6 @@ import { runStatuses, type Run } from '../run/run.js';
 import { Tolerance } from '../run/tolerance.js';
 import type { IterationValue } from '../simulation/value.js';
 import { RandomStream } from '../simulation/random-stream.js';
-import { averageOfRun } from '../steps/aggregate-and-store-value.js';
 import { deleteRun } from '../steps/delete-run.js';
 import { assert, assertEqual, assertRejects, type TestRunner } from './assertions.js';
 
