@@ -114,6 +114,17 @@ describe('an experiment', () => {
     expect(await run(named)).toHaveLength(1);
   });
 
+  it('takes the delay that its engine has settled for the one that was asked for', async () => {
+    const settled: Orchestrator = {
+      ...orchestrator,
+      run: (asked, options) => orchestrator.run({ ...asked, delayMs: 1 }, options),
+    };
+    const onSettled = new Experiment({ orchestrator: settled, stores });
+    const results = await onSettled.run(request);
+    expect(runsOf(results).map(({ delayMs }) => delayMs)).toEqual([1, 1, 1]);
+    expect(await onSettled.run(request)).toEqual(results);
+  });
+
   it('begins no new scenario with another simulation than that of the others', async () => {
     const versioned = (simulationVersion: string): Experiment =>
       new Experiment({

@@ -324,12 +324,15 @@ function differenceOf(request: ScenarioRequest, run: Run): string | undefined {
   }
   const first = precision === undefined ? run.request.repetitions : repetitions;
   const same = { ...request, repetitions: first };
-  // The simulation fills in parameters that are left out, and names itself.
-  const { parameters: _, generatorName, ...asked } = parseRunRequest(same);
-  const named = request.generatorName === undefined ? {} : { generatorName };
+  // The simulation fills in parameters that are left out, and names itself; a deployment has its own delay.
+  const { parameters: _, generatorName, delayMs, ...asked } = parseRunRequest(same);
+  const given = {
+    ...(request.generatorName !== undefined && { generatorName }),
+    ...(request.delayMs !== undefined && { delayMs }),
+  };
   const { request: __, simulation: ___, measures: ____, versions: _____, ...fields } = asked;
   try {
-    refuseOtherRequest(run, { ...fields, ...named }, same);
+    refuseOtherRequest(run, { ...fields, ...given }, same);
   } catch (error) {
     if (!(error instanceof ConflictingRunError)) throw error;
     return `run ${run.id} has another ${error.field}`;
