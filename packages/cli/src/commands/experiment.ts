@@ -305,11 +305,15 @@ class Account {
   /** How many values each scenario had before. */
   readonly #before = new Map<string, number>();
 
+  readonly #beganMs: number;
+
   constructor(
     private readonly scenarios: number,
     private readonly repetitions: number,
     private readonly context: Pick<Context, 'elapsedMs'>,
-  ) {}
+  ) {
+    this.#beganMs = context.elapsedMs();
+  }
 
   /** How many of the scenarios have all of their values, in words. */
   get text(): string {
@@ -335,7 +339,7 @@ class Account {
     const stored = completed - [...this.#before.values()].reduce((a, b) => a + b, 0);
     const toBegin = this.scenarios - this.#latest.size;
     const total = this.#sum((each) => each.total) + toBegin * this.repetitions;
-    const elapsedMs = this.context.elapsedMs();
+    const elapsedMs = this.context.elapsedMs() - this.#beganMs;
     const ratePerSecond = elapsedMs === 0 ? 0 : (stored / elapsedMs) * 1000;
     const missing = total - completed - failed;
     return {
