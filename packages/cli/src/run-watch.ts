@@ -109,8 +109,8 @@ export class RunWatch {
     const text = RunParameters.text(parameters);
     const given = text === '{}' ? '' : ` with ${text}`;
     const before = completed === 0 ? '' : `, ${formatCount(completed)} of them stored already`;
-    const most = status === 'completed' ? undefined : precision?.maximum;
-    const further = most === undefined ? '' : ` to ${formatCount(most)}`;
+    const most = status === 'completed' ? 0 : (precision?.maximum ?? 0);
+    const further = most > repetitions ? ` to ${formatCount(most)}` : '';
     this.context.terminal.note(
       `Run ${id}: ${formatCount(repetitions)}${further} repetitions of ${generatorName}${given}, ` +
         `seed ${seed}, into ${where}${before}`,

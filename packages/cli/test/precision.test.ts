@@ -236,7 +236,8 @@ it('says that equal values tell nothing of a precision', () => {
   const [outcome] = inOneProcess(folder, [...run, '--max', '200']);
   expect(outcome.code).toBe(0);
   expect(outcome.stdout).toContain('\nprecision\t–\nasked for\t±1\nlook\t1 of 1\n');
-  expect(outcome.stderr).toContain('Warning: all values of value are equal');
+  expect(outcome.stderr).toContain('Run 1: 200 repetitions of equal.mjs');
+  expect(outcome.stderr).toContain('Warning: the mean of value rests on so few values that');
 });
 
 it('refuses with one clear line, and writes nothing', () => {
