@@ -93,15 +93,15 @@ describe('an experiment', () => {
     write('of csv.csv', three);
     write('of-json.json', JSON.stringify(entries));
     write('of-yaml.yaml', entries.map((entry) => `- ${JSON.stringify(entry)}\n`).join(''));
-    const [csv, json, yaml, grid, listed, text] = inOneProcess(
+    const defaults = { offset: 0, spread: 1, failing: -1, style: 'plain' };
+    const vary = ['--vary', 'offset=0:1:0.5', '--vary', 'spread=1,1.5'];
+    const grid = ['--name', 'grid', ...vary, '-p', 'style=12'];
+    const [csv, json, yaml, ofGrid, listed, text] = inOneProcess(
       folder,
       ['experiment', 'of csv.csv', ...asked, '--json', ...inMemory],
       ['experiment', 'of-json.json', ...asked, '--json', ...inMemory],
       ['experiment', 'of-yaml.yaml', ...asked, '--json', '--key', 'mine'],
-      [
-        ...['experiment', '--name', 'grid', '--vary', 'offset=0:1:0.5', '--vary', 'spread=1,1.5'],
-        ...['-p', 'style=12', ...asked, '--json', ...inMemory],
-      ],
+      ['experiment', ...grid, ...asked, '--json', ...inMemory],
       ['list', '--experiment', 'of-yaml', '--json'],
       ['list', '--experiment', 'of-yaml'],
     );
@@ -119,14 +119,14 @@ describe('an experiment', () => {
         scenarios: entries.map(({ name: scenario, ...parameters }) => ({
           ...{ scenario, experiment: name, experimentKey: key, status: 'completed', seed: 42 },
           ...{ repetitions: 40, completed: 40, generator: 'moved' },
-          parameters: { offset: 0, spread: 1, failing: -1, style: 'plain', ...parameters },
+          parameters: { ...defaults, ...parameters },
         })),
       });
       expect(report).not.toHaveProperty('comparisons');
       const figures = report.scenarios.map(({ measures }) => measures);
       expect(figures).toEqual(reportOf(csv).scenarios.map(({ measures }) => measures));
     }
-    const points = reportOf(grid).scenarios;
+    const points = reportOf(ofGrid).scenarios;
     expect(points.map(({ scenario, parameters }) => [scenario, parameters])).toEqual(
       [0, 0.5, 1].flatMap((offset) =>
         [1, 1.5].map((spread) => [
