@@ -364,9 +364,13 @@ export const changeOptions = {
   ),
 };
 
-/** A flag that takes something away: true unless it is given. */
-function unless(flags: string, description: string) {
+/**
+ * A flag that takes something away: true unless it is given.
+ * @param attribute its value's name, since commander would give `--check` and `--no-check` one
+ */
+function unless(flags: string, attribute: string, description: string) {
   const { place } = flag(flags, description);
+  place.attributeName = () => attribute;
   return { place, read: (parsed: unknown): boolean => parsed !== false };
 }
 
@@ -378,7 +382,8 @@ export const goOnOptions = {
     'go on though the code is not the run’s: values to come are kept apart, and counted',
   ),
   checkStored: unless(
-    '--no-replay',
+    '--no-check',
+    'checkStored',
     'generate no stored iteration again first, to see that it comes to the same value',
   ),
 };

@@ -197,7 +197,7 @@ export class RunWatch {
       const hasCode = messageOf(error).includes('its code differs');
       return new ReportedError(error, {}, [
         '--accept-changed-simulation accepts the change' +
-          (hasCode ? '' : ', --no-replay generates no stored iteration again'),
+          (hasCode ? '' : ', --no-check generates no stored iteration again'),
       ]);
     }
     const isLost = error instanceof OutputError || error instanceof ReaderGoneError;

@@ -439,7 +439,7 @@ describe('an experiment’s figures', () => {
       }
     }
     expect(text.code).toBe(7);
-    expect(text.stdout).toMatch(/^measure\tscenario\t.*\tquantile 0.5\tits interval$/m);
+    expect(text.stdout).toMatch(/^measure\tscenario\t.*\tquantile 0.5\tinterval of quantile 0.5$/m);
     expect(text.stdout).toMatch(/^check\tlow\tholds: mean\(wait\) < 1.5 \(/m);
     expect(text.stderr).toMatch(/checks failed: .*high, "top": mean\(wait\) < 1.5 \(/);
     expect(json.code).toBe(7);
@@ -511,9 +511,9 @@ describe('what is not valid', () => {
       [['d.csv', '--quantiles', '0.5,1.1'], '1.1'],
       [['d.csv', '--quantiles', '-0.1'], '-0.1'],
       [['d.csv', '--quantiles', ''], 'quantile'],
-      [['d.csv', '--until-precision', '-1'], 'half width must be'],
+      [['d.csv', '--until-precision', '-1'], '--until-precision must be'],
       [['d.csv', '--until-precision', '1', '-n', '9'], 'cannot be used with'],
-      [['d.csv', '--measure', 'wait'], '--measure must be left out, unless beside'],
+      [['d.csv', '--measure', 'wait'], '--measure must be beside --until-precision'],
       [['d.csv', '--until-precision', '1', '--measure', 'none'], 'wait, cost'],
       [['d.csv', '-p', 'ofset=1'], 'ofset'],
       [['d.csv', '--histogram', 'wait'], "unknown option '--histogram'"],

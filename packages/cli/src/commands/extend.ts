@@ -27,7 +27,7 @@ export const extendCommand = declareCommand({
     ...goOnOptions,
     ...executionOptions,
     db: databaseOption(),
-    on: onOption(['check', ...settled]),
+    on: onOption(['checkStored', ...settled]),
     histogram: histogramOption,
     ...analysisOptions,
     json: reportOption,

@@ -34,7 +34,7 @@ export const resumeCommand = declareCommand({
     ...goOnOptions,
     ...executionOptions,
     db: databaseOption(),
-    on: onOption(['check', ...settled]),
+    on: onOption(['checkStored', ...settled]),
     histogram: histogramOption,
     ...analysisOptions,
     json: reportOption,
