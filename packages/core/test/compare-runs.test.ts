@@ -382,9 +382,9 @@ describe('runs that can’t be compared', () => {
     [[1, 1], {}, 'runs must be different ones: none is compared with itself; got 1'],
     [[1, 2, 1], {}, 'runs must be different ones: none is compared with itself; got 1'],
     [[1, 2], { control: 3 }, 'control must be one of the runs that are compared; got 3'],
-    [[1, 2], { confidence: 95 }, 'confidence must be a number between 0 and 1; got 95'],
-    [[1, 2], { confidence: '0.9' }, 'confidence must be a number between 0 and 1; got "0.9"'],
-    [[1, 2], { confidence: NaN }, 'confidence must be a number between 0 and 1; got NaN'],
+    [[1, 2], { confidence: 95 }, 'confidence must be a number above 0 and below 1; got 95'],
+    [[1, 2], { confidence: '0.9' }, 'confidence must be a number above 0 and below 1; got "0.9"'],
+    [[1, 2], { confidence: NaN }, 'confidence must be a number above 0 and below 1; got NaN'],
     [
       [1, 2],
       { contol: 1 },
