@@ -381,7 +381,7 @@ describe('bad input', () => {
     [['run', '--unknown'], "unknown option '--unknown' (see --help)"],
     [['run', '--histogram', 'value'], "cannot be used with option '--json' (see --help)"],
     [['extend', '1'], "required option '--to <count>' not specified (see --help)"],
-    [['show'], "give either a run or --experiment NAME (see --help)"],
+    [['show'], 'give either a run or --experiment NAME (see --help)'],
     [['rnu'], "unknown command 'rnu' (Did you mean run?) (see --help)"],
     [['list', 'all'], 'too many arguments'],
   ])('%j is one JSON object too when asked for', (args, message) => {
