@@ -12,7 +12,7 @@ export interface Experiment {
 const criticalValue = 1.959963984540054;
 
 /**
- * Whether the two-proportion z-test, two-sided, with the pooled rate, finds a difference at the 5 % level.
+ * True where the two-proportion z-test, two-sided, with the pooled rate, finds a difference at the 5 % level.
  * Source: J. Fleiss, B. Levin, M. Paik, "Statistical methods for rates and proportions", 3rd edition, 2003.
  */
 export function isSignificant(visitors: number, before: number, after: number): boolean {

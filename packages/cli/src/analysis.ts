@@ -12,7 +12,7 @@ import { evaluateCheck, probabilitiesOf, type Check, type CheckResult } from './
 import { CheckFailedError } from './errors.js';
 import { formatNumber } from './format.js';
 
-/** What is asked of a run's values, beside their averages. */
+/** An analysis of a run's values, as it is asked for beside their averages. */
 export interface AskedAnalysis {
   /** Probabilities. */
   readonly quantiles: readonly number[];
@@ -59,8 +59,8 @@ export async function analysisOf(
     return found;
   };
   const all = await find([...quantiles, ...checked]);
-  // Intervals of another confidence than those of the quantiles asked for.
-  const others = new Map<number, Analysis['quantiles']>();
+  // By the confidence of their intervals; those asked for have 95 %.
+  const others = new Map([[0.95, all]]);
   for (const { figure, confidence } of checks) {
     if (typeof figure !== 'object' || confidence === undefined) continue;
     others.set(confidence, others.get(confidence) ?? (await find(checked, confidence)));
@@ -74,7 +74,7 @@ export async function analysisOf(
     quantiles: Object.fromEntries(
       Object.entries(all).map(([measure, each]) => [
         measure,
-        quantiles.map((probability) => quantileOf({ [measure]: each }, measure, probability)),
+        quantiles.map((wanted) => each.find(({ probability }) => probability === wanted)!),
       ]),
     ),
     checks: checks.map((check) =>

@@ -29,7 +29,7 @@ import { figures, formatCount, formatInterval, formatNumber, quantileFigures } f
 import type { Screen } from './screen.js';
 import { formatTable } from './table.js';
 
-/** What is asked of an experiment beside its scenarios' averages. */
+/** An experiment's analysis, as it is asked for beside its scenarios' averages. */
 export interface AskedOfExperiment extends AskedAnalysis {
   /** The scenario that all others are compared with. */
   readonly control: string | undefined;
@@ -72,7 +72,7 @@ export async function allOfExperiment(
   return all.toReversed();
 }
 
-/** What the stores have of the runs, each under its scenario's name. */
+/** The runs as the stores have them, each under its scenario's name. */
 export async function scenarioRuns(
   { failures, averages }: Pick<Stores, 'failures' | 'averages'>,
   runs: readonly Run[],
@@ -188,10 +188,8 @@ async function comparedWith(
 }
 
 /** Columns of the scenarios' table that a narrow terminal does without, the first of them first. */
-const spareOfScenarios = [
-  ...['standard error', 'minimum', 'maximum', 'standard deviation', 'its interval'],
-  ...['status', 'run', 'values'],
-];
+const spareFigures = ['standard error', 'minimum', 'maximum', 'standard deviation'];
+const spareOfRuns = ['status', 'run', 'values'];
 
 /** A row for each scenario, those of a measure together. */
 function scenarioTable(
@@ -226,7 +224,9 @@ function scenarioTable(
     ...(hasGoal ? ['precision', 'asked for', 'look'] : []),
   ];
   const areCompleted = scenarios.every(({ run }) => run.status === 'completed');
-  const spare = spareOfScenarios.filter((label) => label !== 'status' || areCompleted);
+  const intervals = labels.filter((label) => label.startsWith('interval of quantile'));
+  const ofRuns = spareOfRuns.filter((label) => label !== 'status' || areCompleted);
+  const spare = [...spareFigures, ...intervals, ...ofRuns];
   return formatTable(rows, screen, head, spare);
 }
 

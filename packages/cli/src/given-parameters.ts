@@ -4,7 +4,7 @@ import { jsonOrText, parseJsonFile } from './json.js';
 import type { Parameter } from './options.js';
 import { readTextFile } from './text-file.js';
 
-/** What the simulation says of its parameters. */
+/** The simulation's own word on its parameters. */
 export type Declared = Pick<ParsedSimulation, 'parameters'>;
 
 /**

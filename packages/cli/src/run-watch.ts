@@ -36,7 +36,7 @@ import { databaseOf } from './options.js';
 import { openProgress, type ProgressDisplay } from './progress-display.js';
 import type { Context } from './context.js';
 
-/** What is asked of a run's values. */
+/** A run's analysis, and the measure to be drawn, as they are asked for. */
 export interface AskedOfValues extends AskedAnalysis {
   /** The measure to be drawn. Default: the first, on a terminal. */
   readonly histogram?: string | undefined;

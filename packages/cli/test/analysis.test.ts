@@ -93,7 +93,7 @@ describe('quantiles', () => {
       expect(measures[name]!.quantiles).toEqual(expected);
       expect(measures[name]!.quantiles!.at(-1)!.confidenceInterval).toBeNull();
     }
-    // What was not asked for is in no report.
+    // No report has anything that was not asked for.
     expect(run.stdout).not.toContain('"checks"');
   });
 

@@ -276,7 +276,7 @@ function lastWords(name: string, account: Account, { place }: Asked): string[] {
     : [`${known} are known to be stored`, 'The same command goes on with it'];
 }
 
-/** What is to be done about an error. */
+/** The lines that say how to go on after an error. */
 function remedies(error: unknown, name: string, account: Account, asked: Asked): string[] {
   const code = isStepComputeError(error) ? error.code : undefined;
   switch (code) {
