@@ -7,7 +7,7 @@ import {
   type RunResult,
   type Stores,
 } from '@stepcompute/core';
-import { studentTQuantile } from '@stepcompute/core/adapters';
+import { intervalOf } from '@stepcompute/core/adapters';
 import { evaluateCheck, probabilitiesOf, type Check, type CheckResult } from './checks.js';
 import { CheckFailedError } from './errors.js';
 import { formatNumber } from './format.js';
@@ -95,10 +95,8 @@ function intervalOfMean(
   { average, standardError, count }: MeasureReport,
   confidence: number,
 ): readonly [number, number] | null {
-  if (standardError === null) return null;
-  // By the lower tail: the upper one of a high confidence would be rounded to nothing.
-  const margin = -studentTQuantile((1 - confidence) / 2, count - 1) * standardError;
-  return [average - margin, average + margin];
+  const mean = { difference: average, standardError, degreesOfFreedom: count - 1 };
+  return intervalOf(mean, confidence);
 }
 
 /** The report with what was asked for, and with nothing that was not. */

@@ -4,6 +4,7 @@ export { completeAverage, refuseOtherAverage, type AverageFigures } from './stat
 export { Averaging, averagingMethod } from './statistics/averaging.js';
 export { parseProbabilities } from './statistics/quantile.js';
 export { nextLook } from './statistics/reached-precision.js';
+export { intervalOf } from './statistics/comparison.js';
 export { studentTQuantile } from './statistics/student-t.js';
 export { errorClass, type ErrorClass } from './errors/base.js';
 export { describeValue, withoutSecrets } from './errors/masking.js';
@@ -15,6 +16,7 @@ export { shortly } from './execution/grace.js';
 export { progressOf, RunningMean, type ProgressAccount } from './execution/progress.js';
 export { type Retries } from './execution/retries.js';
 export { Stop } from './execution/stop.js';
+export { mostScenarios } from './orchestration/experiment.js';
 export { followLedger } from './orchestration/follow-ledger.js';
 export {
   answered,

@@ -1,5 +1,5 @@
 import { InvalidInputError, RunParameters, type JsonObject } from '@stepcompute/core';
-import { requestFields, type ParsedSimulation } from '@stepcompute/core/adapters';
+import { mostScenarios, requestFields, type ParsedSimulation } from '@stepcompute/core/adapters';
 import { namesAlone, readTexts } from '../given-parameters.js';
 import type { Parameter } from '../options.js';
 
@@ -22,8 +22,6 @@ export interface DesignRow {
 
 /** The scenarios of an experiment before its simulation is known: 1 to 1,000, of different names. */
 export type Design = readonly DesignRow[];
-
-const mostScenarios = 1000;
 
 /** @throws InvalidInputError unless the count is one of a design */
 export function refuseCount(place: string, count: number): void {

@@ -101,7 +101,8 @@ const requestNames = {
 
 const scenarioFields: FieldNames<Scenario> = { name: true, parameters: true };
 
-const mostScenarios = 1000;
+/** The most scenarios of an experiment. */
+export const mostScenarios = 1000;
 
 /**
  * The runs of several scenarios under one name, which their records carry: there is no other record of an

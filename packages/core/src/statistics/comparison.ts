@@ -42,7 +42,7 @@ export function welchDifference(control: Average, run: Average): Difference {
 }
 
 /**
- * An interval of a difference at a confidence that holds for so many intervals together, whatever their
+ * An interval of a difference, or of a mean as one from 0, at a confidence that holds for so many intervals together, whatever their
  * dependence: Bonferroni's inequality. Source: A. M. Law, Simulation Modeling and Analysis, chapter 10.
  * @param confidence above 0 and below 1
  */
