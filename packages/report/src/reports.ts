@@ -60,7 +60,7 @@ export async function experimentReport(
 }
 
 const fine: Detail = { bins: 40, areFine: true, points: 200, rows: 40 };
-const coarse: Detail = { bins: 21, areFine: false, points: 40, rows: 8 };
+const coarse: Detail = { bins: 21, areFine: false, points: 30, rows: 6 };
 
 /** Less where there are many plots, so that a page stays small. */
 function detailOf(measures: number): Detail {

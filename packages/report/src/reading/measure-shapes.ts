@@ -5,6 +5,7 @@ import {
   RunningMean,
   withoutTails,
   type Histogram,
+  type HistogramExtent,
   type HistogramScale,
 } from '@stepcompute/core/adapters';
 import type { HeldValues } from './held-values.js';
@@ -20,6 +21,7 @@ export interface RunningPoint {
 /** How the stored values of a measure are distributed, and how their mean has converged. */
 export interface MeasureShape {
   readonly count: number;
+  readonly extent: HistogramExtent;
   /** True when all values are whole numbers. */
   readonly areWhole: boolean;
   /** Undefined when there is no value. */
@@ -62,10 +64,11 @@ export async function shapesOf(
   });
   const fine = scales.map((scale) => scale && new HistogramCounts(scale.fine));
   await eachColumn(id, values, fine);
-  return courses.map(({ count, areWhole, running }, place) => {
+  return courses.map(({ count, extent, areWhole, running }, place) => {
     const counted = fine[place]?.histogram();
     return {
       count,
+      extent,
       areWhole,
       histogram: counted && gathered(counted, scales[place]!.coarse),
       fine: counted,
@@ -146,7 +149,7 @@ class Course {
     return this.#sample;
   }
 
-  get extent(): { readonly minimum: number; readonly maximum: number } {
+  get extent(): HistogramExtent {
     return { minimum: this.#minimum, maximum: this.#maximum };
   }
 

@@ -1,7 +1,7 @@
 import type { RunComparison } from '@stepcompute/core';
 import { scenarioOf, type ExperimentReading, type Grid } from '../reading/experiment-reading.js';
 import type { RunReading, RunSummary } from '../reading/run-reading.js';
-import { count, figure, interval } from './format.js';
+import { count, figure, interval, short } from './format.js';
 import { html, type Content, type Html } from './html.js';
 import { page } from './page.js';
 import { figureOf, heading, number, table, text } from './parts.js';
@@ -253,8 +253,4 @@ function comparisonTable(
 function verdictOf({ difference, isDistinguishable }: RunComparison): string {
   if (!isDistinguishable) return 'not distinguishable';
   return difference > 0 ? 'higher' : 'lower';
-}
-
-function short(value: number): string {
-  return String(Number(value.toPrecision(5)));
 }

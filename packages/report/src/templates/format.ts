@@ -17,6 +17,16 @@ export function count(value: number): Html {
   return value < 1000 ? html`${text}` : html`<data value="${value}">${text}</data>`;
 }
 
+/** A count with its noun: 1 value, 2,000 values. */
+export function counted(value: number, noun: string): string {
+  return `${value.toLocaleString('en-US')} ${noun}${value === 1 ? '' : 's'}`;
+}
+
+/** Five significant digits, for sentences. */
+export function short(value: number): string {
+  return String(Number(value.toPrecision(5)));
+}
+
 export function share(part: number): string {
   return `${Number((100 * part).toPrecision(4))} %`;
 }

@@ -3,7 +3,7 @@ import { histogramEdges, type Histogram } from '@stepcompute/core/adapters';
 import type { FailureGroup } from '../reading/failure-groups.js';
 import type { Detail, RunningPoint } from '../reading/measure-shapes.js';
 import type { MeasureReading, RunReading, RunSummary } from '../reading/run-reading.js';
-import { count, figure, interval, share } from './format.js';
+import { count, counted, figure, interval, share, short } from './format.js';
 import { html, type Html } from './html.js';
 import { page } from './page.js';
 import { facts, figureOf, heading, number, table, text, type Level } from './parts.js';
@@ -56,11 +56,14 @@ export function runParts(reading: RunReading, plots: Plots, level: Level): Html 
 
 function statusOf({ run, ledger, averages }: RunReading): Html {
   const warning = averages && warningOf({ run, ledger, averages });
-  const values =
-    ledger.completed === ledger.requested ? '' : ` of ${ledger.requested.toLocaleString('en-US')}`;
+  const { completed, requested } = ledger;
+  const stored =
+    completed === requested
+      ? counted(completed, 'value')
+      : `${completed.toLocaleString('en-US')} of ${counted(requested, 'value')}`;
   return html`<p class="lead">
-      <span class="${run.status}">${run.status}</span>, ${count(ledger.completed)}${values} values,
-      seed ${run.seed}${run.label !== undefined && html`, label <bdi>${run.label}</bdi>`}
+      <span class="${run.status}">${run.status}</span>, ${stored}, seed
+      ${run.seed}${run.label !== undefined && html`, label <bdi>${run.label}</bdi>`}
     </p>
     ${warning !== undefined && html`<p class="warning"><strong>Caution:</strong> ${warning}.</p>`}`;
 }
@@ -71,10 +74,12 @@ function reasonOfNone({ run, ledger }: RunSummary): string {
     completed === 0 ? 'It has no values.' : 'What follows is of the values that are stored.';
   const reason =
     failed > 0
-      ? `${failed.toLocaleString('en-US')} of its iterations failed`
+      ? `${counted(failed, 'iteration')} failed`
       : missing > 0
-        ? `${missing.toLocaleString('en-US')} of its iterations have no value yet`
-        : `it is ${run.status}`;
+        ? `${counted(missing, 'iteration')} are without a value`
+        : run.status === 'failed'
+          ? 'it failed though all its values are there, as when they are too large to be summed'
+          : `it is ${run.status}`;
   return `The run has no average: ${reason}. ${stored}`;
 }
 
@@ -117,11 +122,11 @@ function figuresOf({ run, averages = {}, earlier }: RunReading): Html {
 }
 
 function quantilesOf(measures: readonly MeasureReading[]): Html {
-  const [first] = measures;
-  if (first === undefined || first.quantiles.length === 0) return html``;
+  const probabilities = measures[0]?.quantiles.map(({ probability }) => probability) ?? [];
+  if (probabilities.length === 0) return html``;
   const isOne = measures.length === 1;
-  return table(
-    'Quantiles',
+  const all = table(
+    'Quantiles with their intervals',
     [
       ...(isOne ? [] : [text('measure')]),
       number('quantile'),
@@ -137,12 +142,27 @@ function quantilesOf(measures: readonly MeasureReading[]): Html {
       ]),
     ),
   );
+  if (isOne) return all;
+  return html`${table(
+      'Quantiles',
+      [text('quantiles of'), ...probabilities.map((each) => number(share(each)))],
+      measures.map(({ name, quantiles }) => [name, ...quantiles.map(({ value }) => figure(value))]),
+    )}
+    <details>
+      <summary>Quantiles with their intervals</summary>
+      ${all}
+    </details> `;
 }
 
 function measurePlots(measure: MeasureReading, { rows }: Detail, plots: Plots): Html {
-  const { name, histogram, fine, areWhole, running, average } = measure;
+  const { name, histogram, fine, areWhole, running, average, extent } = measure;
   if (histogram === undefined || fine === undefined)
     return html`<p>There are no values to draw.</p> `;
+  if (extent.minimum === extent.maximum) {
+    const all =
+      measure.count === 1 ? 'The only value is' : `All ${counted(measure.count, 'value')} are`;
+    return html`<p>${all} ${figure(extent.minimum)}: there is nothing to draw.</p> `;
+  }
   if (!isDrawable(histogram)) {
     return html`<p>The values lie too far apart to be drawn: a double can’t hold their range.</p> `;
   }
@@ -153,7 +173,7 @@ function measurePlots(measure: MeasureReading, { rows }: Detail, plots: Plots): 
   const captions = {
     histogram: `Histogram of ${name}`,
     distribution: `Empirical distribution of ${name}`,
-    running: `Running mean of ${name}, with its 95 % interval`,
+    running: `Running mean of ${name}`,
   };
   return html`<div class="plots">
     ${figureOf(
@@ -246,14 +266,16 @@ function stepsOf({ scale, counts, below, above }: Histogram, single: boolean): r
 function describeBins(bins: readonly Bin[], { below, above }: Histogram): string {
   const fullest = bins.reduce((a, b) => (b.count > a.count ? b : a));
   const texts = [
-    `${bins.length} bins from ${short(bins[0]!.from)} to ${short(bins.at(-1)!.to)}; the fullest, from ${short(fullest.from)} to ${short(fullest.to)}, holds ${fullest.count.toLocaleString('en-US')} values.`,
+    `${counted(bins.length, 'bin')} from ${short(bins[0]!.from)} to ${short(bins.at(-1)!.to)}; the fullest, from ${short(fullest.from)} to ${short(fullest.to)}, holds ${counted(fullest.count, 'value')}.`,
   ];
   for (const [{ count: values, farthest }, side] of [
     [below, 'below'],
     [above, 'above'],
   ] as const) {
     if (values === 0) continue;
-    texts.push(`${values.toLocaleString('en-US')} more lie ${side}, to ${short(farthest)}.`);
+    texts.push(
+      `${values.toLocaleString('en-US')} more ${values === 1 ? 'lies' : 'lie'} ${side}, to ${short(farthest)}.`,
+    );
   }
   return texts.join(' ');
 }
@@ -265,14 +287,9 @@ function describeSteps({ quantiles }: MeasureReading): string {
 }
 
 function describeRunning(points: readonly RunningPoint[]): string {
-  const last = points.at(-1)!;
-  const ends =
-    last.interval && `, between ${short(last.interval[0])} and ${short(last.interval[1])}`;
-  return `After ${last.count.toLocaleString('en-US')} values in iteration order the mean is ${short(last.mean)}${ends ?? ''}.`;
-}
-
-function short(value: number): string {
-  return String(Number(value.toPrecision(5)));
+  const { count: values, mean, interval: ends } = points.at(-1)!;
+  const within = ends && `, its 95 % interval from ${short(ends[0])} to ${short(ends[1])}`;
+  return `After ${counted(values, 'value')} in iteration order the mean is ${short(mean)}${within ?? ''}. The band is the interval.`;
 }
 
 function failuresOf({ run, failures: { groups, others } }: RunReading): Html {

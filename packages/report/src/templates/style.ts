@@ -49,7 +49,8 @@ figure p { color: var(--muted); font-size: 0.875rem; margin: 0.25rem 0; }
 .mark { stroke: var(--mark); stroke-width: 2px; stroke-dasharray: 4 3; }
 details { margin: 0.25rem 0; font-size: 0.875rem; }
 summary { cursor: pointer; color: var(--accent); width: fit-content; padding: 0.15rem 0; }
-.scroll { overflow-x: auto; max-height: 32rem; overflow-y: auto; margin: 0.5rem 0; }
+.scroll { overflow-x: auto; margin: 0.5rem 0; }
+details .scroll { max-height: 32rem; overflow-y: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; white-space: nowrap; vertical-align: top; padding: 0.25rem 0.75rem 0.25rem 0; border-bottom: 1px solid var(--edge); }
 thead th { color: var(--muted); font-weight: 600; }
@@ -63,7 +64,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; list-sty
   h1, h2, h3, h4 { break-after: avoid; }
   .plots { grid-template-columns: repeat(3, 1fr); }
   .plots.wide { grid-template-columns: repeat(2, 1fr); }
-  .scroll { overflow: visible; max-height: none; }
+  .scroll, details .scroll { overflow: visible; max-height: none; }
   details:not([open]), nav { display: none; }
   table { font-size: 0.8rem; }
 }
