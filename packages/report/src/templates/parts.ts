@@ -39,7 +39,7 @@ export function table(
 ): Html {
   const classOf = (place: number): Content =>
     columns[place]?.isText === true && html` class="text"`;
-  return html`<div class="scroll" role="region" tabindex="0" aria-label="${name}">
+  return html`<div class="scroll" role="group" tabindex="0" aria-label="${name}">
     <table>
       <thead>
         <tr>
@@ -61,7 +61,7 @@ export function table(
 
 /** Names with what they stand for, a row each. */
 export function facts(name: string, rows: readonly (readonly [string, Content])[]): Html {
-  return html`<div class="scroll" role="region" tabindex="0" aria-label="${name}">
+  return html`<div class="scroll" role="group" tabindex="0" aria-label="${name}">
     <table class="facts">
       <tbody>
         ${rows.map(

@@ -1,6 +1,5 @@
 import type * as PlotModule from '@observablehq/plot';
 import type { Markish, PlotOptions } from '@observablehq/plot';
-import { parseHTML } from 'linkedom';
 import type { GridValue } from '../reading/experiment-reading.js';
 import type { RunningPoint } from '../reading/measure-shapes.js';
 import { countTick, cut, tickText } from './format.js';
@@ -57,9 +56,10 @@ export interface Plots {
   ) => Html;
 }
 
-/** Loads Observable Plot, which is an ES module. */
+/** Loads the library for plots and the document that it draws in: ES modules, wanted when a page is made. */
 export async function loadPlots(): Promise<Plots> {
   const Plot = await import('@observablehq/plot');
+  const { parseHTML } = await import('linkedom');
   const { document } = parseHTML('<!doctype html><html></html>');
   let drawn = 0;
   const draw = (words: Words, options: PlotOptions, fontSize = 12): Html => {

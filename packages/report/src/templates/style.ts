@@ -62,10 +62,11 @@ nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; list-sty
   main { max-width: none; padding: 0; }
   figure, tr, .tiles div { break-inside: avoid; }
   h1, h2, h3, h4 { break-after: avoid; }
-  .plots { grid-template-columns: repeat(3, 1fr); }
-  .plots.wide { grid-template-columns: repeat(2, 1fr); }
+  .plots { grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); }
+  .plots.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
   .scroll, details .scroll { overflow: visible; max-height: none; }
   details:not([open]), nav { display: none; }
-  table { font-size: 0.8rem; }
+  table { font-size: 0.65rem; }
+  th, td { white-space: normal; min-width: 0; padding-right: 0.5rem; }
 }
 `;
