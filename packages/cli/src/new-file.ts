@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -32,13 +33,13 @@ export async function openNewFile(option: string, file: string, force: boolean):
   return {
     write: async (text) => {
       const bytes = Buffer.from(text);
-      const draft = `${target}.${process.pid}.draft`;
+      const draft = `${target}.${randomUUID()}.draft`;
       try {
         await writeFile(draft, bytes, { flag: 'wx' });
         await refusePresent(option, file, force);
         await rename(draft, target);
       } catch (cause) {
-        await rm(draft, { force: true });
+        await rm(draft, { force: true }).catch(() => undefined);
         throw cause instanceof InvalidInputError ? cause : outputError(file, cause);
       }
       return bytes.length;

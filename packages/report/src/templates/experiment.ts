@@ -23,7 +23,7 @@ export function experimentPage(
       <p class="lead">${leadOf(experiment)}</p>
       ${heading(2, 'Scenarios')} ${scenarioTable(experiment)} ${navigation(scenarios)}
       ${measures.map((measure) => measurePart(measure, experiment, plots))}
-      ${experiment.compared !== undefined && differencesPart(experiment, plots)}
+      ${experiment.control !== undefined && differencesPart(experiment, plots)}
       ${scenarios.length < experiment.scenarios.length && html`<p>What follows is of the first ${scenarios.length} scenarios; <code>stepcompute report RUN</code> makes a page of any other.</p> `}
       ${scenarios.map(
         (reading) =>
@@ -193,10 +193,15 @@ function gridFigure(
 }
 
 function differencesPart({ scenarios, control, compared }: ExperimentReading, plots: Plots): Html {
+  const title = heading(2, html`Differences from <bdi>${control}</bdi>`);
+  if (compared === undefined) {
+    return html`${title}
+      <p>There is nothing to compare before this scenario and another one are completed.</p> `;
+  }
   const names = new Map(scenarios.map(({ run }) => [run.id, scenarioOf(run)]));
-  const { comparisons } = compared!;
+  const { comparisons } = compared;
   const measures = [...new Set(comparisons.map(({ measure }) => measure))];
-  return html`${heading(2, html`Differences from <bdi>${control}</bdi>`)}
+  return html`${title}
     <p>
       Each is the scenario’s mean less the control’s. The intervals of a measure hold with 95 % all
       together. The variance ratio is how many times as many iterations runs of their own seeds
