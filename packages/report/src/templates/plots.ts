@@ -72,7 +72,11 @@ export async function loadPlots(): Promise<Plots> {
       className: 'plot',
       ...options,
     });
-    return finished(svg as SvgElement, words, { id: `plot-${drawn}`, fontSize });
+    return finished(svg as SvgElement, words, {
+      id: `plot-${drawn}`,
+      fontSize,
+      hasRoom: options.marginLeft !== undefined,
+    });
   };
   return {
     histogram: (words, bins, mean) =>
@@ -114,32 +118,7 @@ export async function loadPlots(): Promise<Plots> {
       }),
     running: (words, points) => draw(words, runningOptions(Plot, points)),
     intervals: (words, rows, origin) =>
-      draw(
-        words,
-        {
-          width: 320,
-          height: 60 + 24 * rows.length,
-          x: { tickFormat: tickText, ticks: 4, label: null, grid: true },
-          y: {
-            type: 'point',
-            domain: rows.map((_, place) => place),
-            tickFormat: (place: number) => cut(rows[place]!.name, longestName),
-            tickSize: 0,
-            label: null,
-          },
-          marks: [
-            origin === undefined ? null : Plot.ruleX([origin], { className: 'mark' }),
-            Plot.ruleY(
-              rows.flatMap(({ interval }, place) =>
-                interval === null ? [] : [{ place, x1: interval[0], x2: interval[1] }],
-              ),
-              { y: 'place', x1: 'x1', x2: 'x2', className: 'interval' },
-            ),
-            Plot.dot(rows, { x: 'value', y: (_, place: number) => place, r: 3, className: 'dots' }),
-          ],
-        },
-        14,
-      ),
+      draw(words, intervalOptions(Plot, rows, origin), intervalFontSize),
     line: (words, parameter, points) =>
       draw(words, {
         width: wide,
@@ -160,6 +139,41 @@ export async function loadPlots(): Promise<Plots> {
 }
 
 type PlotLibrary = typeof PlotModule;
+
+/** Larger, since a phone shows these plots smaller than others. */
+const intervalFontSize = 14;
+
+function intervalOptions(
+  Plot: PlotLibrary,
+  rows: readonly NamedInterval[],
+  origin: number | undefined,
+): PlotOptions {
+  const names = rows.map(({ name }) => cut(name, longestName));
+  const longest = Math.max(...names.map(({ length }) => length));
+  return {
+    width: 520,
+    height: 60 + 24 * rows.length,
+    marginLeft: Math.ceil(longest * characterWidth * intervalFontSize) + 20,
+    x: { tickFormat: tickText, ticks: 4, label: null, grid: true },
+    y: {
+      type: 'point',
+      domain: rows.map((_, place) => place),
+      tickFormat: (place: number) => names[place]!,
+      tickSize: 0,
+      label: null,
+    },
+    marks: [
+      origin === undefined ? null : Plot.ruleX([origin], { className: 'mark' }),
+      Plot.ruleY(
+        rows.flatMap(({ interval }, place) =>
+          interval === null ? [] : [{ place, x1: interval[0], x2: interval[1] }],
+        ),
+        { y: 'place', x1: 'x1', x2: 'x2', className: 'interval' },
+      ),
+      Plot.dot(rows, { x: 'value', y: (_, place: number) => place, r: 3, className: 'dots' }),
+    ],
+  };
+}
 
 /** In pixels of a plot's own: a phone shows it nearly as large. */
 const [width, height] = [400, 250];
@@ -286,10 +300,14 @@ const numeric = ['d', 'x', 'x1', 'x2', 'y', 'y1', 'y2', 'width', 'height', 'cx',
 function finished(
   svg: SvgElement,
   { title, description }: Words,
-  { id, fontSize }: { readonly id: string; readonly fontSize: number },
+  {
+    id,
+    fontSize,
+    hasRoom,
+  }: { readonly id: string; readonly fontSize: number; readonly hasRoom: boolean },
 ): Html {
   for (const style of svg.querySelectorAll('style')) style.remove();
-  const left = roomAtLeft(svg, fontSize);
+  const left = hasRoom ? 0 : roomAtLeft(svg, fontSize);
   for (const element of [svg, ...svg.querySelectorAll('*')]) {
     element.removeAttribute('aria-label');
     element.removeAttribute('aria-hidden');

@@ -282,7 +282,7 @@ function describeBins(bins: readonly Bin[], { below, above }: Histogram): string
 
 function describeSteps({ quantiles }: MeasureReading): string {
   const median = quantiles.find(({ probability }) => probability === 0.5);
-  const half = median === undefined ? '' : ` A half lies below ${short(median.value)}.`;
+  const half = median === undefined ? '' : ` The median is ${short(median.value)}.`;
   return `The share of the values below each number.${half}`;
 }
 

@@ -35,7 +35,7 @@ code { font: 0.875em ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospac
 .tiles dt { color: var(--muted); font-size: 0.875rem; }
 .tiles dd { margin: 0; font-size: 1.1rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem; align-items: start; }
-.plots.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr)); }
+.plots.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }
 figure { margin: 0; min-width: 0; max-width: 44rem; }
 figcaption { font-weight: 600; margin-bottom: 0.25rem; overflow-wrap: anywhere; }
 figure p { color: var(--muted); font-size: 0.875rem; margin: 0.25rem 0; }
@@ -52,7 +52,7 @@ summary { cursor: pointer; color: var(--accent); width: fit-content; padding: 0.
 .scroll { overflow-x: auto; margin: 0.5rem 0; }
 details .scroll { max-height: 32rem; overflow-y: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; white-space: nowrap; vertical-align: top; padding: 0.25rem 0.75rem 0.25rem 0; border-bottom: 1px solid var(--edge); }
+th, td { text-align: right; white-space: nowrap; vertical-align: top; padding: 0.25rem 0.65rem 0.25rem 0; border-bottom: 1px solid var(--edge); }
 thead th { color: var(--muted); font-weight: 600; }
 tbody th { font-weight: 400; }
 td { min-width: 4rem; }
