@@ -63,6 +63,7 @@ describe('retrieve run id', () => {
     expect(answer).toEqual({
       runId,
       seed: expect.any(Number) as number,
+      repetitions: 3,
       pairs: [0, 1, 2].map((iterationId) => ({ runId, iterationId })),
       traceparent: null,
     });
@@ -169,6 +170,33 @@ describe('aggregate and store value', () => {
     });
     expect(await call('AggregateAndStoreValue', answer.pairs)).toEqual(report);
     expect(await deployment.stores.averages.history(runId)).toEqual([expectedAverage(42, 5)]);
+  });
+
+  it('has a run with a goal go on to its next look, once, however often it is called', async () => {
+    const precision = { halfWidth: 1, maximum: 10 };
+    const { answer } = await call('RetrieveRunId', { repetitions: 5, seed: 42, precision });
+    const runId = RunId.parse(answer.runId);
+    await call('WriteToDb', { runId, first: 0, count: 5 });
+    for (let delivery = 1; delivery <= 2; delivery += 1) {
+      const { answer: report } = await call('AggregateAndStoreValue', answer);
+      expect(report).toMatchObject({ status: 'started', repetitions: 10, count: 5 });
+      expect(report.average).toBe(expectedAverage(42, 5).mean);
+    }
+    const { answer: next } = await call('RetrieveRunId', { runId });
+    expect(next).toMatchObject({ repetitions: 10, pairs: { length: 5 } });
+    expect(await errorOf('AggregateAndStoreValue', next)).toMatchObject({
+      errorType: 'IncompleteRunError',
+    });
+    await call('WriteToDb', { runId, first: 5, count: 5 });
+    const { answer: last } = await call('AggregateAndStoreValue', next);
+    expect(last).toMatchObject({ status: 'completed', repetitions: 10, count: 10 });
+    // Late.
+    expect((await call('AggregateAndStoreValue', answer)).answer).toMatchObject({
+      status: 'completed',
+    });
+    expect(await deployment.stores.averages.history(runId)).toEqual(
+      [5, 10].map((count) => expectedAverage(42, count)),
+    );
   });
 
   it.each([

@@ -41,6 +41,7 @@ describe('assignments', () => {
     expect(assignmentsOf({ run, missing }, undefined)).toEqual({
       runId: 1,
       seed: run.seed,
+      repetitions: 5,
       pairs: [1, 3, 4].map((iterationId) => ({ runId: 1, iterationId })),
       traceparent: null,
     });
@@ -48,6 +49,7 @@ describe('assignments', () => {
     expect(assignmentsOf({ run, missing }, 2, { traceparent })).toEqual({
       runId: 1,
       seed: run.seed,
+      repetitions: 5,
       blocks: [0, 2, 4].map((first) => ({ runId: 1, first, count: Math.min(2, 5 - first) })),
       traceparent,
     });
@@ -227,12 +229,12 @@ describe('events', () => {
       { runId: 7, iterationId: 0 },
       { runId: 7, iterationId: 1 },
     ];
-    expect(parseProcessed(pairs)).toBe(7);
-    expect(parseProcessed({ runId: 7, seed: 1, pairs })).toBe(7);
-    expect(parseProcessed({ runId: 7, seed: 1, blocks: [{ runId: 7, first: 0, count: 2 }] })).toBe(
-      7,
-    );
-    expect(parseProcessed({ runId: 7, seed: 1, pairs: [] })).toBe(7);
+    expect(parseProcessed(pairs)).toEqual({ runId: 7 });
+    expect(parseProcessed({ runId: 7, seed: 1, pairs })).toEqual({ runId: 7 });
+    const blocks = [{ runId: 7, first: 0, count: 2 }];
+    const expected = { runId: 7, repetitions: 2 };
+    expect(parseProcessed({ runId: 7, seed: 1, repetitions: 2, blocks })).toEqual(expected);
+    expect(parseProcessed({ runId: 7, seed: 1, repetitions: 2, pairs: [] })).toEqual(expected);
   });
 
   it.each([
@@ -240,6 +242,7 @@ describe('events', () => {
     [{}],
     [{ runId: 7 }],
     [{ runId: 7, pairs: 'all' }],
+    [{ runId: 7, repetitions: 0, pairs: [] }],
     [{ runId: 7, pairs: [{ runId: 8, iterationId: 0 }] }],
     [
       [
