@@ -33,7 +33,7 @@ const mostParts = 100;
 /**
  * A page for an experiment: one file of HTML that loads nothing, with its scenarios side by side and a part for
  * each of the first 100. The runs are read once, and once more where they are compared with a control.
- * @param runs those of its scenarios, as their store lists them
+ * @param runs those of its scenarios, in any order, as their store lists them
  * @throws InvalidInputError when the runs are not of one experiment, or the control is none of its scenarios
  * @throws IncomparableRunsError when a control is of another simulation than a scenario
  * @throws PersistenceError
@@ -47,12 +47,16 @@ export async function experimentReport(
   options: ExperimentReportOptions = {},
 ): Promise<string> {
   const { control } = refuseUnknown(options, 'options', { control: true });
-  const [name, ...others] = new Set(runs.map(({ experiment }) => experiment));
-  if (name === undefined || others.length > 0) {
-    throw new InvalidInputError('runs', 'those of one experiment', [name, ...others]);
+  const [first] = runs;
+  const { experiment: name, experimentKey: key } = first ?? {};
+  const isOfAnother = (run: Run): boolean => run.experiment !== name || run.experimentKey !== key;
+  if (name === undefined || runs.some(isOfAnother)) {
+    const names = [...new Set(runs.map(({ experiment }) => experiment ?? null))];
+    throw new InvalidInputError('runs', 'those of one experiment, with one key', names);
   }
-  const experiment = await readExperiment(stores, runs, control);
-  const shown = runs.slice(0, mostParts);
+  const ordered = runs.toSorted((a, b) => a.id - b.id);
+  const experiment = await readExperiment(stores, ordered, control);
+  const shown = ordered.slice(0, mostParts);
   const detail = detailOf(shown.reduce((sum, { measures }) => sum + measures.length, 0));
   const scenarios: RunReading[] = [];
   for (const run of shown) scenarios.push(await readRun(stores, run, detail));

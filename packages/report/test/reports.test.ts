@@ -73,6 +73,7 @@ describe('the page of an experiment', () => {
   it('has a heat map for a grid of two parameters, and a part for each scenario', async () => {
     const { stores, runs } = await storesWithExperiment(pricing, grid([90, 110], [0.1, 0.2]));
     const page = await experimentReport(stores, runs);
+    expect(page).toBe(await experimentReport(stores, runs.toReversed()));
     expect(page).toContain('Average of price by strike and volatility');
     expect(page).not.toContain('Differences');
     for (const { id } of runs) expect(page).toContain(`id="run-${id}"`);
@@ -118,8 +119,10 @@ describe('the page of an experiment', () => {
   it('is refused of runs of none, or of several, and of another control', async () => {
     const { stores, runs } = await storesWithExperiment(pricing, grid([90, 110], [0.2]));
     await expect(experimentReport(stores, [])).rejects.toThrow(/^runs must be/);
-    const other = { ...runs[0]!, experiment: 'another' };
-    await expect(experimentReport(stores, [...runs, other])).rejects.toThrow(/^runs must be/);
+    for (const other of [{ experiment: 'another' }, { experimentKey: 'another' }]) {
+      const mixed = [...runs, { ...runs[0]!, ...other }];
+      await expect(experimentReport(stores, mixed)).rejects.toThrow(/^runs must be/);
+    }
     await expect(experimentReport(stores, runs, { control: 'none' })).rejects.toThrow(
       /^control must be one of the scenarios/,
     );
