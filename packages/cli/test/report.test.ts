@@ -72,10 +72,8 @@ describe('stepcompute report', () => {
   });
 
   it('writes a page of an experiment, with its differences from a control', () => {
-    const [{ code }] = inOneProcess(folder, [
-      ...['report', '--experiment', 'strikes', '--control', 'strike=100'],
-      ...['--out', 'strikes.html', '--quiet'],
-    ]);
+    const experiment = ['report', '--experiment', 'strikes', '--control', 'strike=100'];
+    const [{ code }] = inOneProcess(folder, [...experiment, '--out', 'strikes.html', '--quiet']);
     expect(code).toBe(0);
     expect(page('strikes.html')).toContain('Differences from <bdi>strike=100</bdi>');
   });

@@ -126,9 +126,9 @@ describeInChromium('in Chromium', () => {
       'asks for nothing, has nothing to say and keeps within its width: $width px, $scheme',
       async (look) => {
         await visitAs(browser, file, look, {}, async ({ page, complaints, requests }) => {
-          const [scrolled, ground] = (await page.evaluate(
+          const [scrolled, ground] = await page.evaluate<[number, string]>(
             `[document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor]`,
-          )) as [number, string];
+          );
           expect(scrolled).toBeLessThanOrEqual(look.width);
           expect(ground).toBe(look.scheme === 'dark' ? 'rgb(13, 17, 23)' : 'rgb(255, 255, 255)');
           expect(complaints).toEqual([]);
@@ -152,11 +152,12 @@ describeInChromium('in Chromium', () => {
 
     it('has no element or attribute that could run or load anything', async () => {
       await visit(browser, file, {}, async ({ page }) => {
-        const found =
-          (await page.evaluate(`[...document.querySelectorAll('*')].flatMap((element) => [
+        const found = await page.evaluate<
+          string[]
+        >(`[...document.querySelectorAll('*')].flatMap((element) => [
           element.localName,
           ...[...element.attributes].map(({ name }) => '@' + name),
-        ])`)) as string[];
+        ])`);
         const names = [...new Set(found)];
         const running = names.filter((each) =>
           /^(script|img|iframe|object|embed|base|form|foreignObject|image|use|animate|set|@on.*|@src.*|@style)$/i.test(
@@ -173,9 +174,9 @@ describeInChromium('in Chromium', () => {
 
     it('has its headings in order, one of them the first', async () => {
       await visit(browser, file, {}, async ({ page }) => {
-        const levels = (await page.evaluate(
+        const levels = await page.evaluate<number[]>(
           `[...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(({ localName }) => Number(localName[1]))`,
-        )) as number[];
+        );
         expect(levels.filter((level) => level === 1)).toEqual([1]);
         for (const [place, level] of levels.entries()) {
           expect(level).toBeLessThanOrEqual((levels[place - 1] ?? 0) + 1);
@@ -212,14 +213,15 @@ describeInChromium('in Chromium', () => {
     });
     const quantiles = await quantilesOf(stores, run, [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]);
     await visit(browser, file, {}, async ({ page }) => {
-      const shown =
-        (await page.evaluate(`[...document.querySelectorAll('[aria-label="Figures of run 1"] tbody tr, [aria-label="Quantiles with their intervals"] tbody tr')].map((row) =>
+      const shown = await page.evaluate<
+        string[][]
+      >(`[...document.querySelectorAll('[aria-label="Figures of run 1"] tbody tr, [aria-label="Quantiles with their intervals"] tbody tr')].map((row) =>
         [...row.cells].flatMap((cell) => {
           const numbers = [...cell.querySelectorAll('data')];
           const pieces = cell.textContent.split(' to ');
           return pieces.map((piece) => numbers.find((each) => each.textContent === piece.trim())?.value ?? piece.trim());
         }),
-      )`)) as string[][];
+      )`);
       const rows = [
         ...Object.entries(measures).map(([name, each]) => [
           name,

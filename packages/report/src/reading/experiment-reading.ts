@@ -67,7 +67,7 @@ export function scenarioOf({ scenario, id }: Run): string {
 export function gridOf(runs: readonly Pick<Run, 'parameters'>[]): Grid | undefined {
   const names = [...new Set(runs.flatMap(({ parameters }) => Object.keys(parameters)))];
   const textOf = ({ parameters }: Pick<Run, 'parameters'>, name: string): string =>
-    JSON.stringify(parameters[name]) ?? '';
+    Object.hasOwn(parameters, name) ? JSON.stringify(parameters[name]) : '';
   const varying = names.filter((name) => new Set(runs.map((run) => textOf(run, name))).size > 1);
   const [first, second] = varying;
   if (first === undefined || varying.length > 2) return undefined;

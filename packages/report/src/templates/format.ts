@@ -55,6 +55,6 @@ export function countTick(value: number): string {
 
 /** @param length in characters, as a plot has room for */
 export function cut(text: string, length: number): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`;
 }

@@ -6,7 +6,7 @@ import { countTick, cut, tickText } from './format.js';
 import { Html, html } from './html.js';
 
 /** A plot in words: its title, and what there is to be seen. */
-export interface Words {
+interface Words {
   readonly title: string;
   readonly description: string;
 }
@@ -29,13 +29,13 @@ export interface NamedInterval {
   readonly interval: readonly [lower: number, upper: number] | null;
 }
 
-export interface LinePoint {
+interface LinePoint {
   readonly at: number;
   readonly value: number;
   readonly interval: readonly [lower: number, upper: number] | null;
 }
 
-export interface Cell {
+interface Cell {
   readonly x: GridValue;
   readonly y: GridValue;
   readonly value: number;
@@ -60,7 +60,8 @@ export interface Plots {
 export async function loadPlots(): Promise<Plots> {
   const Plot = await import('@observablehq/plot');
   const { parseHTML } = await import('linkedom');
-  const { document } = parseHTML('<!doctype html><html></html>');
+  const window: unknown = parseHTML('<!doctype html><html></html>');
+  const { document } = window as { readonly document: object };
   let drawn = 0;
   const draw = (words: Words, options: PlotOptions, fontSize = 12): Html => {
     drawn += 1;
@@ -318,13 +319,13 @@ function finished(
       element.setAttribute(name, text.replaceAll(/-?\d+\.\d+(?:e-?\d+)?/g, rounded));
     }
   }
-  const [, , ownWidth, ownHeight] = svg.getAttribute('viewBox')!.split(' ').map(Number);
+  const [, , ownWidth = 0, ownHeight = 0] = svg.getAttribute('viewBox')!.split(' ').map(Number);
   const inner = svg.innerHTML;
   return html`<svg
     class="plot"
-    viewBox="${-left} 0 ${left + ownWidth!} ${ownHeight!}"
-    width="${left + ownWidth!}"
-    height="${ownHeight!}"
+    viewBox="${-left} 0 ${left + ownWidth} ${ownHeight}"
+    width="${left + ownWidth}"
+    height="${ownHeight}"
     role="img"
     aria-labelledby="${id}-title ${id}-text"
     font-size="${fontSize}"

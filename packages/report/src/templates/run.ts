@@ -3,7 +3,7 @@ import { histogramEdges, type Histogram } from '@stepcompute/core/adapters';
 import type { FailureGroup } from '../reading/failure-groups.js';
 import type { Detail, RunningPoint } from '../reading/measure-shapes.js';
 import type { MeasureReading, RunReading, RunSummary } from '../reading/run-reading.js';
-import { count, counted, figure, interval, share, short } from './format.js';
+import { count, counted, cut, figure, interval, share, short } from './format.js';
 import { html, type Html } from './html.js';
 import { page } from './page.js';
 import { facts, figureOf, heading, number, table, text, type Level } from './parts.js';
@@ -169,7 +169,10 @@ function measurePlots(measure: MeasureReading, { rows }: Detail, plots: Plots): 
   const bins = binsOf(histogram);
   const single = areSingle(fine, areWhole);
   const steps = stepsOf(fine, single);
-  const drawn = { histogram: describeBins(bins, histogram), distribution: describeSteps(measure) };
+  const drawn = {
+    histogram: describeBins(bins, histogram, average !== undefined),
+    distribution: describeSteps(measure),
+  };
   const captions = {
     histogram: `Histogram of ${name}`,
     distribution: `Empirical distribution of ${name}`,
@@ -263,7 +266,7 @@ function stepsOf({ scale, counts, below, above }: Histogram, single: boolean): r
       ];
 }
 
-function describeBins(bins: readonly Bin[], { below, above }: Histogram): string {
+function describeBins(bins: readonly Bin[], { below, above }: Histogram, hasMean: boolean): string {
   const fullest = bins.reduce((a, b) => (b.count > a.count ? b : a));
   const texts = [
     `${counted(bins.length, 'bin')} from ${short(bins[0]!.from)} to ${short(bins.at(-1)!.to)}; the fullest, from ${short(fullest.from)} to ${short(fullest.to)}, holds ${counted(fullest.count, 'value')}.`,
@@ -277,6 +280,7 @@ function describeBins(bins: readonly Bin[], { below, above }: Histogram): string
       `${values.toLocaleString('en-US')} more ${values === 1 ? 'lies' : 'lie'} ${side}, to ${short(farthest)}.`,
     );
   }
+  if (hasMean) texts.push('The dashed line is the average.');
   return texts.join(' ');
 }
 
@@ -292,6 +296,8 @@ function describeRunning(points: readonly RunningPoint[]): string {
   return `After ${counted(values, 'value')} in iteration order the mean is ${short(mean)}${within ?? ''}. The band is the interval.`;
 }
 
+const longestMessage = 1000;
+
 function failuresOf({ run, failures: { groups, others } }: RunReading): Html {
   return html`${table(
     `Failures of run ${run.id}`,
@@ -299,18 +305,10 @@ function failuresOf({ run, failures: { groups, others } }: RunReading): Html {
     groups.map((group) => [
       count(group.count),
       group.errorName,
-      cutMessage(group.message),
+      cut(group.message, longestMessage),
       replaysOf(run, group),
     ]),
   )}${others > 0 && html`<p>${count(others)} more failures say other things; <code>stepcompute failures ${run.id}</code> lists all.</p> `}`;
-}
-
-const longestMessage = 1000;
-
-function cutMessage(message: string): string {
-  const characters = [...message];
-  if (characters.length <= longestMessage) return message;
-  return `${characters.slice(0, longestMessage).join('')}…`;
 }
 
 function replaysOf(run: Run, { iterations }: FailureGroup): Html[] {
