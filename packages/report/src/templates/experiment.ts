@@ -68,14 +68,14 @@ function scenarioTable({ scenarios }: ExperimentReading): Html {
       return [
         html`<bdi>${scenarioOf(run)}</bdi>`,
         ...(isOne ? [] : [measure]),
-        String(run.id),
-        html`<span class="${run.status}">${run.status}</span>`,
-        count(ledger.completed),
         figure(average?.mean),
         interval(average?.confidenceInterval),
         figure(average?.standardDeviation),
         figure(average?.minimum),
         figure(average?.maximum),
+        count(ledger.completed),
+        html`<span class="${run.status}">${run.status}</span>`,
+        String(run.id),
       ];
     }),
   );
@@ -84,11 +84,11 @@ function scenarioTable({ scenarios }: ExperimentReading): Html {
     [
       text('scenario'),
       ...(isOne ? [] : [text('measure')]),
-      number('run'),
-      text('status'),
-      ...['values', 'average', '95 % interval', 'standard deviation', 'minimum', 'maximum'].map(
+      ...['average', '95 % interval', 'standard deviation', 'minimum', 'maximum', 'values'].map(
         number,
       ),
+      text('status'),
+      number('run'),
     ],
     rows,
   );
