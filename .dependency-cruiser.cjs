@@ -29,6 +29,7 @@ const places = {
   'opentelemetry/src/': { allowed: [workspace('core'), npm('@opentelemetry/api')] },
   'simulation-file/src/': { allowed: [workspace('core'), npm('esbuild')] },
   'embedded-postgres/src/': { allowed: [npm('@electric-sql/pglite')] },
+  'report/src/': { allowed: [workspace('core'), npm('@observablehq/plot'), npm('linkedom')] },
   'sql-store/src/': { allowed: sqlStore },
   'sql-store/src/inversify.': { allowed: [...sqlStore, ...inversify] },
   'sql-store/src/pglite': { allowed: [...sqlStore, workspace('embedded-postgres')] },

@@ -44,6 +44,7 @@ const command = [
   'simulation-file',
   'embedded-postgres',
   'sql-store',
+  'report',
   'cli',
 ];
 /** The constructs, and all that is needed to rehearse what they deploy. */

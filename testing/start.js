@@ -3,7 +3,8 @@
  *
  * A real PostgreSQL for the suites that want one: the server that STEPCOMPUTE_TEST_POSTGRES_URL names,
  * or else a cluster of its own. Where there is neither, those suites are skipped with a word, or fail
- * when STEPCOMPUTE_REQUIRE_POSTGRES is set. The same of PgBouncer, where it is installed.
+ * when STEPCOMPUTE_REQUIRE_POSTGRES is set. The same of PgBouncer, where it is installed, and of Chromium, with
+ * STEPCOMPUTE_REQUIRE_CHROMIUM.
  *
  * A folder for what test files share: see shared-folder.ts.
  */
@@ -19,6 +20,7 @@ module.exports = async function start() {
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
   process.env.STEPCOMPUTE_TEST_FOLDER = mkdtempSync(join(tmpdir(), 'stepcompute-tests-'));
   findPgBouncer();
+  findChromium();
   if (process.env[urlVariable]) return;
   const cluster = PostgresCluster.create();
   if (cluster === undefined) {
@@ -34,13 +36,29 @@ module.exports = async function start() {
 
 /** Debian keeps it among the programs of the system's administrator. */
 function findPgBouncer() {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
-  const folder = folders.find((each) => existsSync(join(each, 'pgbouncer')));
-  if (folder === undefined) skip('No PgBouncer is installed: its suites are skipped.');
-  else process.env.STEPCOMPUTE_TEST_PGBOUNCER = join(folder, 'pgbouncer');
+  const program = programOf(['pgbouncer']);
+  if (program === undefined) skip('No PgBouncer is installed: its suites are skipped.');
+  else process.env.STEPCOMPUTE_TEST_PGBOUNCER = program;
 }
 
-function skip(message) {
-  if (process.env.STEPCOMPUTE_REQUIRE_POSTGRES) throw new Error(message);
+function findChromium() {
+  const program = programOf(['chromium', 'chromium-browser', 'google-chrome']);
+  if (program !== undefined) {
+    process.env.STEPCOMPUTE_TEST_CHROMIUM = program;
+  } else {
+    const { STEPCOMPUTE_REQUIRE_CHROMIUM: isRequired = '' } = process.env;
+    skip('No Chromium is installed: the suite that looks at pages is skipped.', isRequired);
+  }
+}
+
+/** The first of these names that is found, as a path. */
+function programOf(names) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
+  const paths = names.flatMap((name) => folders.map((folder) => join(folder, name)));
+  return paths.find((path) => existsSync(path));
+}
+
+function skip(message, isRequired = process.env.STEPCOMPUTE_REQUIRE_POSTGRES) {
+  if (isRequired) throw new Error(message);
   console.warn(message);
 }

@@ -1,4 +1,12 @@
 import { InvalidInputError, type RunResult, type Stores } from '@stepcompute/core';
+import {
+  HistogramCounts,
+  histogramScale,
+  withoutTails,
+  type HistogramExtent,
+  type Histogram,
+  type HistogramScale,
+} from '@stepcompute/core/adapters';
 import { formatCount, formatNumber } from './format.js';
 import type { Screen } from './screen.js';
 import { cutText } from './table.js';
@@ -30,41 +38,8 @@ export async function drawHistogram(
   return formatHistogram(measure, await countValues(read, { minimum, maximum }), screen);
 }
 
-/** The edges of bins: multiples of a step, which is `digit` times 10 to the power of `exponent`. */
-interface Scale {
-  /** 1, 2 or 5. */
-  readonly digit: number;
-  readonly exponent: number;
-  /** The lowest edge, in steps. */
-  readonly first: number;
-  readonly bins: number;
-}
-
-/** How many values are in each bin: from its edge up to the next one, which it does not hold. */
-export interface Histogram {
-  readonly scale: Scale;
-  readonly counts: readonly number[];
-  /** The values below the first edge, and those from the last one on; none is drawn. */
-  readonly below: Tail;
-  readonly above: Tail;
-}
-
-interface Tail {
-  readonly count: number;
-  /** The one that lies farthest out; meaningless where there is none. */
-  readonly farthest: number;
-}
-
-interface Extent {
-  readonly minimum: number;
-  readonly maximum: number;
-}
-
 /** So many values, the first that are read, say what a tail is. */
 const sampleSize = 4096;
-
-/** Of a sample, so much at either end is a tail. */
-const tailShare = 0.005;
 
 /** More than this share of the values outside, and the sample was none: all are drawn. */
 const longestTails = 0.02;
@@ -77,11 +52,14 @@ const longestTails = 0.02;
  */
 export async function countValues(
   read: () => AsyncIterable<Iterable<number>>,
-  known: Extent,
+  known: HistogramExtent,
 ): Promise<Histogram> {
   const sample = await sampleOf(read());
   const areWhole = sample.every(Number.isInteger);
-  const counted = await countWithin(read(), scaleOf(withoutTails(sample, known), areWhole));
+  const counted = await countWithin(
+    read(),
+    histogramScale(withoutTails(sample, known), areWhole, mostBins),
+  );
   const { counts, below, above } = counted;
   const outside = below.count + above.count;
   const all = counts.reduce((sum, count) => sum + count, outside);
@@ -90,7 +68,7 @@ export async function countValues(
     minimum: Math.min(known.minimum, below.count > 0 ? below.farthest : Infinity),
     maximum: Math.max(known.maximum, above.count > 0 ? above.farthest : -Infinity),
   };
-  return countWithin(read(), scaleOf(extent, areWhole));
+  return countWithin(read(), histogramScale(extent, areWhole, mostBins));
 }
 
 async function sampleOf(batches: AsyncIterable<Iterable<number>>): Promise<number[]> {
@@ -104,103 +82,15 @@ async function sampleOf(batches: AsyncIterable<Iterable<number>>): Promise<numbe
   return sample;
 }
 
-/** The extent but for tails that are longer than all the rest. */
-function withoutTails(sample: readonly number[], { minimum, maximum }: Extent): Extent {
-  const sorted = Float64Array.from(sample).sort();
-  const tail = Math.round(tailShare * (sorted.length - 1));
-  const low = sorted[tail] ?? minimum;
-  const high = sorted[sorted.length - 1 - tail] ?? maximum;
-  // Halves: a difference may leave the range of a double.
-  const most = high / 2 - low / 2;
-  if (!(most > 0)) return { minimum, maximum };
-  return {
-    minimum: low / 2 - minimum / 2 > most ? low : minimum,
-    maximum: maximum / 2 - high / 2 > most ? high : maximum,
-  };
-}
-
 const mostBins = 21;
-
-/** Beyond so many digits, two doubles need not have two numbers between them. */
-const mostDigits = 15;
-
-/** Smaller powers of ten are no normal doubles: their multiples are not evenly apart. */
-const smallestExponent = -307;
-
-const digits = [1, 2, 5] as const;
-
-/**
- * Even, round edges around an extent: steps of 1, 2 or 5 times a power of ten, the shortest that take at
- * most 21 bins.
- * @param areWhole the values are whole numbers: so are the edges
- */
-function scaleOf({ minimum, maximum }: Extent, areWhole: boolean): Scale {
-  const largest = Math.max(Math.abs(minimum), Math.abs(maximum));
-  const magnitude = largest === 0 ? 0 : Math.floor(Math.log10(largest));
-  const range = maximum / 2 - minimum / 2;
-  // No step of a hundredth of the range takes as few bins.
-  const about = range > 0 ? Math.floor(Math.log10(range)) - 2 : magnitude - 6;
-  const lowest = Math.max(magnitude + 1 - mostDigits, areWhole ? 0 : smallestExponent);
-  for (let exponent = Math.max(lowest, about); ; exponent += 1) {
-    for (const digit of digits) {
-      const step = { digit, exponent };
-      const first = stepOf(minimum, step);
-      const bins = stepOf(maximum, step) - first + 1;
-      if (bins <= mostBins) return { ...step, first, bins };
-    }
-  }
-}
-
-/** The last edge that is not above the value, in steps. */
-function stepOf(value: number, step: Pick<Scale, 'digit' | 'exponent'>): number {
-  // The quotient may be off by one either way.
-  let steps = Math.floor(value / edge(1, step));
-  while (edge(steps, step) > value) steps -= 1;
-  while (edge(steps + 1, step) <= value) steps += 1;
-  return steps;
-}
-
-/** The double nearest to the edge as it is written. */
-function edge(steps: number, { digit, exponent }: Pick<Scale, 'digit' | 'exponent'>): number {
-  return Number(`${steps * digit}e${exponent}`);
-}
 
 async function countWithin(
   batches: AsyncIterable<Iterable<number>>,
-  scale: Scale,
+  scale: HistogramScale,
 ): Promise<Histogram> {
-  const edges = Float64Array.from({ length: scale.bins + 1 }, (_, bin) =>
-    edge(scale.first + bin, scale),
-  );
-  const counts = new Array<number>(scale.bins).fill(0);
-  const below = { count: 0, farthest: Infinity };
-  const above = { count: 0, farthest: -Infinity };
-  for await (const batch of batches) {
-    for (const value of batch) {
-      if (value < edges[0]!) {
-        below.count += 1;
-        below.farthest = Math.min(below.farthest, value);
-      } else if (value >= edges[scale.bins]!) {
-        above.count += 1;
-        above.farthest = Math.max(above.farthest, value);
-      } else {
-        counts[lastNotAbove(edges, value)]! += 1;
-      }
-    }
-  }
-  return { scale, counts, below, above };
-}
-
-/** @param edges in ascending order, the first not above the value, the last above it */
-function lastNotAbove(edges: Float64Array, value: number): number {
-  let low = 0;
-  let high = edges.length - 1;
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1;
-    if (edges[middle]! <= value) low = middle;
-    else high = middle;
-  }
-  return low;
+  const counts = new HistogramCounts(scale);
+  for await (const batch of batches) counts.addAll(batch);
+  return counts.histogram();
 }
 
 /** The parts of a bar: whole columns, and before its end a part of one. The last is a whole one. */
@@ -258,9 +148,10 @@ export function barOf(share: number, room: number, hasUnicode: boolean): string 
 
 /** With more, an exponent is easier to read. */
 const mostDecimals = 9;
+const mostDigits = 15;
 
 /** A bin's lower edge, exactly; all of a scale have as many decimals. */
-function edgeText({ digit, exponent, first, bins }: Scale, bin: number): string {
+function edgeText({ digit, exponent, first, bins }: HistogramScale, bin: number): string {
   const digitsOf = (steps: number): string => String(Math.abs(steps) * digit);
   const steps = first + bin;
   const sign = steps < 0 ? '-' : '';

@@ -14,6 +14,7 @@ import { listCommand } from './commands/list.js';
 import { migrateCommand } from './commands/migrate.js';
 import { rehearseCommand } from './commands/rehearse.js';
 import { replayCommand } from './commands/replay.js';
+import { reportCommand } from './commands/report.js';
 import { resumeCommand } from './commands/resume.js';
 import { runCommand } from './commands/run.js';
 import { showCommand } from './commands/show.js';
@@ -35,6 +36,7 @@ const commands: readonly DeclaredCommand[] = [
   compareCommand,
   listCommand,
   showCommand,
+  reportCommand,
   failuresCommand,
   valuesCommand,
   replayCommand,

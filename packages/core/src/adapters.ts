@@ -2,6 +2,16 @@
 export { averageOfRun } from './analysis/average-of-run.js';
 export { completeAverage, refuseOtherAverage, type AverageFigures } from './statistics/average.js';
 export { Averaging, averagingMethod } from './statistics/averaging.js';
+export {
+  HistogramCounts,
+  histogramEdges,
+  histogramScale,
+  withoutTails,
+  type HistogramExtent,
+  type Histogram,
+  type HistogramScale,
+  type HistogramTail,
+} from './statistics/histogram.js';
 export { parseProbabilities } from './statistics/quantile.js';
 export { nextLook } from './statistics/reached-precision.js';
 export { intervalOf } from './statistics/comparison.js';

@@ -1,5 +1,5 @@
 import { refuseUnknown } from '../errors/unknown-fields.js';
-import type { Stores } from '../ports/stores.js';
+import type { Stores, ValueStore } from '../ports/stores.js';
 import { parseConfidence } from '../run/confidence.js';
 import type { Run } from '../run/run.js';
 import { parseProbabilities, type Quantile } from '../statistics/quantile.js';
@@ -33,7 +33,7 @@ const mostBytes = 2 ** 26;
  * const { value = [] } = await quantilesOf(stores, run, [0.05, 0.5, 0.95]);
  */
 export async function quantilesOf(
-  stores: Pick<Stores, 'values' | 'failures'>,
+  stores: { readonly values: Pick<ValueStore, 'scan'> } & Pick<Stores, 'failures'>,
   run: Pick<Run, 'id' | 'tolerance' | 'measures'>,
   probabilities: readonly number[],
   options: QuantilesOptions = {},
@@ -61,7 +61,7 @@ export async function quantilesOf(
 
 /** The quantiles of the measures at some places, from as many passes as they need. */
 async function search(
-  { values }: Pick<Stores, 'values'>,
+  { values }: { readonly values: Pick<ValueStore, 'scan'> },
   { id }: Pick<Run, 'id'>,
   places: readonly number[],
   probabilities: readonly number[],

@@ -1,0 +1,73 @@
+import type { Stores } from '@stepcompute/core';
+import { declareCommand, flag, leftOut, option, required } from '../command.js';
+import { withStores } from '../databases.js';
+import { refuseNotOne, UsageError } from '../errors.js';
+import { refuseOtherControl, runsOfExperiment } from '../experiments.js';
+import {
+  controlOption,
+  databaseOption,
+  experimentOption,
+  onOption,
+  runArgument,
+  verboseOption,
+} from '../options.js';
+import { openNewFile } from '../new-file.js';
+
+export const reportCommand = declareCommand({
+  name: 'report',
+  description: 'write a page for a run, or for an experiment: figures, plots and what they rest on',
+  arguments: { id: leftOut(runArgument) },
+  options: {
+    experiment: experimentOption('the experiment of the page, in place of a run'),
+    control: controlOption,
+    out: required(
+      option('--out <file>', 'the file of HTML to write; it needs nothing else', (text) => text),
+    ),
+    force: flag('--force', 'also over a file that is there'),
+    db: databaseOption(),
+    on: onOption(),
+    verbose: verboseOption,
+  },
+  help: `
+The page opens from disk, and nothing on it is loaded from elsewhere. Of a run that is not completed
+it shows what there is.
+
+Examples:
+  $ stepcompute report 3 --out report.html
+  $ stepcompute report --experiment strikes --control low --out strikes.html`,
+  async action({ id, experiment, control, out, force, db, on }, { terminal, interruption }) {
+    refuseNotOne(id, experiment);
+    if (control !== undefined && experiment === undefined) {
+      throw new UsageError('--control is a scenario of --experiment (see --help)');
+    }
+    const file = await openNewFile('--out', out, force);
+    await withStores({ db, on }, interruption, async (stores) => {
+      const page = await (id === undefined
+        ? experimentPage(experiment!, control, stores)
+        : runPage(id, stores));
+      const bytes = await file.write(page);
+      terminal.note(`Wrote ${out}, ${Math.ceil(bytes / 1000)} kB.`);
+    });
+  },
+});
+
+// Its library for plots takes a while to load: other commands do without it.
+
+async function runPage(id: number, stores: Stores): Promise<string> {
+  const { runReport } = await import('@stepcompute/report');
+  return runReport(stores, id);
+}
+
+async function experimentPage(
+  name: string,
+  control: string | undefined,
+  stores: Stores,
+): Promise<string> {
+  const { runs } = await runsOfExperiment(stores, name);
+  refuseOtherControl(
+    control,
+    runs.map(({ scenario, id }) => scenario ?? String(id)),
+  );
+  const { experimentReport } = await import('@stepcompute/report');
+  return experimentReport(stores, runs, { control });
+}

@@ -1,0 +1,1 @@
+export { experimentReport, runReport, type ExperimentReportOptions } from './reports.js';

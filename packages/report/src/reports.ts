@@ -1,0 +1,72 @@
+import { InvalidInputError, RunId, type Run, type Stores } from '@stepcompute/core';
+import { refuseUnknown } from '@stepcompute/core/adapters';
+import { readExperiment } from './reading/experiment-reading.js';
+import type { Detail } from './reading/measure-shapes.js';
+import { readRun, type RunReading } from './reading/run-reading.js';
+import { experimentPage } from './templates/experiment.js';
+import { loadPlots } from './templates/plots.js';
+import { runPage } from './templates/run.js';
+
+export interface ExperimentReportOptions {
+  /** The scenario that all others are compared with. Default: none. */
+  readonly control?: string | undefined;
+}
+
+/**
+ * A page for a run: one file of HTML that loads nothing, with its figures, plots and the tables behind them.
+ * Of a run that is not completed it shows what there is. The values are read once, if 128 MiB hold them.
+ * @throws InvalidInputError when the id is none
+ * @throws RunNotFoundError
+ * @throws PersistenceError
+ * @example
+ * await writeFile('report.html', await runReport(stores, 3));
+ */
+export async function runReport(stores: Stores, id: number): Promise<string> {
+  const run = await stores.runs.get(RunId.parse(id));
+  const reading = await readRun(stores, run, detailOf(run.measures.length));
+  return runPage(reading, await loadPlots());
+}
+
+/** So many scenarios have a part of their own. */
+const mostParts = 100;
+
+/**
+ * A page for an experiment: one file of HTML that loads nothing, with its scenarios side by side and a part for
+ * each of the first 100. The runs are read once, and once more where they are compared with a control.
+ * @param runs those of its scenarios, in any order, as their store lists them
+ * @throws InvalidInputError when the runs are not of one experiment, or the control is none of its scenarios
+ * @throws IncomparableRunsError when a control is of another simulation than a scenario
+ * @throws PersistenceError
+ * @example
+ * const runs = await stores.runs.list({ experiment: 'strikes' });
+ * const page = await experimentReport(stores, runs, { control: 'low' });
+ */
+export async function experimentReport(
+  stores: Stores,
+  runs: readonly Run[],
+  options: ExperimentReportOptions = {},
+): Promise<string> {
+  const { control } = refuseUnknown(options, 'options', { control: true });
+  const [first] = runs;
+  const { experiment: name, experimentKey: key } = first ?? {};
+  const isOfAnother = (run: Run): boolean => run.experiment !== name || run.experimentKey !== key;
+  if (name === undefined || runs.some(isOfAnother)) {
+    const names = [...new Set(runs.map(({ experiment }) => experiment ?? null))];
+    throw new InvalidInputError('runs', 'those of one experiment, with one key', names);
+  }
+  const ordered = runs.toSorted((a, b) => a.id - b.id);
+  const experiment = await readExperiment(stores, ordered, control);
+  const shown = ordered.slice(0, mostParts);
+  const detail = detailOf(shown.reduce((sum, { measures }) => sum + measures.length, 0));
+  const scenarios: RunReading[] = [];
+  for (const run of shown) scenarios.push(await readRun(stores, run, detail));
+  return experimentPage(name, experiment, scenarios, await loadPlots());
+}
+
+const fine: Detail = { bins: 40, areFine: true, points: 200, rows: 40 };
+const coarse: Detail = { bins: 21, areFine: false, points: 30, rows: 6 };
+
+/** Less where there are many plots, so that a page stays small. */
+function detailOf(measures: number): Detail {
+  return measures <= 12 ? fine : coarse;
+}

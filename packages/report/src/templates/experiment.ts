@@ -1,0 +1,261 @@
+import type { RunComparison } from '@stepcompute/core';
+import { scenarioOf, type ExperimentReading, type Grid } from '../reading/experiment-reading.js';
+import type { RunReading, RunSummary } from '../reading/run-reading.js';
+import { count, figure, interval, short } from './format.js';
+import { html, type Content, type Html } from './html.js';
+import { page } from './page.js';
+import { figureOf, heading, number, table, text } from './parts.js';
+import type { NamedInterval, Plots } from './plots.js';
+import { runParts } from './run.js';
+
+/** A page for an experiment, with a part for each scenario that was read. */
+export function experimentPage(
+  name: string,
+  experiment: ExperimentReading,
+  scenarios: readonly RunReading[],
+  plots: Plots,
+): string {
+  const title = `Experiment ${name}`;
+  const measures = experiment.scenarios[0]?.run.measures ?? [];
+  return page(
+    title,
+    html`${heading(1, title)}
+      <p class="lead">${leadOf(experiment)}</p>
+      ${heading(2, 'Scenarios')} ${scenarioTable(experiment)} ${navigation(scenarios)}
+      ${measures.map((measure) => measurePart(measure, experiment, plots))}
+      ${experiment.control !== undefined && differencesPart(experiment, plots)}
+      ${scenarios.length < experiment.scenarios.length && html`<p>What follows is of the first ${scenarios.length} scenarios; <code>stepcompute report RUN</code> makes a page of any other.</p> `}
+      ${scenarios.map(
+        (reading) =>
+          html`<section>
+            ${heading(2, html`Scenario <bdi>${scenarioOf(reading.run)}</bdi>`, anchorOf(reading))}${runParts(reading, plots, 3)}
+          </section> `,
+      )}`,
+  );
+}
+
+function leadOf({ scenarios }: ExperimentReading): Content {
+  const { length } = scenarios;
+  const completed = scenarios.filter(({ run }) => run.status === 'completed').length;
+  const first = scenarios[0]?.run;
+  return html`${length} ${length === 1 ? 'scenario' : 'scenarios'} of
+    <bdi>${first?.generatorName}</bdi>, ${completed} completed`;
+}
+
+function anchorOf({ run }: RunSummary): string {
+  return `run-${run.id}`;
+}
+
+function navigation(scenarios: readonly RunSummary[]): Html {
+  return html`<nav aria-label="Scenarios">
+    <ul>
+      ${scenarios.map(
+        (each) =>
+          html`<li>
+            <a href="#${anchorOf(each)}"><bdi>${scenarioOf(each.run)}</bdi></a>
+          </li> `,
+      )}
+    </ul>
+  </nav> `;
+}
+
+function scenarioTable({ scenarios }: ExperimentReading): Html {
+  const measures = scenarios[0]?.run.measures ?? [];
+  const isOne = measures.length === 1;
+  const rows = measures.flatMap((measure) =>
+    scenarios.map(({ run, ledger, averages }) => {
+      const average = averages?.[measure];
+      return [
+        html`<bdi>${scenarioOf(run)}</bdi>`,
+        ...(isOne ? [] : [measure]),
+        figure(average?.mean),
+        interval(average?.confidenceInterval),
+        figure(average?.standardDeviation),
+        figure(average?.minimum),
+        figure(average?.maximum),
+        count(ledger.completed),
+        html`<span class="${run.status}">${run.status}</span>`,
+        String(run.id),
+      ];
+    }),
+  );
+  return table(
+    'Scenarios',
+    [
+      text('scenario'),
+      ...(isOne ? [] : [text('measure')]),
+      ...['average', '95 % interval', 'standard deviation', 'minimum', 'maximum', 'values'].map(
+        number,
+      ),
+      text('status'),
+      number('run'),
+    ],
+    rows,
+  );
+}
+
+/** So many intervals can be told from each other. */
+const mostDrawn = 100;
+
+function measurePart(measure: string, { scenarios, grid }: ExperimentReading, plots: Plots): Html {
+  const averaged = scenarios.flatMap(({ run, averages }, place) => {
+    const average = averages?.[measure];
+    return average === undefined ? [] : [{ run, average, place }];
+  });
+  if (averaged.length === 0) return html``;
+  const rows = averaged.map(({ run, average }) => ({
+    name: scenarioOf(run),
+    value: average.mean,
+    interval: average.confidenceInterval,
+  }));
+  const caption = `Averages of ${measure}, with their 95 % intervals`;
+  const description = describeRows(rows);
+  const places =
+    grid && averaged.map(({ average, place }) => ({ place: grid.places[place]!, average }));
+  return html`${heading(2, `Measure ${measure}`)}
+    <div class="plots wide">
+      ${figureOf(
+        caption,
+        plots.intervals({ title: caption, description }, rows.slice(0, mostDrawn)),
+        description,
+        intervalTable(caption, 'average', rows),
+      )}
+      ${grid !== undefined && places !== undefined && gridFigure(measure, grid, places, plots)}
+    </div> `;
+}
+
+function intervalTable(caption: string, label: string, rows: readonly NamedInterval[]): Html {
+  return table(
+    caption,
+    [text('scenario'), number(label), number('95 % interval')],
+    rows.map(({ name, value, interval: ends }) => [
+      html`<bdi>${name}</bdi>`,
+      figure(value),
+      interval(ends),
+    ]),
+  );
+}
+
+function describeRows(rows: readonly NamedInterval[]): string {
+  const lowest = rows.reduce((a, b) => (b.value < a.value ? b : a));
+  const highest = rows.reduce((a, b) => (b.value > a.value ? b : a));
+  const drawn =
+    rows.length > mostDrawn ? ` The first ${mostDrawn} of ${rows.length} are drawn.` : '';
+  return `From ${short(lowest.value)} (${lowest.name}) to ${short(highest.value)} (${highest.name}).${drawn}`;
+}
+
+function gridFigure(
+  measure: string,
+  { parameters }: Grid,
+  places: readonly {
+    readonly place: Grid['places'][number];
+    readonly average: {
+      readonly mean: number;
+      readonly confidenceInterval: readonly [number, number] | null;
+    };
+  }[],
+  plots: Plots,
+): Html {
+  const [x, y] = parameters;
+  const rows = places.map(({ place, average }) => [
+    ...place.map(String),
+    figure(average.mean),
+    interval(average.confidenceInterval),
+  ]);
+  const caption = `Average of ${measure} by ${parameters.join(' and ')}`;
+  const means = places.map(({ average }) => average.mean);
+  const description = `Averages from ${short(Math.min(...means))} to ${short(Math.max(...means))}${y === undefined ? ', with their 95 % intervals.' : '; the darker, the higher.'}`;
+  const words = { title: caption, description };
+  const plot =
+    y === undefined
+      ? plots.line(
+          words,
+          x,
+          places
+            .map(({ place, average }) => ({
+              at: Number(place[0]),
+              value: average.mean,
+              interval: average.confidenceInterval,
+            }))
+            .sort((a, b) => a.at - b.at),
+        )
+      : plots.heatMap(
+          words,
+          [x, y],
+          places.map(({ place, average }) => ({ x: place[0]!, y: place[1]!, value: average.mean })),
+        );
+  return figureOf(
+    caption,
+    plot,
+    description,
+    table(caption, [...parameters.map(text), number('average'), number('95 % interval')], rows),
+  );
+}
+
+function differencesPart({ scenarios, control, compared }: ExperimentReading, plots: Plots): Html {
+  const title = heading(2, html`Differences from <bdi>${control}</bdi>`);
+  if (compared === undefined) {
+    return html`${title}
+      <p>There is nothing to compare before this scenario and another one are completed.</p> `;
+  }
+  const names = new Map(scenarios.map(({ run }) => [run.id, scenarioOf(run)]));
+  const { comparisons } = compared;
+  const measures = [...new Set(comparisons.map(({ measure }) => measure))];
+  return html`${title}
+    <p>
+      Each is the scenario’s mean less the control’s. The intervals of a measure hold with 95 % all
+      together. The variance ratio is how many times as many iterations runs of their own seeds
+      would need.
+    </p>
+    <div class="plots wide">
+      ${measures.map((measure) => {
+        const own = comparisons.filter((each) => each.measure === measure);
+        const rows = own.map(({ run, difference, simultaneousInterval }) => ({
+          name: names.get(run) ?? '',
+          value: difference,
+          interval: simultaneousInterval,
+        }));
+        const caption = `Differences of ${measure} from ${control}`;
+        const described = own.filter(({ isDistinguishable }) => isDistinguishable).length;
+        const drawn = rows.length > mostDrawn ? ` The first ${mostDrawn} are drawn.` : '';
+        const description = `${described} of ${own.length} are distinguishable from no difference, the dashed line.${drawn}`;
+        return figureOf(
+          caption,
+          plots.intervals({ title: caption, description }, rows.slice(0, mostDrawn), 0),
+          description,
+          comparisonTable(caption, own, names),
+        );
+      })}
+    </div> `;
+}
+
+function comparisonTable(
+  caption: string,
+  comparisons: readonly RunComparison[],
+  names: ReadonlyMap<number, string>,
+): Html {
+  return table(
+    caption,
+    [
+      text('scenario'),
+      number('difference'),
+      number('95 % interval, all together'),
+      number('variance ratio'),
+      number('pairs'),
+      text('verdict'),
+    ],
+    comparisons.map((each) => [
+      html`<bdi>${names.get(each.run)}</bdi>`,
+      figure(each.difference),
+      interval(each.simultaneousInterval),
+      figure(each.varianceRatio),
+      each.pairs === null ? '–' : count(each.pairs),
+      verdictOf(each),
+    ]),
+  );
+}
+
+function verdictOf({ difference, isDistinguishable }: RunComparison): string {
+  if (!isDistinguishable) return 'not distinguishable';
+  return difference > 0 ? 'higher' : 'lower';
+}

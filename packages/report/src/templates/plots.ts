@@ -1,0 +1,354 @@
+import type * as PlotModule from '@observablehq/plot';
+import type { Markish, PlotOptions } from '@observablehq/plot';
+import type { GridValue } from '../reading/experiment-reading.js';
+import type { RunningPoint } from '../reading/measure-shapes.js';
+import { countTick, cut, tickText } from './format.js';
+import { Html, html } from './html.js';
+
+/** A plot in words: its title, and what there is to be seen. */
+interface Words {
+  readonly title: string;
+  readonly description: string;
+}
+
+export interface Bin {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+}
+
+/** A share of the values that lies below a value, or up to it where values are whole numbers. */
+export interface Step {
+  readonly value: number;
+  readonly share: number;
+}
+
+export interface NamedInterval {
+  readonly name: string;
+  readonly value: number;
+  readonly interval: readonly [lower: number, upper: number] | null;
+}
+
+interface LinePoint {
+  readonly at: number;
+  readonly value: number;
+  readonly interval: readonly [lower: number, upper: number] | null;
+}
+
+interface Cell {
+  readonly x: GridValue;
+  readonly y: GridValue;
+  readonly value: number;
+}
+
+/** Draws plots as SVG whose colours are the page's style's, by the classes of marks. */
+export interface Plots {
+  readonly histogram: (words: Words, bins: readonly Bin[], mean: number | undefined) => Html;
+  readonly distribution: (words: Words, steps: readonly Step[], areSteps: boolean) => Html;
+  readonly running: (words: Words, points: readonly RunningPoint[]) => Html;
+  /** @param origin a value that is marked, such as no difference */
+  readonly intervals: (words: Words, rows: readonly NamedInterval[], origin?: number) => Html;
+  readonly line: (words: Words, parameter: string, points: readonly LinePoint[]) => Html;
+  readonly heatMap: (
+    words: Words,
+    parameters: readonly [string, string],
+    cells: readonly Cell[],
+  ) => Html;
+}
+
+/** Loads the library for plots and the document that it draws in: ES modules, wanted when a page is made. */
+export async function loadPlots(): Promise<Plots> {
+  const Plot = await import('@observablehq/plot');
+  const { parseHTML } = await import('linkedom');
+  const window: unknown = parseHTML('<!doctype html><html></html>');
+  const { document } = window as { readonly document: object };
+  let drawn = 0;
+  const draw = (words: Words, options: PlotOptions, fontSize = 12): Html => {
+    drawn += 1;
+    const svg: unknown = Plot.plot({
+      document,
+      width,
+      height,
+      marginBottom: 38,
+      className: 'plot',
+      ...options,
+    });
+    return finished(svg as SvgElement, words, {
+      id: `plot-${drawn}`,
+      fontSize,
+      hasRoom: options.marginLeft !== undefined,
+    });
+  };
+  return {
+    histogram: (words, bins, mean) =>
+      draw(words, {
+        x: { tickFormat: tickText, ticks: 5, label: null },
+        y: { tickSize: 0, tickFormat: countTick, ticks: 5, label: 'values', grid: true },
+        marks: [
+          Plot.rectY(bins, {
+            x1: 'from',
+            x2: 'to',
+            y: 'count',
+            insetLeft: bins.length > 100 ? 0 : 0.5,
+            className: 'bars',
+          }),
+          Plot.ruleY([0]),
+          mean === undefined ? null : Plot.ruleX([mean], { className: 'mark' }),
+        ],
+      }),
+    distribution: (words, steps, areSteps) =>
+      draw(words, {
+        x: { tickFormat: tickText, ticks: 5, label: null },
+        y: {
+          tickSize: 0,
+          tickFormat: tickText,
+          ticks: 5,
+          domain: [0, 1],
+          label: 'share of values',
+          grid: true,
+        },
+        marks: [
+          Plot.lineY(steps, {
+            x: 'value',
+            y: 'share',
+            curve: areSteps ? 'step-after' : 'linear',
+            className: 'line',
+          }),
+          Plot.ruleY([0]),
+        ],
+      }),
+    running: (words, points) => draw(words, runningOptions(Plot, points)),
+    intervals: (words, rows, origin) =>
+      draw(words, intervalOptions(Plot, rows, origin), intervalFontSize),
+    line: (words, parameter, points) =>
+      draw(words, {
+        width: wide,
+        height: 300,
+        x: { tickFormat: tickText, ticks: 6, label: parameter },
+        y: { tickSize: 0, tickFormat: tickText, ticks: 5, label: null, grid: true, zero: false },
+        marks: [
+          bandOf(
+            Plot,
+            points.map(({ at, value, interval }) => ({ x: at, value, interval })),
+          ),
+          Plot.lineY(points, { x: 'at', y: 'value', className: 'line' }),
+          Plot.dot(points, { x: 'at', y: 'value', r: 3, className: 'dots' }),
+        ],
+      }),
+    heatMap: (words, [x, y], cells) => draw(words, heatMapOptions(Plot, x, y, cells)),
+  };
+}
+
+type PlotLibrary = typeof PlotModule;
+
+/** Larger, since a phone shows these plots smaller than others. */
+const intervalFontSize = 14;
+
+function intervalOptions(
+  Plot: PlotLibrary,
+  rows: readonly NamedInterval[],
+  origin: number | undefined,
+): PlotOptions {
+  const names = rows.map(({ name }) => cut(name, longestName));
+  const longest = Math.max(...names.map(({ length }) => length));
+  return {
+    width: 520,
+    height: 60 + 24 * rows.length,
+    marginLeft: Math.ceil(longest * characterWidth * intervalFontSize) + 20,
+    x: { tickFormat: tickText, ticks: 4, label: null, grid: true },
+    y: {
+      type: 'point',
+      domain: rows.map((_, place) => place),
+      tickFormat: (place: number) => names[place]!,
+      tickSize: 0,
+      label: null,
+    },
+    marks: [
+      origin === undefined ? null : Plot.ruleX([origin], { className: 'mark' }),
+      Plot.ruleY(
+        rows.flatMap(({ interval }, place) =>
+          interval === null ? [] : [{ place, x1: interval[0], x2: interval[1] }],
+        ),
+        { y: 'place', x1: 'x1', x2: 'x2', className: 'interval' },
+      ),
+      Plot.dot(rows, { x: 'value', y: (_, place: number) => place, r: 3, className: 'dots' }),
+    ],
+  };
+}
+
+/** In pixels of a plot's own: a phone shows it nearly as large. */
+const [width, height] = [400, 250];
+const wide = 480;
+const longestName = 28;
+
+function runningOptions(Plot: PlotLibrary, points: readonly RunningPoint[]): PlotOptions {
+  const [first, last] = [points[0]!.count, points.at(-1)!.count];
+  const powers = Array.from({ length: 10 }, (_, power) => 10 ** power).filter(
+    (each) => each >= first && each <= last,
+  );
+  const areMany = powers.length > 1;
+  return {
+    x: {
+      type: last > 10 * first ? 'log' : 'linear',
+      tickFormat: countTick,
+      ticks: areMany ? powers : 5,
+      label: 'values',
+    },
+    y: { tickSize: 0, tickFormat: tickText, ticks: 5, label: 'mean', grid: true, zero: false },
+    marks: [
+      bandOf(
+        Plot,
+        points.map(({ count, mean, interval }) => ({ x: count, value: mean, interval })),
+      ),
+      Plot.lineY(points, { x: 'count', y: 'mean', className: 'line' }),
+    ],
+  };
+}
+
+/** Intervals around values that lie on a line. */
+function bandOf(
+  Plot: PlotLibrary,
+  points: readonly {
+    readonly x: number;
+    readonly value: number;
+    readonly interval: readonly [number, number] | null;
+  }[],
+): Markish {
+  const ends = points.map(({ x, value, interval }) => {
+    const [lower, upper] = interval ?? [value, value];
+    return { x, lower, upper };
+  });
+  return Plot.areaY(ends, { x: 'x', y1: 'lower', y2: 'upper', className: 'band' });
+}
+
+/** So many columns leave room for numbers in their cells. */
+const mostNumbered = 10;
+/** Above this share of the range, white is easier to read on a cell than black. */
+const darkFrom = 0.67;
+
+function heatMapOptions(
+  Plot: PlotLibrary,
+  x: string,
+  y: string,
+  cells: readonly Cell[],
+): PlotOptions {
+  const values = cells.map(({ value }) => value);
+  const [least, greatest] = [Math.min(...values), Math.max(...values)];
+  const shareOf = ({ value }: Cell): number =>
+    greatest > least ? (value - least) / (greatest - least) : 0;
+  const [columns, rows] = [domainOf(cells.map((cell) => cell.x)), domainOf(cells.map((c) => c.y))];
+  const axisText = (value: GridValue): string =>
+    typeof value === 'number' ? tickText(value) : cut(String(value), 12);
+  return {
+    width: wide,
+    height: 70 + Math.min(500, 36 * rows.length),
+    padding: 0,
+    marginBottom: 46,
+    marginLeft: 64,
+    x: {
+      type: 'band',
+      domain: columns,
+      label: x,
+      labelAnchor: 'right',
+      tickFormat: axisText,
+      tickSize: 0,
+    },
+    y: {
+      type: 'band',
+      domain: rows.toReversed(),
+      label: y,
+      labelAnchor: 'top',
+      tickFormat: axisText,
+      tickSize: 0,
+    },
+    color: { type: 'linear', domain: [0, 1], scheme: 'blues' },
+    marks: [
+      Plot.cell(cells, { x: 'x', y: 'y', fill: shareOf, inset: 0.5 }),
+      columns.length > mostNumbered
+        ? null
+        : Plot.text(cells, {
+            x: 'x',
+            y: 'y',
+            text: ({ value }: Cell) => tickText(Number(value.toPrecision(4))),
+            fill: (cell: Cell) => (shareOf(cell) > darkFrom ? '#fff' : '#000'),
+          }),
+    ],
+  };
+}
+
+function domainOf(values: readonly GridValue[]): GridValue[] {
+  const different = [...new Set(values)];
+  return different.every((value) => typeof value === 'number')
+    ? different.sort((a, b) => a - b)
+    : different;
+}
+
+/** As much of an SVG element as is needed, since Node's types have no DOM. */
+interface SvgElement {
+  readonly innerHTML: string;
+  readonly textContent: string;
+  readonly querySelectorAll: (selectors: string) => Iterable<SvgElement>;
+  readonly getAttribute: (name: string) => string | null;
+  readonly setAttribute: (name: string, value: string) => void;
+  readonly removeAttribute: (name: string) => void;
+  readonly remove: () => void;
+}
+
+/** Attributes of numbers alone. */
+const numeric = ['d', 'x', 'x1', 'x2', 'y', 'y1', 'y2', 'width', 'height', 'cx', 'cy', 'transform'];
+
+/** The plot as the page has it: without a style of its own, with its words, and no digits that nobody sees. */
+function finished(
+  svg: SvgElement,
+  { title, description }: Words,
+  {
+    id,
+    fontSize,
+    hasRoom,
+  }: { readonly id: string; readonly fontSize: number; readonly hasRoom: boolean },
+): Html {
+  for (const style of svg.querySelectorAll('style')) style.remove();
+  const left = hasRoom ? 0 : roomAtLeft(svg, fontSize);
+  for (const element of [svg, ...svg.querySelectorAll('*')]) {
+    element.removeAttribute('aria-label');
+    element.removeAttribute('aria-hidden');
+    element.removeAttribute('aria-description');
+    for (const name of numeric) {
+      const text = element.getAttribute(name);
+      if (text === null || text.endsWith('em')) continue;
+      element.setAttribute(name, text.replaceAll(/-?\d+\.\d+(?:e-?\d+)?/g, rounded));
+    }
+  }
+  const [, , ownWidth = 0, ownHeight = 0] = svg.getAttribute('viewBox')!.split(' ').map(Number);
+  const inner = svg.innerHTML;
+  return html`<svg
+    class="plot"
+    viewBox="${-left} 0 ${left + ownWidth} ${ownHeight}"
+    width="${left + ownWidth}"
+    height="${ownHeight}"
+    role="img"
+    aria-labelledby="${id}-title ${id}-text"
+    font-size="${fontSize}"
+    fill="currentColor"
+    text-anchor="middle"
+  >
+    <title id="${id}-title">${title}</title>
+    <desc id="${id}-text">${description}</desc>
+    ${new Html(inner)}
+  </svg>`;
+}
+
+function rounded(number: string): string {
+  return String(Number(Number(number).toFixed(1)));
+}
+
+/** Of a digit and most letters, in font sizes. */
+const characterWidth = 0.59;
+
+/** In pixels, how much more than the plot has is needed for the longest label of its y axis. */
+function roomAtLeft(svg: SvgElement, fontSize: number): number {
+  const labels = [...svg.querySelectorAll('[aria-label="y-axis tick label"] text')];
+  const longest = Math.max(0, ...labels.map(({ textContent }) => textContent.length));
+  // They end 9 px to the left of the frame, which is at 40.
+  return Math.max(0, Math.ceil(longest * characterWidth * fontSize) - 30);
+}

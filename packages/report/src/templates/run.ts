@@ -1,0 +1,374 @@
+import { Fingerprint, RunParameters, warningOf, type Average, type Run } from '@stepcompute/core';
+import { histogramEdges, type Histogram } from '@stepcompute/core/adapters';
+import type { FailureGroup } from '../reading/failure-groups.js';
+import type { Detail, RunningPoint } from '../reading/measure-shapes.js';
+import type { MeasureReading, RunReading, RunSummary } from '../reading/run-reading.js';
+import { count, counted, cut, figure, interval, share, short } from './format.js';
+import { html, type Html } from './html.js';
+import { page } from './page.js';
+import { facts, figureOf, heading, number, table, text, type Level } from './parts.js';
+import type { Bin, Plots, Step } from './plots.js';
+
+/** A page for a run. */
+export function runPage(reading: RunReading, plots: Plots): string {
+  const { run } = reading;
+  const title = `Run ${run.id} of ${run.generatorName}`;
+  return page(title, html`${heading(1, title)}${runParts(reading, plots, 2)}`);
+}
+
+/** The parts of a run, under headings of a level. */
+export function runParts(reading: RunReading, plots: Plots, level: Level): Html {
+  const { run, ledger, averages, failures } = reading;
+  const below = Math.min(4, level + 1) as Level;
+  const isOne = run.measures.length === 1;
+  const { changed = 0 } = ledger;
+  return html`${statusOf(reading)} ${heading(level, 'Figures')}
+  ${averages === undefined ? html`<p>${reasonOfNone(reading)}</p> ` : figuresOf(reading)}
+  ${quantilesOf(reading.measures)}
+  ${reading.measures.map(
+    (measure) =>
+      html`${isOne ? heading(level, 'Distribution and convergence') : heading(below, `Measure ${measure.name}`)}${measurePlots(measure, reading.detail, plots)}`,
+  )}
+  ${heading(level, 'Ledger')}
+  ${table(
+    `Ledger of run ${run.id}`,
+    [
+      'requested',
+      'completed',
+      'failed',
+      'missing',
+      ...(changed > 0 ? ['of accepted code'] : []),
+    ].map(number),
+    [
+      [
+        ledger.requested,
+        ledger.completed,
+        ledger.failed,
+        ledger.missing,
+        ...(changed > 0 ? [changed] : []),
+      ].map(count),
+    ],
+  )}
+  ${failures.groups.length > 0 && html`${heading(level, 'Failures')}${failuresOf(reading)}`}
+  ${heading(level, 'Parameters')} ${parametersOf(run)} ${heading(level, 'Provenance')}
+  ${provenanceOf(reading)}`;
+}
+
+function statusOf({ run, ledger, averages }: RunReading): Html {
+  const warning = averages && warningOf({ run, ledger, averages });
+  const { completed, requested } = ledger;
+  const stored =
+    completed === requested
+      ? counted(completed, 'value')
+      : `${completed.toLocaleString('en-US')} of ${counted(requested, 'value')}`;
+  return html`<p class="lead">
+      <span class="${run.status}">${run.status}</span>, ${stored}, seed
+      ${run.seed}${run.label !== undefined && html`, label <bdi>${run.label}</bdi>`}
+    </p>
+    ${warning !== undefined && html`<p class="warning"><strong>Caution:</strong> ${warning}.</p>`}`;
+}
+
+function reasonOfNone({ run, ledger }: RunSummary): string {
+  const { completed, failed, missing } = ledger;
+  const stored =
+    completed === 0 ? 'It has no values.' : 'What follows is of the values that are stored.';
+  const reason =
+    failed > 0
+      ? `${counted(failed, 'iteration')} failed`
+      : missing > 0
+        ? `${counted(missing, 'iteration')} are without a value`
+        : run.status === 'failed'
+          ? 'it failed though all its values are there, as when they are too large to be summed'
+          : `it is ${run.status}`;
+  return `The run has no average: ${reason}. ${stored}`;
+}
+
+const figures: readonly (readonly [string, (average: Average) => Html])[] = [
+  ['values', (average) => count(average.count)],
+  ['average', ({ mean }) => figure(mean)],
+  ['95 % interval', ({ confidenceInterval }) => interval(confidenceInterval)],
+  ['standard deviation', ({ standardDeviation }) => figure(standardDeviation)],
+  ['standard error', ({ standardError }) => figure(standardError)],
+  ['minimum', ({ minimum }) => figure(minimum)],
+  ['maximum', ({ maximum }) => figure(maximum)],
+];
+
+function figuresOf({ run, averages = {}, earlier }: RunReading): Html {
+  const all = Object.entries(averages);
+  const [first] = all;
+  const history =
+    earlier.length > 0 &&
+    html`<p>
+      Earlier averages:
+      ${earlier.map((each, place) => html`${place > 0 && ', '}${figure(each.mean)} over ${count(each.count)}`)}.
+    </p> `;
+  if (first !== undefined && all.length === 1) {
+    return html`<dl class="tiles">
+        ${figures.map(
+          ([label, of]) =>
+            html`<div>
+              <dt>${label}</dt>
+              <dd>${of(first[1])}</dd>
+            </div> `,
+        )}
+      </dl>
+      ${history}`;
+  }
+  return html`${table(
+    `Figures of run ${run.id}`,
+    [text('measure'), ...figures.map(([label]) => number(label))],
+    all.map(([name, average]) => [name, ...figures.map(([, of]) => of(average))]),
+  )}${history}`;
+}
+
+function quantilesOf(measures: readonly MeasureReading[]): Html {
+  const probabilities = measures[0]?.quantiles.map(({ probability }) => probability) ?? [];
+  if (probabilities.length === 0) return html``;
+  const isOne = measures.length === 1;
+  const all = table(
+    'Quantiles with their intervals',
+    [
+      ...(isOne ? [] : [text('measure')]),
+      number('quantile'),
+      number('value'),
+      number('its 95 % interval'),
+    ],
+    measures.flatMap(({ name, quantiles }) =>
+      quantiles.map(({ probability, value, confidenceInterval }) => [
+        ...(isOne ? [] : [name]),
+        share(probability),
+        figure(value),
+        interval(confidenceInterval),
+      ]),
+    ),
+  );
+  if (isOne) return all;
+  return html`${table(
+      'Quantiles',
+      [text('quantiles of'), ...probabilities.map((each) => number(share(each)))],
+      measures.map(({ name, quantiles }) => [name, ...quantiles.map(({ value }) => figure(value))]),
+    )}
+    <details>
+      <summary>Quantiles with their intervals</summary>
+      ${all}
+    </details> `;
+}
+
+function measurePlots(measure: MeasureReading, { rows }: Detail, plots: Plots): Html {
+  const { name, histogram, fine, areWhole, running, average, extent } = measure;
+  if (histogram === undefined || fine === undefined)
+    return html`<p>There are no values to draw.</p> `;
+  if (extent.minimum === extent.maximum) {
+    const all =
+      measure.count === 1 ? 'The only value is' : `All ${counted(measure.count, 'value')} are`;
+    return html`<p>${all} ${figure(extent.minimum)}: there is nothing to draw.</p> `;
+  }
+  if (!isDrawable(histogram)) {
+    return html`<p>The values lie too far apart to be drawn: a double can’t hold their range.</p> `;
+  }
+  const bins = binsOf(histogram);
+  const single = areSingle(fine, areWhole);
+  const steps = stepsOf(fine, single);
+  const drawn = {
+    histogram: describeBins(bins, histogram, average !== undefined),
+    distribution: describeSteps(measure),
+  };
+  const captions = {
+    histogram: `Histogram of ${name}`,
+    distribution: `Empirical distribution of ${name}`,
+    running: `Running mean of ${name}`,
+  };
+  return html`<div class="plots">
+    ${figureOf(
+      captions.histogram,
+      plots.histogram(
+        { title: captions.histogram, description: drawn.histogram },
+        bins,
+        average?.mean,
+      ),
+      drawn.histogram,
+      table(
+        captions.histogram,
+        [number('from'), number('up to'), number('values')],
+        bins.map(({ from, to, count: values }) => [figure(from), figure(to), count(values)]),
+      ),
+    )}
+    ${figureOf(
+      captions.distribution,
+      plots.distribution(
+        { title: captions.distribution, description: drawn.distribution },
+        steps,
+        single,
+      ),
+      drawn.distribution,
+      table(
+        captions.distribution,
+        [number(single ? 'up to and with' : 'below'), number('share of values')],
+        thinned(steps, rows).map(({ value, share: part }) => [figure(value), figure(part)]),
+      ),
+    )}
+    ${
+      running.length > 1 &&
+      figureOf(
+        captions.running,
+        plots.running({ title: captions.running, description: describeRunning(running) }, running),
+        describeRunning(running),
+        table(
+          captions.running,
+          [number('values'), number('mean'), number('95 % interval')],
+          thinned(running, rows).map((point) => [
+            count(point.count),
+            figure(point.mean),
+            interval(point.interval),
+          ]),
+        ),
+      )
+    }
+  </div> `;
+}
+
+/** Evenly chosen, with the first and the last. */
+function thinned<T>(all: readonly T[], most: number): readonly T[] {
+  if (all.length <= most) return all;
+  return Array.from(
+    { length: most },
+    (_, place) => all[Math.round((place * (all.length - 1)) / (most - 1))]!,
+  );
+}
+
+function isDrawable({ scale }: Histogram): boolean {
+  const edges = histogramEdges(scale);
+  return Number.isFinite(edges.at(-1)! - edges[0]!);
+}
+
+function binsOf({ scale, counts }: Histogram): readonly Bin[] {
+  const edges = histogramEdges(scale);
+  return counts.map((each, bin) => ({ from: edges[bin]!, to: edges[bin + 1]!, count: each }));
+}
+
+/** True of whole numbers that each have a bin of their own. */
+function areSingle({ scale }: Histogram, areWhole: boolean): boolean {
+  return areWhole && scale.digit === 1 && scale.exponent === 0;
+}
+
+/** The share of the values below each edge; of single whole numbers, up to and with each. */
+function stepsOf({ scale, counts, below, above }: Histogram, single: boolean): readonly Step[] {
+  const all = counts.reduce((sum, each) => sum + each, below.count + above.count);
+  const edges = histogramEdges(scale);
+  let sum = below.count;
+  const shares = counts.map((each) => (sum += each) / all);
+  const [first, ...others] = edges;
+  return single
+    ? shares.map((part, bin) => ({ value: edges[bin]!, share: part }))
+    : [
+        { value: first!, share: below.count / all },
+        ...shares.map((part, bin) => ({ value: others[bin]!, share: part })),
+      ];
+}
+
+function describeBins(bins: readonly Bin[], { below, above }: Histogram, hasMean: boolean): string {
+  const fullest = bins.reduce((a, b) => (b.count > a.count ? b : a));
+  const texts = [
+    `${counted(bins.length, 'bin')} from ${short(bins[0]!.from)} to ${short(bins.at(-1)!.to)}; the fullest, from ${short(fullest.from)} to ${short(fullest.to)}, holds ${counted(fullest.count, 'value')}.`,
+  ];
+  for (const [{ count: values, farthest }, side] of [
+    [below, 'below'],
+    [above, 'above'],
+  ] as const) {
+    if (values === 0) continue;
+    texts.push(
+      `${values.toLocaleString('en-US')} more ${values === 1 ? 'lies' : 'lie'} ${side}, to ${short(farthest)}.`,
+    );
+  }
+  if (hasMean) texts.push('The dashed line is the average.');
+  return texts.join(' ');
+}
+
+function describeSteps({ quantiles }: MeasureReading): string {
+  const median = quantiles.find(({ probability }) => probability === 0.5);
+  const half = median === undefined ? '' : ` The median is ${short(median.value)}.`;
+  return `The share of the values below each number.${half}`;
+}
+
+function describeRunning(points: readonly RunningPoint[]): string {
+  const { count: values, mean, interval: ends } = points.at(-1)!;
+  const within = ends && `, its 95 % interval from ${short(ends[0])} to ${short(ends[1])}`;
+  return `After ${counted(values, 'value')} in iteration order the mean is ${short(mean)}${within ?? ''}. The band is the interval.`;
+}
+
+const longestMessage = 1000;
+
+function failuresOf({ run, failures: { groups, others } }: RunReading): Html {
+  return html`${table(
+    `Failures of run ${run.id}`,
+    [number('failures'), text('error'), text('message'), text('try again')],
+    groups.map((group) => [
+      count(group.count),
+      group.errorName,
+      cut(group.message, longestMessage),
+      replaysOf(run, group),
+    ]),
+  )}${others > 0 && html`<p>${count(others)} more failures say other things; <code>stepcompute failures ${run.id}</code> lists all.</p> `}`;
+}
+
+function replaysOf(run: Run, { iterations }: FailureGroup): Html[] {
+  return iterations.map(
+    (iteration, place) =>
+      html`${place > 0 && html`<br />`}<code>stepcompute replay ${run.id} ${iteration}</code>`,
+  );
+}
+
+function parametersOf({ id, parameters }: Run): Html {
+  const rows = Object.entries(parameters);
+  if (rows.length === 0) return html`<p>The run gave its simulation no parameters.</p> `;
+  return facts(
+    `Parameters of run ${id}`,
+    rows.map(([name, value]) => [name, html`<code>${JSON.stringify(value)}</code>`]),
+  );
+}
+
+function provenanceOf({ run }: RunReading): Html {
+  const { versions, finishedAt } = run;
+  return facts(`Provenance of run ${run.id}`, [
+    ['run', String(run.id)],
+    ['simulation', html`<bdi>${run.generatorName}</bdi>`],
+    ...run.simulation.map(
+      (accepted, code) =>
+        [
+          code === 0 ? 'code' : `accepted code ${code}`,
+          html`<code>${codeText(accepted)}</code>`,
+        ] as const,
+    ),
+    ['seed', html`<code>${run.seed}</code>`],
+    ['parameters', html`<code>${RunParameters.text(run.parameters)}</code>`],
+    ['tolerance', run.tolerance],
+    [
+      'begun with',
+      versions === undefined
+        ? 'not recorded'
+        : [`StepCompute ${versions.stepcompute}`, versions.randomStream, versions.runtime]
+            .filter((each) => each !== null)
+            .join(', '),
+    ],
+    ...(run.experiment === undefined
+      ? []
+      : [
+          [
+            'experiment',
+            html`<bdi>${run.experiment}</bdi>, scenario <bdi>${run.scenario}</bdi>`,
+          ] as const,
+        ]),
+    ['started', run.startedAt.toISOString()],
+    ['ended', finishedAt?.toISOString() ?? 'not yet'],
+  ]);
+}
+
+function codeText(accepted: Fingerprint): string {
+  const { bundler, commit, isDirty, file } = accepted;
+  const origin = [
+    bundler,
+    commit && `commit ${commit.slice(0, 12)}${isDirty === true ? ' with changes' : ''}`,
+    file,
+  ];
+  return [Fingerprint.describe(accepted), ...origin.filter(Boolean)].join(', ');
+}
