@@ -18,7 +18,7 @@ export function refuseNotOne(runs: unknown, experiment: unknown): void {
 /** A simulation that went wrong outside of any one iteration's promise, or never settles. */
 export class SimulationError extends errorClass('SimulationError', 'SIMULATION') {}
 
-/** Results that could not be written to standard output. */
+/** Results that could not be written to standard output, or to their file. */
 export class OutputError extends errorClass('OutputError', 'OUTPUT') {}
 
 /** Nobody reads standard output any more: no fault of anyone's. */

@@ -36,8 +36,8 @@ export const meanings: Readonly<Record<ExitCode, string>> = {
   [ExitCode.checkFailed]:
     'a check (--check) does not hold; the run itself is completed, and its values are kept',
   [ExitCode.output]:
-    'standard output could not be written, as on a full disk: results are lost, and what the ' +
-    'database keeps is not',
+    'standard output, or the file of --out, could not be written, as on a full disk: results are lost, ' +
+    'and what the database keeps is not',
   [ExitCode.hungUp]: 'SIGHUP, as when the terminal is closed; values completed by then are kept',
   [ExitCode.interrupted]: 'SIGINT, as by Ctrl-C; values completed by then are kept',
   [ExitCode.noReader]:

@@ -55,7 +55,7 @@ function openPipe(
  * A file, written to at once and as a whole. Node's own takes a write that a full disk has cut short for
  * a whole one.
  */
-class FileOutput extends Writable {
+export class FileOutput extends Writable {
   constructor(readonly fd: number) {
     super({ decodeStrings: true });
   }
