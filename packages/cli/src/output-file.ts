@@ -1,10 +1,8 @@
 import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { InvalidInputError, messageOf } from '@stepcompute/core';
 import { OutputError } from './errors.js';
-import { FileOutput } from './standard-streams.js';
+import { writeWhole } from './standard-streams.js';
 
 /**
  * Refuses to write a file in place of what is there.
@@ -42,21 +40,27 @@ export async function writeFileWhole(
   // At once: an interrupted command waits for nothing.
   const remove = (): void => rmSync(part, { force: true });
   signal.addEventListener('abort', remove, { once: true });
-  const output = new FileOutput(descriptor);
   try {
     try {
-      await pipeline(Readable.from(content), output);
+      for await (const piece of content) {
+        const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+        refuseFailure(file, () => writeWhole(descriptor, bytes));
+      }
     } finally {
-      closeSync(descriptor);
+      refuseFailure(file, () => closeSync(descriptor));
     }
-    renameSync(part, file);
-  } catch (cause) {
-    remove();
-    // The content's own error is the database's.
-    if (output.errored !== cause && (cause as NodeJS.ErrnoException).syscall === undefined)
-      throw cause;
-    throw new OutputError(`${file} can't be written: ${messageOf(cause)}`, { cause });
+    refuseFailure(file, () => renameSync(part, file));
   } finally {
+    remove();
     signal.removeEventListener('abort', remove);
+  }
+}
+
+/** @throws OutputError in place of what the file system says */
+function refuseFailure(file: string, write: () => void): void {
+  try {
+    write();
+  } catch (cause) {
+    throw new OutputError(`${file} can't be written: ${messageOf(cause)}`, { cause });
   }
 }
