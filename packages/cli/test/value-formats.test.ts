@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
-import type { Json, Run, RunRequest } from '@stepcompute/core';
+import type { Run, RunRequest } from '@stepcompute/core';
 import { parseRunRequest, type ValueColumns } from '@stepcompute/core/adapters';
 import fc from 'fast-check';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
@@ -125,7 +125,7 @@ describe('a tidy table', () => {
         ...[2, 'other, "dear" ✓', 0, '{"b":[1,2]}', '', null, 1e300],
         ...[5e-324, -1.7976931348623157e308],
       ],
-    ].map((row) => Object.fromEntries(row.map((cell, place) => [names[place], cell])));
+    ].map((row): unknown => Object.fromEntries(row.map((cell, place) => [names[place], cell])));
     expect(readJsonLines(jsonl)).toEqual(rows);
     expect(await readParquet(parquet)).toEqual(rows);
   });
@@ -296,8 +296,8 @@ describe('every format', () => {
 
   const types = { integer: 'INTEGER', number: 'DOUBLE', boolean: 'BOOLEAN', text: 'VARCHAR' };
 
-  async function query(sql: string): Promise<Json[][]> {
-    return (await (await connection.run(sql)).getRowsJson()) as Json[][];
+  async function query(sql: string): Promise<unknown[][]> {
+    return (await connection.run(sql)).getRowsJson();
   }
 
   const name = fc.stringMatching(/^[A-Za-z][A-Za-z0-9_]{0,4}$/);

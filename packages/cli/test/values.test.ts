@@ -121,7 +121,7 @@ it('writes the values that there are of a run that failed', async () => {
   ]);
   expect(written).toMatchObject({ code: 0, stderr: '' });
   const rows = await parquetReadObjects({ file: bytesOf('failed.parquet') });
-  expect(rows.map(({ iteration, value }) => [iteration, value])).not.toContainEqual([1, 1]);
+  expect(rows.map(({ iteration }): unknown => iteration)).not.toContain(1);
   const { key_value_metadata: pairs } = parquetMetadata(bytesOf('failed.parquet'));
   expect(JSON.parse(pairs![0]!.value!)).toMatchObject({ runs: [{ run: 2, status: 'failed' }] });
 });
@@ -274,7 +274,7 @@ describe('docs/values.md', () => {
 
   /** The interpreters' own means: they add in another order. */
   const closeTo = async (wanted: Promise<readonly (readonly [string, number])[]>) =>
-    (await wanted).map(([scenario, mean]) => [scenario, expect.closeTo(mean, 9)]);
+    (await wanted).map(([scenario, mean]): unknown[] => [scenario, expect.closeTo(mean, 9)]);
 
   const interpreters = {
     python: { program: 'python3', flag: '-c', packages: /^import (\w+)/gm },
