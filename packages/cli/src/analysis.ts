@@ -25,6 +25,9 @@ export interface Analysis {
   readonly checks: readonly CheckResult[];
 }
 
+/** So many quantiles are found together: core takes no more. */
+const mostAtOnce = 1000;
+
 type Averaged = Pick<RunResult, 'run' | 'ledger'> & {
   readonly averages?: RunResult['averages'] | undefined;
 };
@@ -43,10 +46,18 @@ export async function analysisOf(
   const find = async (
     probabilities: readonly number[],
     confidence?: number,
-  ): Promise<Analysis['quantiles']> =>
-    isComplete && probabilities.length > 0
-      ? quantilesOf(stores, run, [...new Set(probabilities)], { confidence })
-      : {};
+  ): Promise<Analysis['quantiles']> => {
+    const found: Record<string, readonly Quantile[]> = {};
+    const distinct = isComplete ? [...new Set(probabilities)] : [];
+    for (let first = 0; first < distinct.length; first += mostAtOnce) {
+      const some = distinct.slice(first, first + mostAtOnce);
+      const more = await quantilesOf(stores, run, some, { confidence });
+      for (const [measure, each] of Object.entries(more)) {
+        found[measure] = [...(found[measure] ?? []), ...each];
+      }
+    }
+    return found;
+  };
   const all = await find([...quantiles, ...checked]);
   // Intervals of another confidence than those of the quantiles asked for.
   const others = new Map<number, Analysis['quantiles']>();
@@ -85,7 +96,8 @@ function intervalOfMean(
   confidence: number,
 ): readonly [number, number] | null {
   if (standardError === null) return null;
-  const margin = studentTQuantile((1 + confidence) / 2, count - 1) * standardError;
+  // By the lower tail: the upper one of a high confidence would be rounded to nothing.
+  const margin = -studentTQuantile((1 - confidence) / 2, count - 1) * standardError;
   return [average - margin, average + margin];
 }
 

@@ -44,7 +44,7 @@ export interface CheckResult {
 
 /** The figures of a run, for its checks. */
 export interface CheckedFigures {
-  /** By the measures' names, as a report has them; null while there is no average. */
+  /** By the measures' names, as a report has them; null while the run is not completed. */
   readonly measures: Readonly<Record<string, MeasureReport | null>>;
   readonly quantile: (measure: string, probability: number) => number;
   /**
@@ -113,7 +113,7 @@ function readConfidence(reader: Reader): number {
 }
 
 /** The double nearest to a hundredth of a decimal, which the quotient by 100 need not be: 99.9 / 100 is none. */
-function hundredth(decimal: string): number {
+export function hundredth(decimal: string): number {
   return Number(`${decimal}e-2`);
 }
 
@@ -177,9 +177,11 @@ export function probabilitiesOf(checks: readonly Check[], measure: string): read
  */
 export function evaluateCheck(check: Check, figures: CheckedFigures): CheckResult {
   const { text, figure, measure, comparison, limit, confidence } = check;
-  const report = figures.measures[measure] ?? null;
+  const report = figures.measures[measure];
   const unknown = (reason: string) => ({ check: text, holds: false, actual: null, reason });
-  if (report === null) return unknown('there is no average yet');
+  // Of a deployed simulation the measures are known by its runs alone.
+  if (report === undefined) return unknown(`the run has no measure ${measure}`);
+  if (report === null) return unknown('the run is not completed');
   if (confidence !== undefined) {
     const interval = figures.interval(measure, figure, confidence);
     if (interval === null) return unknown(`a count of ${report.count} is too low for the interval`);

@@ -1,7 +1,11 @@
 import {
   averagesByName,
   compareRuns,
+  InvalidInputError,
+  isStepComputeError,
+  reachedPrecision,
   reportOf,
+  warningOf,
   type ComparedRuns,
   type Ledger,
   type Run,
@@ -10,7 +14,7 @@ import {
   type RunResult,
   type Stores,
 } from '@stepcompute/core';
-import { InvalidInputError } from '@stepcompute/core';
+import { isRetryable } from '@stepcompute/core/adapters';
 import {
   analysisOf,
   failedChecks,
@@ -107,14 +111,21 @@ export async function tellOfExperiment(
   asked: AskedOfExperiment,
   stores: Stores,
   { terminal, elapsedMs }: Context,
-  failed?: Error,
+  failed?: ReportedError,
 ): Promise<void> {
   const analyses: Analysis[] = [];
   for (const scenario of scenarios) analyses.push(await analysisOf(asked, scenario, stores));
-  const compared = await comparedWith(asked.control, scenarios, stores);
+  const { compared, lack, refusal } = await comparedWith(asked.control, scenarios, stores);
   const error =
-    failed ??
+    failed?.cause ??
+    refusal ??
     failedChecks(scenarios.map(({ scenario: of }, index) => ({ of, ...analyses[index]! })));
+  const notes = failed?.notes ?? [];
+  for (const { scenario, run, ledger, averages } of scenarios) {
+    const warning = averages && warningOf({ run, ledger, averages });
+    if (warning !== undefined) terminal.warn(`${scenario}: ${warning}`);
+  }
+  if (lack !== undefined) terminal.warn(`nothing is compared with ${asked.control}: ${lack}`);
   if (terminal.wantsJson) {
     const report = {
       experiment,
@@ -124,10 +135,13 @@ export async function tellOfExperiment(
         scenario: each.scenario,
         ...reportWith(reportOf(each), asked, analyses[index]!),
       })),
-      ...(compared && { comparisons: compared.comparisons, rankings: compared.rankings }),
+      ...(asked.control !== undefined && {
+        comparisons: compared?.comparisons ?? [],
+        rankings: compared?.rankings ?? {},
+      }),
       elapsedMs: elapsedMs(),
     };
-    if (error !== undefined) throw new ReportedError(error, report);
+    if (error !== undefined) throw new ReportedError(error, report, notes);
     terminal.print(JSON.stringify(report));
     return;
   }
@@ -142,22 +156,42 @@ export async function tellOfExperiment(
   if (checks.length > 0) tables.push(formatTable(checks, terminal.screen));
   terminal.print(tables.join(terminal.screen.isTerminal ? '\n\n' : '\n'));
   await terminal.flush();
-  if (error !== undefined) throw error;
+  if (error !== undefined) throw new ReportedError(error, {}, notes);
 }
 
-/** Of the scenarios that are completed; undefined without a control. */
+interface Compared {
+  readonly compared?: ComparedRuns;
+  /** Why there is nothing to compare. */
+  readonly lack?: string;
+  /** The error of runs that can't be compared. */
+  readonly refusal?: unknown;
+}
+
+/** Of the scenarios that are completed; nothing without a control. */
 async function comparedWith(
   control: string | undefined,
   scenarios: readonly ScenarioRun[],
   stores: Stores,
-): Promise<ComparedRuns | undefined> {
-  if (control === undefined) return undefined;
+): Promise<Compared> {
+  if (control === undefined) return {};
   const completed = scenarios.filter(({ run }) => run.status === 'completed');
   const controlled = completed.find(({ scenario }) => scenario === control);
-  if (controlled === undefined || completed.length < 2) return undefined;
+  if (controlled === undefined) return { lack: 'it is not completed' };
+  if (completed.length < 2) return { lack: 'no other scenario is completed' };
   const ids = completed.map(({ run }) => run.id);
-  return compareRuns(stores, ids, { control: controlled.run.id });
+  try {
+    return { compared: await compareRuns(stores, ids, { control: controlled.run.id }) };
+  } catch (error) {
+    if (!isStepComputeError(error) || isRetryable(error)) throw error;
+    return { refusal: error };
+  }
 }
+
+/** Columns of the scenarios' table that a narrow terminal does without, the first of them first. */
+const spareOfScenarios = [
+  ...['standard error', 'minimum', 'maximum', 'standard deviation', 'its interval'],
+  ...['status', 'run', 'values'],
+];
 
 /** A row for each scenario, those of a measure together. */
 function scenarioTable(
@@ -166,26 +200,46 @@ function scenarioTable(
   screen: Screen,
 ): string {
   const measures = scenarios[0]?.run.measures ?? [];
-  const all = (place: number) => [...figures, ...quantileFigures(analyses[place]!.quantiles)];
-  const most = scenarios
-    .map((_, place) => all(place))
-    .reduce((a, b) => (b.length > a.length ? b : a));
+  const hasGoal = scenarios.some(({ run }) => run.precision !== undefined);
+  const figuresOf = (place: number) => [...figures, ...quantileFigures(analyses[place]!.quantiles)];
+  const labels = scenarios
+    .map((_, place) => figuresOf(place).map(([label]) => label))
+    .reduce((a, b) => (b.length > a.length ? b : a), []);
   const rows = measures.flatMap((measure) =>
     scenarios.map(({ scenario, run, ledger, averages }, place) => {
       const average = averages?.[measure];
-      const texts = average && all(place).map(([, textOf]) => textOf(average, measure));
+      const known = average && figuresOf(place).map(([, textOf]) => textOf(average, measure));
       return [
         ...(measures.length > 1 ? [measure] : []),
         scenario,
         String(run.id),
         run.status,
         formatCount(ledger.completed),
-        ...(texts ?? most.map(() => '–')),
+        ...labels.map((_, index) => known?.[index] ?? '–'),
+        ...(hasGoal ? precisionTexts(run, averages, measure) : []),
       ];
     }),
   );
-  const head = ['scenario', 'run', 'status', 'values', ...most.map(([label]) => label)];
-  return formatTable(rows, screen, measures.length > 1 ? ['measure', ...head] : head);
+  const head = [
+    ...(measures.length > 1 ? ['measure'] : []),
+    ...['scenario', 'run', 'status', 'values', ...labels],
+    ...(hasGoal ? ['precision', 'asked for', 'look'] : []),
+  ];
+  const areCompleted = scenarios.every(({ run }) => run.status === 'completed');
+  const spare = spareOfScenarios.filter((label) => label !== 'status' || areCompleted);
+  return formatTable(rows, screen, head, spare);
+}
+
+/** How precise the goal's measure is by now. */
+function precisionTexts(
+  run: Run,
+  averages: ScenarioRun['averages'],
+  measure: string,
+): readonly string[] {
+  const reached = averages && reachedPrecision(run, averages);
+  if (reached?.measure !== measure) return ['–', '–', '–'];
+  const { halfWidth, wanted, look, looks } = reached;
+  return [`±${formatNumber(halfWidth)}`, `±${formatNumber(wanted)}`, `${look} of ${looks}`];
 }
 
 /**
@@ -209,9 +263,12 @@ export function comparisonTable(
     each.pairs === null ? '–' : formatCount(each.pairs),
     verdictOf(each),
   ]);
-  const head = ['run', 'control', 'difference', '95 % interval, all together'];
+  const head = ['run', 'control', 'difference', 'simultaneous 95 %'];
   head.push('variance ratio', 'pairs', 'verdict');
-  return formatTable(rows, screen, measures.size > 1 ? ['measure', ...head] : head);
+  // The control goes without saying where it is one.
+  const areOfOne = new Set(comparisons.map(({ control }) => control)).size === 1;
+  const spare = ['pairs', ...(areOfOne ? ['control'] : []), 'variance ratio'];
+  return formatTable(rows, screen, measures.size > 1 ? ['measure', ...head] : head, spare);
 }
 
 function verdictOf({ difference, isDistinguishable }: RunComparison): string {

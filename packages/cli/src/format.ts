@@ -77,7 +77,7 @@ export function formatInterval(interval: readonly [number, number] | null): stri
   return interval === null ? '–' : `${formatNumber(interval[0])} to ${formatNumber(interval[1])}`;
 }
 
-/** Quantiles as figures of their measures, each with its interval after it. */
+/** Quantiles as figures of their measures, each with its 95 % interval after it. */
 export function quantileFigures(
   quantiles: Readonly<Record<string, readonly Quantile[]>>,
 ): readonly Figure[] {
@@ -85,7 +85,7 @@ export function quantileFigures(
   return some.flatMap(({ probability }, place): Figure[] => [
     [`quantile ${probability}`, (_, measure) => formatNumber(quantiles[measure]![place]!.value)],
     [
-      'its interval',
+      `interval of quantile ${probability}`,
       (_, measure) => formatInterval(quantiles[measure]![place]!.confidenceInterval),
     ],
   ]);
@@ -105,11 +105,14 @@ export function rowsOfRun({ run, ledger, average }: RunResult): string[][] {
 export function rowsOfPrecision(run: Run, averages: RunResult['averages'] | undefined): string[][] {
   const reached = averages && reachedPrecision(run, averages);
   if (reached === undefined) return [];
-  const { measure, halfWidth, wanted, look, looks } = reached;
+  const { measure, confidence, halfWidth, wanted, look, looks } = reached;
   const mean = run.measures.length === 1 ? '' : `, mean of ${measure}`;
+  const { halfWidth: goal = '' } = run.precision ?? {};
+  const share = goal.endsWith('%') ? `, ${goal} of the mean` : '';
+  const percent = `${Number((100 * confidence).toPrecision(15))}%`;
   return [
-    ['precision', `±${formatNumber(halfWidth)}${mean}`],
-    ['asked for', `±${formatNumber(wanted)}`],
+    ['precision', halfWidth === null ? '–' : `±${formatNumber(halfWidth)} with ${percent}${mean}`],
+    ['asked for', `±${formatNumber(wanted)}${share}`],
     ['look', `${look} of ${looks}`],
   ];
 }

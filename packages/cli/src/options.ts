@@ -10,7 +10,7 @@ import {
   type RunRequest,
 } from '@stepcompute/core';
 import { parseProbabilities, requestFields } from '@stepcompute/core/adapters';
-import { parseCheck } from './checks.js';
+import { hundredth, parseCheck } from './checks.js';
 import { parsePlace } from './deployments.js';
 import { parseWorkers } from '@stepcompute/worker-threads';
 import { Option } from 'commander';
@@ -145,6 +145,32 @@ export function toleranceOption(
   return option('--tolerate <failures>', description, (text): string => Tolerance.parse(text));
 }
 
+/**
+ * The work's answer.
+ * @param names the options, by the fields that the work knows them as
+ * @throws InvalidInputError what the work refuses, under the option's name
+ */
+export function refusedAs<T>(names: Readonly<Record<string, string>>, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const option = error instanceof InvalidInputError ? names[error.field] : undefined;
+    if (option === undefined) throw error;
+    const { expected, received } = error as InvalidInputError;
+    throw new InvalidInputError(option, expected, received);
+  }
+}
+
+function countOption(name: string, description: string) {
+  return option(`${name} <count>`, description, (text): number =>
+    refusedAs({ repetitions: name }, () => Repetitions.parse(parseNumber(text))),
+  );
+}
+
+export function maximumOption(description: string) {
+  return countOption('--max', description);
+}
+
 /** How precise a mean is to become: the options of a goal, which stand beside the first of them. */
 export const precisionOptions = {
   untilPrecision: option(
@@ -154,28 +180,25 @@ export const precisionOptions = {
   ),
   measure: option(
     '--measure <name>',
-    'the measure whose mean it is; the first, without it',
+    'the measure whose mean it is; without it, the first',
     (text) => text,
   ),
   confidence: option(
     '--confidence <percent>',
-    'that of the interval; 95%, without it',
+    'that of the interval; without it, 95%',
     parseConfidence,
   ),
-  minimum: repetitionsOption(
-    '--min <count>',
-    'how many iterations the first look is at, each further one at twice as many; 1,000, without it',
+  minimum: countOption(
+    '--min',
+    'how many iterations the first look is at, each further one at twice as many; without it, 1,000, or --max where that is fewer',
   ),
-  maximum: repetitionsOption(
-    '--max <count>',
-    'the most iterations; 1,000 times those of the first look, without it',
-  ),
+  maximum: maximumOption('the most iterations; without it, 1,000 times those of the first look'),
 };
 
 /** A share between 0 and 1, or as a percentage. */
 function parseConfidence(text: string): number {
   const [, number, percent] = /^(\d*\.?\d+)(%)?$/.exec(text) ?? [];
-  const confidence = percent === undefined ? Number(number) : Number(number) / 100;
+  const confidence = percent === undefined ? Number(number) : hundredth(number!);
   if (confidence > 0 && confidence < 1) return confidence;
   throw new InvalidInputError('--confidence', 'between 0% and 100%, such as 95%', text);
 }
@@ -192,25 +215,39 @@ const firstLook = 1000;
 
 /**
  * The repetitions of a run, and how precise its mean is to become.
+ * @param measures the simulation's, where they are known
+ * @param most of the repetitions, where no maximum is given
  * @throws InvalidInputError when the goal is not valid, or its options are given without one
  */
 export function repetitionsOf(
   given: ValuesOf<typeof precisionOptions> & { readonly repetitions: number },
   measures?: readonly string[],
+  most: number = Repetitions.maximum,
 ): Pick<RunRequest, 'repetitions' | 'precision'> {
   const { untilPrecision: halfWidth, measure, confidence, minimum, maximum } = given;
   if (halfWidth === undefined) {
     for (const [name, flags] of Object.entries(besideGoal)) {
-      if (given[name as keyof typeof besideGoal] === undefined) continue;
-      throw new InvalidInputError(flags, 'left out, unless beside --until-precision', name);
+      const value = given[name as keyof typeof besideGoal];
+      if (value === undefined) continue;
+      throw new InvalidInputError(flags, 'beside --until-precision', value);
     }
     return { repetitions: given.repetitions };
   }
-  const repetitions = Repetitions.parse(minimum ?? firstLook);
-  const precision = { halfWidth, measure, confidence, maximum };
-  const goal = Precision.parse(precision, repetitions);
-  if (measures !== undefined) Precision.measureOf(goal, measures);
-  return { repetitions, precision };
+  const names = {
+    'half width': '--until-precision',
+    measure: '--measure',
+    // A first look that nobody asked for is at the maximum, where that is too low.
+    repetitions: minimum === undefined ? '--max' : '--min',
+    maximum: '--max',
+  };
+  return refusedAs(names, () => {
+    const repetitions = Repetitions.parse(minimum ?? Math.min(firstLook, maximum ?? firstLook));
+    const goal = { halfWidth, measure, confidence, maximum };
+    const precision = Precision.parse(goal, repetitions);
+    if (measures !== undefined) Precision.measureOf(precision, measures);
+    const within = Math.min(precision.maximum, most);
+    return { repetitions, precision: { ...goal, maximum: maximum ?? within } };
+  });
 }
 
 export function timeoutOption(description: string) {
@@ -313,8 +350,10 @@ export const analysisOptions = {
   ),
 };
 
+/** A number, or else the text, to be refused as it was typed. */
 function parseProbability(text: string): unknown {
-  return text.trim() === '' ? text : Number(text);
+  const value = text.trim() === '' ? NaN : Number(text);
+  return Number.isNaN(value) ? text : value;
 }
 
 /** The changes that a run takes when it is resumed. */
@@ -326,7 +365,7 @@ export const changeOptions = {
 };
 
 /** A flag that takes something away: true unless it is given. */
-function check(flags: string, description: string) {
+function unless(flags: string, description: string) {
   const { place } = flag(flags, description);
   return { place, read: (parsed: unknown): boolean => parsed !== false };
 }
@@ -338,8 +377,8 @@ export const goOnOptions = {
     '--accept-changed-simulation',
     'go on though the code is not the run’s: values to come are kept apart, and counted',
   ),
-  checkStored: check(
-    '--no-check',
+  checkStored: unless(
+    '--no-replay',
     'generate no stored iteration again first, to see that it comes to the same value',
   ),
 };

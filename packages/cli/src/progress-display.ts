@@ -7,7 +7,8 @@ import type { Terminal } from './terminal.js';
 
 /** Shows people how far a run is: a line that is drawn anew on a terminal, another now and then elsewhere. */
 export interface ProgressDisplay {
-  readonly update: (progress: Progress) => void;
+  /** @param of a fact about more than the run, which stands before its own */
+  readonly update: (progress: Progress, of?: string) => void;
   /** Leaves the terminal as it was. */
   readonly stop: () => void;
 }
@@ -18,11 +19,12 @@ export function openProgress({ isQuiet, errorScreen, draw, note }: Terminal): Pr
 }
 
 /** The facts about a run on its way, the ones that people look for first before the others. */
-function factsOf(progress: Progress): readonly string[] {
+function factsOf(progress: Progress, of: string | undefined): readonly string[] {
   const { completed, total, failed, ratePerSecond, remainingMs } = progress;
   const { runningMean, runningMargin } = progress;
   const left = remainingMs === null ? 'time left unknown' : `${formatDuration(remainingMs)} left`;
   return [
+    ...(of === undefined ? [] : [of]),
     `${formatCount(completed)} of ${formatCount(total)}`,
     ...(failed === 0 ? [] : [`${formatCount(failed)} failed`]),
     ...(remainingMs === 0 ? [] : [left]),
@@ -44,6 +46,7 @@ const longestBar = 24;
 export function progressLine(
   progress: Progress,
   { columns, hasUnicode }: Pick<Screen, 'columns' | 'hasUnicode'>,
+  of?: string,
 ): string {
   const share = progress.total === 0 ? 1 : progress.completed / progress.total;
   const room = Math.min(longestBar, Math.floor(columns / 5));
@@ -51,7 +54,7 @@ export function progressLine(
   const bar = barOf(share, room, hasUnicode).padEnd(room, empty);
   // All before the end is no end.
   let line = `${bar} ${Math.floor(share * 100)}%`;
-  for (const fact of factsOf(progress)) {
+  for (const fact of factsOf(progress, of)) {
     const longer = `${line}${separator}${fact}`;
     // A terminal that is full to its last column may begin another line.
     if (longer.length >= columns) break;
@@ -63,10 +66,10 @@ export function progressLine(
 function liveProgress(screen: Screen, draw: (line: string) => void): ProgressDisplay {
   let nextMs = 0;
   return {
-    update: (progress) => {
+    update: (progress, of) => {
       if (progress.elapsedMs < nextMs && progress.completed < progress.total) return;
       nextMs = progress.elapsedMs + drawIntervalMs;
-      draw(progressLine(progress, screen));
+      draw(progressLine(progress, screen, of));
     },
     stop: () => draw(''),
   };
@@ -81,11 +84,11 @@ const growth = 1.1;
 export function plainProgress(write: (line: string) => void): ProgressDisplay {
   let nextLineMs = firstLineMs;
   return {
-    update: (progress) => {
+    update: (progress, of) => {
       const { elapsedMs } = progress;
       if (elapsedMs < nextLineMs) return;
       nextLineMs = Math.max(elapsedMs + firstLineMs, elapsedMs * growth);
-      write(factsOf(progress).join(separator));
+      write(factsOf(progress, of).join(separator));
     },
     stop: () => undefined,
   };

@@ -103,13 +103,16 @@ export class RunWatch {
     }
   }
 
-  #announce({ id, repetitions, generatorName, parameters, seed }: Run, completed: number): void {
+  #announce(run: Run, completed: number): void {
+    const { id, repetitions, generatorName, parameters, seed, precision, status } = run;
     const where = this.place.includes('://') ? 'PostgreSQL' : this.place;
     const text = RunParameters.text(parameters);
     const given = text === '{}' ? '' : ` with ${text}`;
     const before = completed === 0 ? '' : `, ${formatCount(completed)} of them stored already`;
+    const most = status === 'completed' ? 0 : (precision?.maximum ?? 0);
+    const further = most > repetitions ? ` to ${formatCount(most)}` : '';
     this.context.terminal.note(
-      `Run ${id}: ${formatCount(repetitions)} repetitions of ${generatorName}${given}, ` +
+      `Run ${id}: ${formatCount(repetitions)}${further} repetitions of ${generatorName}${given}, ` +
         `seed ${seed}, into ${where}${before}`,
     );
   }
@@ -194,7 +197,7 @@ export class RunWatch {
       const hasCode = messageOf(error).includes('its code differs');
       return new ReportedError(error, {}, [
         '--accept-changed-simulation accepts the change' +
-          (hasCode ? '' : ', --no-check generates no stored iteration again'),
+          (hasCode ? '' : ', --no-replay generates no stored iteration again'),
       ]);
     }
     const isLost = error instanceof OutputError || error instanceof ReaderGoneError;

@@ -16,20 +16,27 @@ const leastText = 8;
  * becomes a space. On a terminal a text that does not fit is cut, with `…`; a quantity is not. Where no
  * line has room for a quantity of each column, a row takes a line for each of its cells.
  * @param head the names of the columns. Without one, the first column names what is in the second
+ * @param spare names of columns that are left out, one after the other, before a text is cut
  */
 export function formatTable(
   rows: readonly Row[],
   screen: Pick<Screen, 'isTerminal' | 'columns' | 'hasColor'>,
   head: Row = [],
+  spare: Row = [],
 ): string {
   const lines = rows.map((row) => row.map(onOneLine));
   const all = head.length > 0 ? [head, ...lines] : lines;
   if (!screen.isTerminal) return all.map((row) => row.join('\t')).join('\n');
   const { columns } = screen;
-  const widths = widthsWithin(columns, all, (cell, index) =>
-    isQuantity(cell) || head[index] === cell ? Infinity : leastText,
-  );
-  if (widths !== undefined) return alignedTable(all, widths, screen, head);
+  for (let left = 0; left <= spare.length; left += 1) {
+    const isKept = (_: string, index: number): boolean =>
+      !spare.slice(0, left).includes(head[index] ?? '');
+    const [names, kept] = [head.filter(isKept), all.map((row) => row.filter(isKept))];
+    const widths = widthsWithin(columns, kept, (cell, index) =>
+      left < spare.length || isQuantity(cell) || names[index] === cell ? Infinity : leastText,
+    );
+    if (widths !== undefined) return alignedTable(kept, widths, screen, names);
+  }
   if (head.length > 0) {
     return lines
       .map((row) => row.map((cell, index) => [head[index] ?? '', cell]))

@@ -225,9 +225,10 @@ describe('a check is held against the figures of its run, and', () => {
   });
 
   it.each([
-    ['mean(unknown) < 3', 'there is no average yet'],
-    ['median(unknown) < 3', 'there is no average yet'],
-    ['mean(unknown) < 3 with 95%', 'there is no average yet'],
+    ['mean(other) < 3', 'the run has no measure other'],
+    ['mean(unknown) < 3', 'the run is not completed'],
+    ['median(unknown) < 3', 'the run is not completed'],
+    ['mean(unknown) < 3 with 95%', 'the run is not completed'],
     ['sd(single) < 3', 'a single value has no spread'],
     ['se(single) >= 0', 'a single value has no spread'],
     ['mean(single) < 9 with 95%', 'a count of 1 is too low for the interval'],

@@ -26,10 +26,11 @@ console.log(
         ),
       ].join(' '),
       description: command.description(),
-      options: command.options.map(({ flags, description, defaultValueDescription }) => ({
-        flags,
-        description,
-        fallback: defaultValueDescription ?? '',
+      options: command.options.map((option) => ({
+        name: option.attributeName(),
+        flags: option.flags,
+        description: option.description,
+        fallback: option.defaultValueDescription ?? '',
       })),
     })),
     meanings,

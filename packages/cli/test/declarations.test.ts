@@ -55,6 +55,13 @@ describe('README', () => {
   });
 });
 
+it('no two options of a command share a value, as --check and --no-check would', () => {
+  for (const { usage, options } of declarations().commands) {
+    const names = options.map(({ name }) => name);
+    expect([usage, ...new Set(names)]).toEqual([usage, ...names]);
+  }
+});
+
 describe('a whole number', () => {
   const most = Number.MAX_SAFE_INTEGER;
 

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
-import { formatDuration, formatRate } from '../src/format.js';
+import stringWidth from 'string-width';
+import { averageOf, type Quantile } from '@stepcompute/core';
+import { formatDuration, formatRate, formatResult } from '../src/format.js';
 
 describe('a duration', () => {
   const second = 1000;
@@ -63,4 +65,35 @@ describe('a rate', () => {
     [1 / 86_400, '1/d'],
     [1 / 864_000, '0.1/d'],
   ])('of %d a second reads %s', (perSecond, text) => expect(formatRate(perSecond)).toBe(text));
+});
+
+describe('a result with quantiles', () => {
+  const values = [-1234.567891, 0.000123456789, 98765.4321];
+  const quantiles = [0.05, 0.5, 0.95, 0.999].map((probability): Quantile => {
+    return { probability, value: values[1]!, confidenceInterval: [values[0]!, values[2]!] };
+  });
+  const check = 'holds: p95(a_measure_with_a_long_name) < 98765.4321 with 99.9%';
+  const rows = { before: [['run', '1']], after: [['check', check]] };
+  const names = ['value', 'a_measure_with_a_long_name', 'wait'];
+
+  it.each([
+    [40, 1],
+    [80, 1],
+    [200, 1],
+    [40, 3],
+    [80, 3],
+    [200, 3],
+  ])('fits a terminal of %d columns with %d measures, and cuts no number', (columns, count) => {
+    const all = names.slice(0, count);
+    const screen = { isTerminal: true, isLive: true, hasColor: false, hasUnicode: true, columns };
+    const table = formatResult(
+      rows,
+      Object.fromEntries(all.map((name) => [name, averageOf(values)])),
+      screen,
+      Object.fromEntries(all.map((name) => [name, quantiles])),
+    );
+    for (const line of table.split('\n')) expect(stringWidth(line)).toBeLessThanOrEqual(columns);
+    expect(table.match(/-1234.568 to 98765.43/g)).toHaveLength(4 * count);
+    for (const { probability } of quantiles) expect(table).toContain(`quantile ${probability} `);
+  });
 });

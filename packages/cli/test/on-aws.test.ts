@@ -6,12 +6,21 @@ import { variables } from '@stepcompute/aws-adapter/wire';
 import { synthesize, type TestAssembly } from '../../../testing/assembly.js';
 import { lastLine, stepcompute, type Outcome } from './support.js';
 
-/** Two measures, a parameter, and an iteration that fails where another parameter says so. */
-const source = `export default {
+/**
+ * Two measures, a parameter, and an iteration that fails where another parameter says so. With a folder to
+ * meet in, each strike waits there for another one.
+ */
+const source = `import { readdirSync, writeFileSync } from 'node:fs';
+
+export default {
   name: 'priced',
-  parameters: { strike: 100, failing: -1 },
+  parameters: { strike: 100, failing: -1, meeting: '' },
   measures: ['payoff', 'delta'],
-  generate({ iterationId, random, parameters: { strike, failing } }) {
+  async generate({ iterationId, random, parameters: { strike, failing, meeting } }) {
+    if (meeting !== '' && iterationId === 0) {
+      writeFileSync(meeting + '/' + strike, '');
+      while (readdirSync(meeting).length < 2) await new Promise((go) => setTimeout(go, 20));
+    }
     if (iterationId === failing) throw new RangeError('no price at ' + iterationId);
     const price = 100 + 20 * random.normal();
     return { payoff: Math.max(0, price - strike), delta: price > strike ? 1 : 0 };
@@ -105,3 +114,42 @@ describe('a run on a deployment', () => {
     expect(outcome.stderr).not.toMatch(/^\s+at /m);
   });
 });
+
+describe('an experiment on a deployment', () => {
+  it('has the answer of one in memory to the last bit, with its scenarios under way at once', async () => {
+    writeFileSync(join(folder, 'strikes.csv'), 'name,strike\nlow,90\nmiddle,100\nhigh,110\n');
+    const experiment = ['experiment', 'strikes.csv', ...asked, '--control', 'low', '--json'];
+    experiment.push('--quantiles', '0.05,0.5,0.95');
+    const local = await command(...experiment, '--generator', 'priced.mjs', '--db', 'memory');
+    const meeting = mkdtempSync(join(folder, 'meeting-'));
+    const ran = await on(...experiment, '-p', `meeting=${meeting}`);
+    expect([local.code, ran.code]).toEqual([0, 0]);
+    const [expected, answer] = [local, ran].map((outcome) => {
+      const report = lastLine(outcome) as unknown as ExperimentReport;
+      const names = report.scenarios.map(({ runId, scenario }) => [runId, scenario] as const);
+      const nameOf = new Map(names);
+      return {
+        scenarios: report.scenarios.map((each) => ({ ...without(each), parameters: undefined })),
+        comparisons: report.comparisons.map((each) => ({
+          ...each,
+          run: nameOf.get(each.run),
+          control: nameOf.get(each.control),
+        })),
+      };
+    });
+    expect(expected!.comparisons).toHaveLength(4);
+    expect(answer).toEqual(expected);
+    const again = await on(...experiment, '-p', `meeting=${meeting}`);
+    expect({ ...lastLine(again), elapsedMs: 0 }).toEqual({ ...lastLine(ran), elapsedMs: 0 });
+    const shown = await on('show', '--experiment', 'strikes', '--control', 'low', '--json');
+    expect(lastLine(shown)).toMatchObject({ comparisons: lastLine(ran).comparisons });
+    const changed = await on('experiment', 'strikes.csv', '-n', '200', '-p', 'failing=1');
+    expect(changed).toMatchObject({ code: 2, stdout: '' });
+    expect(changed.stderr).toContain('experiment "strikes" was begun with another design');
+  });
+});
+
+interface ExperimentReport {
+  readonly scenarios: readonly (Report & { readonly runId: number; readonly scenario: string })[];
+  readonly comparisons: readonly { readonly run: number; readonly control: number }[];
+}

@@ -25,6 +25,13 @@ describe('progress on a terminal', () => {
     );
   });
 
+  it('says first of what it is a part', () => {
+    const line = progressLine(progress(), { columns: 80, ...unicode }, '3 of 25 scenarios');
+    expect(line).toBe(
+      '████░░░░░░░░░░░░ 25% · 3 of 25 scenarios · 250,000 of 1,000,000 · 12 failed',
+    );
+  });
+
   it('says as much as there is room for, the first things first, in 40 columns too', () => {
     const lines = [40, 60, 80].map((columns) => progressLine(progress(), { columns, ...unicode }));
     expect(lines).toEqual([

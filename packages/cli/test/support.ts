@@ -118,6 +118,8 @@ interface Declarations {
     readonly usage: string;
     readonly description: string;
     readonly options: readonly {
+      /** Under which the command finds its value. */
+      readonly name: string;
       readonly flags: string;
       readonly description: string;
       readonly fallback: string;

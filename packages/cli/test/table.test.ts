@@ -94,6 +94,37 @@ describe('a table', () => {
     expect(formatTable([['status', 'failed']], terminal)).toBe('status  failed');
   });
 
+  it('does without the columns that it can spare, before it cuts a text', () => {
+    const rows = [
+      ['volatility=0.1', '1', '1.5', '0.25'],
+      ['volatility=0.2', '2', '–', '–'],
+    ];
+    const head = ['scenario', 'run', 'average', 'standard error'];
+    const spare = ['standard error', 'run'];
+    const tables = [44, 40, 28, 20].map((columns) =>
+      formatTable(rows, { ...terminal, columns }, head, spare).split('\n'),
+    );
+    expect(tables).toEqual([
+      [
+        'scenario        run  average  standard error',
+        'volatility=0.1    1      1.5            0.25',
+        'volatility=0.2    2        –               –',
+      ],
+      [
+        'scenario        run  average',
+        'volatility=0.1    1      1.5',
+        'volatility=0.2    2        –',
+      ],
+      [
+        'scenario        run  average',
+        'volatility=0.1    1      1.5',
+        'volatility=0.2    2        –',
+      ],
+      ['scenario     average', 'volatility…      1.5', 'volatility…        –'],
+    ]);
+    expect(formatTable(rows, file, head, spare)).toContain('run\taverage\tstandard error');
+  });
+
   const cell = fc.oneof(
     fc.string({ unit: 'grapheme', maxLength: 60 }),
     fc.string({ unit: 'binary', maxLength: 60 }),
@@ -113,11 +144,13 @@ describe('a table', () => {
               maxLength: 5,
             }),
             head: fc.constantFrom(head.slice(0, count), []),
+            spare: fc.subarray(head.slice(1)),
           }),
         ),
         fc.integer({ min: 40, max: 200 }),
-        ({ rows, head }, columns) => {
-          const table = formatTable(rows, { isTerminal: true, columns, hasColor: false }, head);
+        ({ rows, head, spare }, columns) => {
+          const screen = { isTerminal: true, columns, hasColor: false };
+          const table = formatTable(rows, screen, head, spare);
           for (const line of table.split('\n')) {
             expect(stringWidth(line)).toBeLessThanOrEqual(columns);
           }

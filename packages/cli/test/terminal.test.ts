@@ -100,6 +100,30 @@ const failing = ['run', '-n', '9', '--db', 'memory', '--generator', 'fails.mjs']
     expect(watched).not.toContain('price from');
   });
 
+  it('has an experiment’s tables within its width, with each scenario’s mean and interval', () => {
+    const priced = (measures: string) => `export default {
+      parameters: { volatility: 1 },
+      measures: ${measures},
+      generate({ random, parameters: { volatility } }) {
+        const price = volatility * random.normal();
+        return { price, delta: price * random.uniform() };
+      },
+    };`;
+    writeFileSync(join(folder, 'priced.mjs'), priced("['price', 'delta']"));
+    const experiment = ['experiment', '--name', 'v', '--vary', 'volatility=1:3:1', '-n', '50'];
+    experiment.push('--generator', 'priced.mjs', '--control', 'volatility=1', '--db', 'memory');
+    for (const columns of [40, 80, 200]) {
+      const written = onTerminal([...experiment, '--seed', '1'], {}, columns, '2> notes');
+      for (const line of written.split('\n'))
+        expect(stringWidth(line)).toBeLessThanOrEqual(columns);
+      for (const scenario of [1, 2, 3]) expect(written).toContain(`volatility=${scenario}`);
+      expect(written.match(/ to -?\d/g)).toHaveLength(2 * 3 + 2 * 2);
+      const lines = written.split('\n').filter((line) => /^(price|delta) /.test(line));
+      expect(lines).toHaveLength(columns === 40 ? 0 : 2 * 3 + 2 * 2);
+      expect(written.includes('standard error')).toBe(columns !== 80);
+    }
+  });
+
   it('is quiet when asked to be, but for the result', () => {
     const written = onTerminal([...skewed, '--quiet']);
     expect(written).toMatch(/^run +1\n/);

@@ -195,7 +195,7 @@ describe('a run request', () => {
         fc.nat({ max: 1e9 }).map(String),
         fc.nat({ max: 100 }).map((percent) => `${percent}%`),
       ),
-      idempotencyKey: texts(256),
+      idempotencyKey: texts(512),
     });
     fc.assert(
       fc.property(requests, (request) => {
@@ -231,9 +231,9 @@ describe('a run request', () => {
     ['label', 'a text of 1 to 256 characters', { label: '' }],
     ['label', 'a text of 1 to 256 characters', { label: 'l'.repeat(257) }],
     ['label', 'well-formed text without NUL characters', { label: 'a\0b' }],
-    ['idempotency key', 'a text of 1 to 256 characters', { idempotencyKey: '' }],
-    ['idempotency key', 'a text of 1 to 256 characters', { idempotencyKey: 'k'.repeat(257) }],
-    ['idempotency key', 'a text of 1 to 256 characters', { idempotencyKey: null }],
+    ['idempotency key', 'a text of 1 to 512 characters', { idempotencyKey: '' }],
+    ['idempotency key', 'a text of 1 to 512 characters', { idempotencyKey: 'k'.repeat(513) }],
+    ['idempotency key', 'a text of 1 to 512 characters', { idempotencyKey: null }],
     ['idempotency key', 'well-formed text without NUL characters', { idempotencyKey: '\0' }],
     ['idempotency key', 'well-formed text without NUL characters', { idempotencyKey: '\udc00k' }],
   ])('is refused with its %s unless that is %s', (field, expected, wrong) => {
@@ -251,7 +251,7 @@ describe('a run request', () => {
     const request = {
       repetitions: 1,
       generatorName: 'g'.repeat(4096),
-      idempotencyKey: 'k'.repeat(256),
+      idempotencyKey: 'k'.repeat(512),
     };
     expect(parseRunRequest(request)).toMatchObject(request);
   });

@@ -6,6 +6,7 @@ export type {
 export { StepComputeDatabase, type StepComputeDatabaseProps } from './database.js';
 export type { SimulationSource } from './function-code.js';
 export {
+  mostRepetitions,
   refuseRepetitions,
   type IterationRetry,
   type LimitedSettings,

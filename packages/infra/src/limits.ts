@@ -280,6 +280,16 @@ export function refuseRepetitions(settings: LimitedSettings, repetitions: number
   refuseTooMany(repetitions, blockSize, mostAssigned(limits));
 }
 
+/**
+ * How many repetitions one execution gets done at most.
+ * @param settings those of the deployment, as {@link refuseRepetitions} has them
+ * @throws RangeError when the settings do not fit together
+ */
+export function mostRepetitions(settings: LimitedSettings): number {
+  const { mode, mostPairs, mostBlocks, largestBlock } = limitsOf(settings);
+  return mode === 'inline' ? mostPairs : mostBlocks * largestBlock;
+}
+
 function concurrencyOf(mode: Mode, { concurrency, accountConcurrency }: LimitedSettings): number {
   const most =
     mode === 'inline'

@@ -6,7 +6,9 @@ import { facts } from '../src/facts.js';
 import {
   eventsPerPair,
   limitsOf,
+  mostRepetitions,
   plannedEvents,
+  refuseRepetitions,
   throttledEvents,
   type LimitedSettings,
   type Limits,
@@ -212,6 +214,16 @@ describe('whatever the settings', () => {
     );
     expect(bounded).toBeGreaterThan(50);
   });
+});
+
+it.each<LimitedSettings>([
+  { mode: 'inline' },
+  { mode: 'distributed' },
+  { mode: 'distributed', iterationDuration: Duration.seconds(1) },
+])('the most repetitions with %j are done, and one more is refused', (given) => {
+  const most = mostRepetitions(given);
+  expect(() => refuseRepetitions(given, most)).not.toThrow();
+  if (most < 1e9) expect(() => refuseRepetitions(given, most + 1)).toThrow(`at most ${most} `);
 });
 
 it('an account of ten throttles the largest inline run, and its history has room for that', () => {

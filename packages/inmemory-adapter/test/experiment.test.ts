@@ -101,6 +101,46 @@ describe('an experiment', () => {
     expect(await run({ key: 'again' })).toEqual(other);
   });
 
+  it('has runs of its own beside another of the same key', async () => {
+    await run({ key: 'nightly' });
+    const other = await run({ name: 'others', key: 'nightly' });
+    expect(runsOf(other).map(({ id, experiment }) => [id, experiment])).toEqual([
+      [4, 'others'],
+      [5, 'others'],
+      [6, 'others'],
+    ]);
+    const longest = 'n'.repeat(100);
+    const named = { name: longest, key: 'k'.repeat(100), scenarios: [{ name: longest }] };
+    expect(await run(named)).toHaveLength(1);
+  });
+
+  it('takes the delay that its engine has settled for the one that was asked for', async () => {
+    const settled: Orchestrator = {
+      ...orchestrator,
+      run: (asked, options) => orchestrator.run({ ...asked, delayMs: 1 }, options),
+    };
+    const onSettled = new Experiment({ orchestrator: settled, stores });
+    const results = await onSettled.run(request);
+    expect(runsOf(results).map(({ delayMs }) => delayMs)).toEqual([1, 1, 1]);
+    expect(await onSettled.run(request)).toEqual(results);
+  });
+
+  it('begins no new scenario with another simulation than that of the others', async () => {
+    const versioned = (simulationVersion: string): Experiment =>
+      new Experiment({
+        orchestrator: new InProcessOrchestrator({
+          generator: simulation,
+          stores,
+          simulationVersion,
+        }),
+        stores,
+      });
+    await versioned('1').run(request);
+    const changed = versioned('2').run({ ...request, scenarios: [{ name: 'new' }, ...scenarios] });
+    await expect(changed).rejects.toMatchObject({ name: 'ConflictingRunError' });
+    expect(await count()).toBe(3);
+  });
+
   it('extends its runs to more repetitions, and adds scenarios', async () => {
     const ids = runsOf(await run()).map(({ id }) => id);
     const more = [...scenarios, { name: 'd', parameters: { offset: 4 } }];
@@ -196,8 +236,20 @@ describe('an experiment', () => {
         'no value at 3, at experiment.test.ts:',
     );
     expect(failed.map(({ scenario }) => scenario)).toEqual(['a', 'c']);
+    // In the order of the scenarios, though c is begun before a here.
+    const more = [failing[2]!, { name: 'd', parameters: { failing: 1 } }];
+    await run({ scenarios: more, name: 'more', key: 'more' }).catch(() => undefined);
+    const again: unknown = await run({
+      scenarios: [failing[0]!, ...more],
+      name: 'more',
+      key: 'more',
+    }).catch((thrown: unknown) => thrown);
+    const places = (again as ScenariosFailedError).failed.map(({ scenario }) => scenario);
+    expect(places).toEqual(['a', 'c', 'd']);
     expect(cause).toBe(failed[0]!.error);
-    const statuses = (await stores.runs.list()).map(({ status }) => status);
+    const statuses = (await stores.runs.list({ experiment: 'offsets' })).map(
+      ({ status }) => status,
+    );
     expect(statuses).toEqual(['failed', 'completed', 'failed']);
   });
 

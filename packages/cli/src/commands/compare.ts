@@ -71,7 +71,7 @@ function rankingTable(
       String(index + 1),
       names.get(run) ?? '',
       formatNumber(mean),
-      indistinguishable.map((id) => names.get(id) ?? '').join('; '),
+      indistinguishable.map((id) => names.get(id) ?? '').join('; ') || '–',
     ]),
   );
   const head = ['rank', 'run', 'mean', 'not distinguishable from'];

@@ -9,7 +9,7 @@ import {
   type Run,
   type Stores,
 } from '@stepcompute/core';
-import type { ParsedSimulation } from '@stepcompute/core/adapters';
+import { requestFields, type ParsedSimulation } from '@stepcompute/core/adapters';
 import { refuseOtherMeasures } from '../checks.js';
 import {
   argument,
@@ -28,7 +28,7 @@ import { scenariosOf } from '../designs/design.js';
 import { designOf } from '../designs/design-file.js';
 import { parseVariation, type Variation } from '../designs/grid.js';
 import { openEngine } from '../engine.js';
-import { UsageError } from '../errors.js';
+import { ReportedError, UsageError } from '../errors.js';
 import {
   refuseOtherControl,
   scenarioRuns,
@@ -83,12 +83,12 @@ export const experimentCommand = declareCommand({
     name: option(
       '--name <text>',
       'the name under which its runs are found again; without it, that of the design’s file',
-      (text) => text,
+      (text) => requestFields.experiment.parse(text),
     ),
     key: option(
       '--key <text>',
       'tells it from another experiment of the same name, which is gone on with otherwise',
-      (text) => text,
+      (text) => requestFields.experimentKey.parse(text),
     ),
     independent: flag(
       '--independent',
@@ -147,9 +147,8 @@ strikes.csv:
   high,110`,
   async action({ design: file, variations, generator, db, on, ...given }, context) {
     const { terminal, interruption } = context;
-    const name = given.name ?? (file === undefined ? undefined : basename(file, extname(file)));
-    if (name === undefined) throw new UsageError('an experiment of --vary needs a --name');
     const design = await designOf(file, variations);
+    const name = nameOf(given.name, file);
     const names = design.map((row) => row.name);
     refuseOtherControl(given.control, names);
     // The simulation before the database: one that is refused leaves none behind.
@@ -177,7 +176,7 @@ strikes.csv:
         'the deployment never answers',
       );
       const work = { stores, orchestrator, concurrency: atOnceElsewhere };
-      await experimentOn(work, asked, given, context).finally(close);
+      await experimentOn(work, asked, { ...given, place: on.text }, context).finally(close);
       return;
     }
     const { stores, close } = await interruption.race(
@@ -187,7 +186,8 @@ strikes.csv:
     const engine = openEngine(found!, stores, given);
     try {
       const request = { ...asked, delayMs, generatorName: found!.name };
-      await experimentOn({ stores, orchestrator: engine.orchestrator }, request, given, context);
+      const work = { stores, orchestrator: engine.orchestrator };
+      await experimentOn(work, request, { ...given, place: db }, context);
     } finally {
       await engine.close();
       interruption.hasSimulation = false;
@@ -195,6 +195,16 @@ strikes.csv:
     }
   },
 });
+
+/**
+ * The name that is given, or else the design file's.
+ * @throws InvalidInputError
+ */
+function nameOf(given: string | undefined, file: string | undefined): string {
+  if (given !== undefined) return given;
+  if (file === undefined) throw new UsageError('an experiment of --vary needs a --name');
+  return requestFields.experiment.parse(basename(file, extname(file))) ?? '';
+}
 
 /** Parameters are JSON where they can be: the deployed simulation's own checks are on AWS. */
 const deployedSimulation: Pick<ParsedSimulation, 'parameters' | 'parametersOf'> = {
@@ -208,46 +218,81 @@ interface Work {
   readonly concurrency?: number;
 }
 
+interface Asked extends AskedOfExperiment {
+  /** Where its runs are stored, as the user has named it. */
+  readonly place: string;
+}
+
 async function experimentOn(
   { stores, ...engine }: Work,
   request: ExperimentRequest,
-  asked: AskedOfExperiment,
+  asked: Asked,
   context: Context,
 ): Promise<void> {
   const { terminal, interruption } = context;
-  const { name, scenarios } = request;
+  const { name, scenarios, repetitions, precision } = request;
+  const key = request.key ?? name;
   const display = openProgress(terminal);
-  const account = new Account(scenarios.length, request.repetitions, context);
+  const account = new Account(scenarios.length, repetitions, context);
+  const size = precision === undefined ? '' : 'at first ';
   terminal.note(
     `Experiment ${name}: ${formatCount(scenarios.length)} scenarios, ` +
-      `${formatCount(request.repetitions)} repetitions each`,
+      `${size}${formatCount(repetitions)} repetitions each`,
   );
-  let failed: Error | undefined;
+  let failed: ReportedError | undefined;
   try {
     const running = new Experiment({ ...engine, stores }).run(request, {
       signal: interruption.signal,
       onProgress: (progress, scenario) => {
-        display.update(account.add(progress, scenario));
-        interruption.lastWords([
-          `Experiment ${name}: ${account.completed} of ${scenarios.length} scenarios are completed`,
-          'Take it up again with the same command',
-        ]);
+        display.update(account.add(progress, scenario), account.text);
+        interruption.lastWords(lastWords(name, account, asked));
       },
     });
     await interruption.wait(running, 'the generator never settles');
   } catch (error) {
-    if (!isStepComputeError(error) || error.code !== 'SCENARIOS_FAILED') throw error;
-    failed = error;
+    const isReported = isStepComputeError(error) && error.code === 'SCENARIOS_FAILED';
+    failed = new ReportedError(
+      error,
+      { experiment: name, key },
+      remedies(error, name, account, asked),
+    );
+    if (!isReported) throw failed;
   } finally {
     display.stop();
   }
-  const key = request.key ?? name;
   const runs = await stores.runs.list({ experiment: name });
   const byScenario = new Map(
     runs.filter(({ experimentKey }) => experimentKey === key).map((run) => [run.scenario, run]),
   );
   const own = scenarios.map((scenario) => byScenario.get(scenario.name)).filter(isRun);
   await tellOfExperiment(name, await scenarioRuns(stores, own), asked, stores, context, failed);
+}
+
+/** The lines to be said of an experiment that is ended before its time. */
+function lastWords(name: string, account: Account, { place }: Asked): string[] {
+  const known = `Experiment ${name}: ${account.text}, ${formatCount(account.completed)} values`;
+  return place === 'memory'
+    ? [`${known}, and memory keeps none`]
+    : [`${known} are known to be stored`, 'The same command goes on with it'];
+}
+
+/** What is to be done about an error. */
+function remedies(error: unknown, name: string, account: Account, asked: Asked): string[] {
+  const code = isStepComputeError(error) ? error.code : undefined;
+  switch (code) {
+    case 'INVALID_INPUT':
+    case 'CHANGED_DESIGN':
+      return [];
+    case 'CHANGED_SIMULATION':
+    case 'CONFLICTING_RUN':
+      return ['It goes on with the simulation that it was begun with: another --key begins anew'];
+    case 'DELETED_RUN':
+      return [`Runs of an experiment ${name} were deleted: another --key begins anew`];
+    case 'SCENARIOS_FAILED':
+      return asked.place === 'memory' ? [] : ['The same command tries again what failed'];
+    default:
+      return lastWords(name, account, asked);
+  }
 }
 
 function isRun(run: Run | undefined): run is Run {
@@ -260,29 +305,41 @@ class Account {
   /** How many values each scenario had before. */
   readonly #before = new Map<string, number>();
 
+  readonly #beganMs: number;
+
   constructor(
     private readonly scenarios: number,
     private readonly repetitions: number,
     private readonly context: Pick<Context, 'elapsedMs'>,
-  ) {}
+  ) {
+    this.#beganMs = context.elapsedMs();
+  }
 
-  /** How many scenarios have all of their values. */
-  get completed(): number {
+  /** How many of the scenarios have all of their values, in words. */
+  get text(): string {
     const all = [...this.#latest.values()];
-    return all.filter(({ completed, failed, total }) => completed + failed === total).length;
+    const done = all.filter(({ completed, failed, total }) => completed + failed === total);
+    return `${formatCount(done.length)} of ${formatCount(this.scenarios)} scenarios`;
+  }
+
+  /** How many values there are by now. */
+  get completed(): number {
+    return this.#sum(({ completed }) => completed);
+  }
+
+  #sum(of: (progress: Progress) => number): number {
+    return [...this.#latest.values()].reduce((total, each) => total + of(each), 0);
   }
 
   add(progress: Progress, scenario: string): Progress {
     if (!this.#before.has(scenario)) this.#before.set(scenario, progress.completed);
     this.#latest.set(scenario, progress);
-    const all = [...this.#latest.values()];
-    const sum = (of: (progress: Progress) => number): number =>
-      all.reduce((total, each) => total + of(each), 0);
-    const completed = sum((each) => each.completed);
-    const failed = sum((each) => each.failed);
+    const { completed } = this;
+    const failed = this.#sum((each) => each.failed);
     const stored = completed - [...this.#before.values()].reduce((a, b) => a + b, 0);
-    const total = sum((each) => each.total) + (this.scenarios - all.length) * this.repetitions;
-    const elapsedMs = this.context.elapsedMs();
+    const toBegin = this.scenarios - this.#latest.size;
+    const total = this.#sum((each) => each.total) + toBegin * this.repetitions;
+    const elapsedMs = this.context.elapsedMs() - this.#beganMs;
     const ratePerSecond = elapsedMs === 0 ? 0 : (stored / elapsedMs) * 1000;
     const missing = total - completed - failed;
     return {

@@ -85,6 +85,7 @@ Examples:
           generator: run.generatorName,
           label: run.label ?? null,
           experiment: run.experiment ?? null,
+          experimentKey: run.experimentKey ?? null,
           scenario: run.scenario ?? null,
           parameters: run.parameters,
           count: averages[index]?.count ?? null,
@@ -121,6 +122,8 @@ Examples:
 const optionalColumns: readonly (readonly [string, (run: Run) => string | undefined])[] = [
   ['label', ({ label }) => label],
   ['experiment', ({ experiment }) => experiment],
+  // Without one, it is the name.
+  ['key', ({ experiment, experimentKey: key }) => (key === experiment ? undefined : key)],
   ['scenario', ({ scenario }) => scenario],
 ];
 

@@ -14,6 +14,15 @@ import {
   type RunResult,
 } from '@stepcompute/core';
 import type { Costs, Rehearsal } from '@stepcompute/rehearsal';
+import {
+  analysisOf,
+  failedChecks,
+  reportWith,
+  rowsOfChecks,
+  type Analysis,
+  type AskedAnalysis,
+} from '../analysis.js';
+import { refuseOtherMeasures } from '../checks.js';
 import { declareCommand, flag, oneOf, option, withDefault, without } from '../command.js';
 import { checkedLocation } from '../databases.js';
 import { ReportedError } from '../errors.js';
@@ -25,11 +34,14 @@ import {
   rowsOfRun,
 } from '../format.js';
 import {
+  analysisOptions,
   generatorOption,
+  maximumOption,
   parameterOptions,
   parseLikelihood,
   parseWholeNumber,
   precisionOptions,
+  refusedAs,
   repetitionsOf,
   repetitionsOption,
   reportOption,
@@ -56,6 +68,9 @@ export const rehearseCommand = declareCommand({
       'untilPrecision',
     ),
     ...precisionOptions,
+    maximum: maximumOption(
+      'the most iterations; without it, 1,000 times those of the first look, or what the mode allows where that is fewer',
+    ),
     seed: seedOption,
     mode: withDefault(
       oneOf('--mode <mode>', 'inline, for up to 2,854 repetitions, or distributed', 'mode', [
@@ -93,6 +108,7 @@ export const rehearseCommand = declareCommand({
       ),
       'memory',
     ),
+    ...analysisOptions,
     json: reportOption,
     verbose: flag('--verbose', 'show the functions’ logs, and the stack traces of errors'),
   },
@@ -105,6 +121,7 @@ Examples:
   $ stepcompute rehearse --mode distributed -n 100000 --json
   $ stepcompute rehearse --mode distributed --until-precision 1%
   $ stepcompute rehearse --generator ./pricing.ts --param strike=110
+  $ stepcompute rehearse --generator ./queue.ts --quantiles 0.5,0.95 --check 'p95(wait) < 10'
   $ stepcompute rehearse --faults 0.2 --fault-seed 7`,
   async action(given, context) {
     const { mode, generator, db, verbose, seed, tolerance } = given;
@@ -118,9 +135,8 @@ Examples:
       'the check of the parameters never ends',
     );
     interruption.hasSimulation = false;
-    const asked = repetitionsOf(given, simulation.measures);
-    const most = asked.precision?.maximum ?? asked.repetitions;
-    await refuseTooLarge(mode, most, simulation.measures);
+    refuseOtherMeasures(given.checks, simulation.measures);
+    const asked = await withinMode(mode, given, simulation.measures);
     // The functions on AWS run on a Node of their own; the warning is about this one.
     process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
     const database = checkedLocation(db);
@@ -143,12 +159,8 @@ Examples:
         'the rehearsal never starts',
       );
       try {
-        const result = await rehearse(
-          rehearsal,
-          { ...asked, seed, parameters, tolerance },
-          context,
-        );
-        await report(mode, result, rehearsal.costs(), context);
+        const request = { ...asked, seed, parameters, tolerance };
+        await report(mode, await rehearse(rehearsal, request, given, context), given, context);
       } finally {
         await rehearsal.close();
       }
@@ -163,17 +175,32 @@ const packages = ['@stepcompute/aws-adapter', '@stepcompute/infra', '@stepcomput
 
 const stackName = 'StepCompute';
 
-/** @throws InvalidInputError when the deployment would refuse so many repetitions */
-async function refuseTooLarge(
-  mode: 'inline' | 'distributed',
-  repetitions: number,
+type Mode = 'inline' | 'distributed';
+
+/**
+ * The repetitions asked for, and the precision.
+ * @throws InvalidInputError when they are not valid, or the deployment would refuse so many
+ */
+async function withinMode(
+  mode: Mode,
+  given: Parameters<typeof repetitionsOf>[0],
   measures: readonly string[],
-): Promise<void> {
-  const { refuseRepetitions } = await import('@stepcompute/infra');
+): Promise<ReturnType<typeof repetitionsOf>> {
+  const { mostRepetitions, refuseRepetitions } = await import('@stepcompute/infra');
   const { refuseTooManyToAverage } = await import('@stepcompute/aws-adapter/wire');
   const { mostAveraged } = await import('@stepcompute/aws-adapter');
-  refuseTooManyToAverage(repetitions, mostAveraged('Data API', measures.length));
-  refuseRepetitions({ mode }, repetitions);
+  const averaged = mostAveraged('Data API', measures.length);
+  const refuse = (count: number, option = 'repetitions'): void =>
+    refusedAs({ repetitions: option }, () => {
+      refuseTooManyToAverage(count, averaged);
+      refuseRepetitions({ mode }, count);
+    });
+  const most = Math.min(mostRepetitions({ mode }), averaged);
+  const asked = repetitionsOf(given, measures, most);
+  const { maximum } = asked.precision ?? {};
+  refuse(asked.repetitions, maximum === undefined ? undefined : '--min');
+  if (maximum !== undefined) refuse(maximum, '--max');
+  return asked;
 }
 
 /** Has CDK's app write its assembly, as `npm run synth` does but without the command line of CDK. */
@@ -213,15 +240,23 @@ function reasonOf(error: unknown): string {
   return message === '' ? messageOf(error) : message;
 }
 
+interface Rehearsed {
+  readonly result: RunResult;
+  /** Of the run, without its analysis. */
+  readonly costs: Costs;
+  readonly analysis: Analysis;
+}
+
 /**
- * Has the deployment take one run to its average.
+ * Has the deployment take one run to its average, and analyses its values.
  * @throws ReportedError with the run's ledger and the rehearsal's costs
  */
 async function rehearse(
   rehearsal: Rehearsal,
   request: RunRequest,
+  asked: AskedAnalysis,
   { terminal, interruption }: Context,
-): Promise<RunResult> {
+): Promise<Rehearsed> {
   const { openDeployment } = await import('@stepcompute/aws-adapter');
   Object.assign(process.env, rehearsal.environment);
   const { orchestrator, stores, close } = await openDeployment(stackName, { pollMs: 250 });
@@ -235,7 +270,9 @@ async function rehearse(
     },
   });
   try {
-    return await interruption.wait(running, 'the rehearsal never ends');
+    const result = await interruption.wait(running, 'the rehearsal never ends');
+    const costs = rehearsal.costs();
+    return { result, costs, analysis: await analysisOf(asked, result, stores) };
   } catch (error) {
     const ended = begun && (await knownOf(begun, error, stores));
     throw new ReportedError(error, {
@@ -251,7 +288,7 @@ async function rehearse(
 
 /** How long the run would take on AWS, by how many functions the account lets work at a time. */
 async function lengthsOf(
-  mode: 'inline' | 'distributed',
+  mode: Mode,
   { run, ledger }: RunResult,
   costs: Costs,
 ): Promise<{ readonly functions: number; readonly seconds: number }[]> {
@@ -267,32 +304,36 @@ async function lengthsOf(
   }));
 }
 
+/** @throws ReportedError when a check does not hold */
 async function report(
-  mode: 'inline' | 'distributed',
-  result: RunResult,
-  costs: Costs,
+  mode: Mode,
+  { result, costs, analysis }: Rehearsed,
+  asked: AskedAnalysis,
   { terminal, elapsedMs }: Context,
 ): Promise<void> {
   const lengths = await lengthsOf(mode, result, costs);
-  if (terminal.wantsJson) {
-    const fields = {
-      ...reportOf(result),
-      elapsedMs: elapsedMs(),
-      rehearsal: { ...costs, lengths },
-    };
-    terminal.print(JSON.stringify(fields));
-  } else {
+  const failed = failedChecks([analysis]);
+  const fields = {
+    ...reportWith(reportOf(result), asked, analysis),
+    elapsedMs: elapsedMs(),
+    rehearsal: { ...costs, lengths },
+  };
+  // The error's own report has all of it.
+  if (terminal.wantsJson && failed === undefined) terminal.print(JSON.stringify(fields));
+  if (!terminal.wantsJson) {
     const rows = rowsOf(result, costs, elapsedMs());
     rows.after.push(
       ...lengths.map(({ functions, seconds }) => [
         `on AWS, ${formatCount(functions)} functions at a time`,
         formatDuration(seconds * 1000),
       ]),
+      ...rowsOfChecks(analysis.checks),
     );
-    terminal.print(formatResult(rows, result.averages, terminal.screen));
+    terminal.print(formatResult(rows, result.averages, terminal.screen, analysis.quantiles));
   }
   const warning = warningOf(result);
   if (warning !== undefined) terminal.warn(warning);
+  if (failed !== undefined) throw new ReportedError(failed, fields);
 }
 
 function rowsOf(

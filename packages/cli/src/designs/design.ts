@@ -1,5 +1,5 @@
 import { InvalidInputError, RunParameters, type JsonObject } from '@stepcompute/core';
-import type { ParsedSimulation } from '@stepcompute/core/adapters';
+import { requestFields, type ParsedSimulation } from '@stepcompute/core/adapters';
 import { namesAlone, readTexts } from '../given-parameters.js';
 import type { Parameter } from '../options.js';
 
@@ -38,16 +38,14 @@ export function isWithinLimit(count: number): boolean {
 
 /** @throws InvalidInputError unless it is the name of a scenario */
 export function parseScenarioName(value: unknown, place: string): string {
-  if (
-    typeof value === 'string' &&
-    value.length >= 1 &&
-    value.length <= 100 &&
-    !/\0|\p{Surrogate}/u.test(value)
-  ) {
-    return value;
+  try {
+    // A name that is left out is none.
+    return requestFields.scenario.parse(value ?? '') ?? '';
+  } catch (cause) {
+    if (!(cause instanceof InvalidInputError)) throw cause;
+    const field = `${place}: the scenario’s name`;
+    throw new InvalidInputError(field, cause.expected, value, { cause });
   }
-  const expected = 'a text of 1 to 100 characters, well-formed and without NUL';
-  throw new InvalidInputError(`${place}: the scenario’s name`, expected, value);
 }
 
 /** @throws InvalidInputError when two scenarios have the same name */

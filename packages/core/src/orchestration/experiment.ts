@@ -147,14 +147,16 @@ export class Experiment {
     const asked = design.scenarios.map((scenario) => requestOf(design, scenario, seed));
     refuseChangedDesign(design, asked, begun);
     const results: ScenarioResult[] = [];
-    const failed: FailedScenario[] = [];
+    const failures: FailedScenario[] = [];
     // What no other scenario would escape ends them all; what is completed of the others stays.
     const ending = new AbortController();
     const end = (): void => ending.abort(options.signal?.reason);
     if (options.signal?.aborted === true) end();
     options.signal?.addEventListener('abort', end, { once: true });
     let fatal: { readonly error: unknown } | undefined;
-    const rest = asked.entries();
+    // Those begun first: where they refuse another simulation, no new one has been begun with it.
+    const isNew = ({ scenario }: ScenarioRequest): number => Number(!begun.has(scenario));
+    const rest = [...asked.entries()].sort(([, a], [, b]) => isNew(a) - isNew(b)).values();
     const lane = async (): Promise<void> => {
       for (const [index, each] of rest) {
         const { scenario } = each;
@@ -165,7 +167,7 @@ export class Experiment {
           });
           results[index] = { scenario, ...result };
         } catch (error) {
-          if (isOfOneRun(error)) failed.push({ scenario, error });
+          if (isOfOneRun(error)) failures[index] = { scenario, error };
           else {
             fatal ??= { error };
             ending.abort(error);
@@ -177,6 +179,7 @@ export class Experiment {
     await Promise.all(Array.from({ length: Math.min(this.#concurrency, asked.length) }, lane));
     options.signal?.removeEventListener('abort', end);
     if (fatal !== undefined) throw fatal.error;
+    const failed = Object.values(failures);
     if (failed.length > 0) throw new ScenariosFailedError(design.name, failed, asked.length);
     return results;
   }
@@ -270,8 +273,8 @@ function requestOf(
     experiment,
     experimentKey: key,
     scenario: name,
-    // Neither of them holds a line's end.
-    idempotencyKey: `${key}\n${name}`,
+    // None of them holds a line's end.
+    idempotencyKey: [experiment, key, name].join('\n'),
   };
   // Before anything is done.
   parseRunRequest(asked);
@@ -321,12 +324,15 @@ function differenceOf(request: ScenarioRequest, run: Run): string | undefined {
   }
   const first = precision === undefined ? run.request.repetitions : repetitions;
   const same = { ...request, repetitions: first };
-  // The simulation fills in parameters that are left out, and names itself.
-  const { parameters: _, generatorName, ...asked } = parseRunRequest(same);
-  const named = request.generatorName === undefined ? {} : { generatorName };
+  // The simulation fills in parameters that are left out, and names itself; a deployment has its own delay.
+  const { parameters: _, generatorName, delayMs, ...asked } = parseRunRequest(same);
+  const given = {
+    ...(request.generatorName !== undefined && { generatorName }),
+    ...(request.delayMs !== undefined && { delayMs }),
+  };
   const { request: __, simulation: ___, measures: ____, versions: _____, ...fields } = asked;
   try {
-    refuseOtherRequest(run, { ...fields, ...named }, same);
+    refuseOtherRequest(run, { ...fields, ...given }, same);
   } catch (error) {
     if (!(error instanceof ConflictingRunError)) throw error;
     return `run ${run.id} has another ${error.field}`;

@@ -33,7 +33,7 @@ export interface RunRequest {
   readonly tolerance?: number | string | undefined;
   /**
    * Makes the request safe to repeat: the same key with the same input answers with the same run,
-   * with another input is an error. 1 … 256 characters. Default: none, every request is a new run.
+   * with another input is an error. 1 … 512 characters. Default: none, every request is a new run.
    */
   readonly idempotencyKey?: string | undefined;
   /**
@@ -91,7 +91,7 @@ export const requestFields = {
   generatorName: { parse: textOf('generator name', 4096), compared: 'always' },
   tolerance: { parse: optional(Tolerance.parse, () => Tolerance.none), compared: 'always' },
   idempotencyKey: {
-    parse: optional(textOf('idempotency key', 256), () => undefined),
+    parse: optional(textOf('idempotency key', 512), () => undefined),
     compared: 'never',
   },
   label: { parse: optional(textOf('label', 256), () => undefined), compared: 'when given' },

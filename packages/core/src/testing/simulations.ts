@@ -4,7 +4,7 @@ import { type IterationId, Repetitions, Seed } from '../run/numbers.js';
 import { IterationRange, iterationsOf } from '../run/range.js';
 import { uniformInteger, type IterationContext } from '../simulation/generator.js';
 import { RandomStream } from '../simulation/random-stream.js';
-import { defineSimulation } from '../simulation/simulation.js';
+import { defineSimulation, type AnySimulation } from '../simulation/simulation.js';
 
 /** The iterations that {@link contractSimulations}.failing fails. */
 export const failingIterations: readonly number[] = [3, 7];
@@ -13,7 +13,7 @@ export const failingIterations: readonly number[] = [3, 7];
  * The simulations that the orchestrator suite asks for by name, since an orchestrator far away can't
  * be handed a function: it deploys these.
  */
-export const contractSimulations = {
+export const contractSimulations: Readonly<Record<ContractSimulation, AnySimulation>> = {
   /** A uniform random integer from 0 to 1000, both included. */
   uniform: uniformInteger,
   /** The same, but iterations 3 and 7 throw. */
@@ -43,14 +43,14 @@ export const contractSimulations = {
     measures: ['payoff', 'delta'],
     generate: ({ random }) => measuredOf(uniformInteger({ random })),
   }),
-} as const;
+};
 
 /** The measures of `measured` where `uniform` comes to `value`. */
 export function measuredOf(value: number): { readonly payoff: number; readonly delta: number } {
   return { payoff: value, delta: value / 7 };
 }
 
-export type ContractSimulation = keyof typeof contractSimulations;
+export type ContractSimulation = 'uniform' | 'failing' | 'hanging' | 'priced' | 'measured';
 
 /** The values that `uniform` must yield for a seed, in iteration order, from the domain's pure functions alone. */
 export function expectedValues(seed: number, repetitions: number): number[] {
