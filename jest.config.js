@@ -16,7 +16,8 @@ module.exports = {
     '/packages/report/src/.+\\.ts$': swcWith({ ignoreDynamic: true }),
     '^.+\\.ts$': swc,
     // ES modules alone, which Jest can't load.
-    '/node_modules/(string-width|strip-ansi|ansi-regex|get-east-asian-width)/.+\\.js$': swc,
+    '/node_modules/(string-width|strip-ansi|ansi-regex|get-east-asian-width|hyparquet|hyparquet-writer)/.+\\.js$':
+      swc,
   },
   transformIgnorePatterns: [],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

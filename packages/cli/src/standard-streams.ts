@@ -51,10 +51,7 @@ function openPipe(
   }
 }
 
-/**
- * A file, written to at once and as a whole. Node's own takes a write that a full disk has cut short for
- * a whole one.
- */
+/** A file, written to at once and as a whole. */
 class FileOutput extends Writable {
   constructor(readonly fd: number) {
     super({ decodeStrings: true });
@@ -62,12 +59,15 @@ class FileOutput extends Writable {
 
   override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error) => void): void {
     try {
-      for (let written = 0; written < chunk.length;) {
-        written += writeSync(this.fd, chunk, written);
-      }
+      writeWhole(this.fd, chunk);
       done();
     } catch (error) {
       done(error as Error);
     }
   }
+}
+
+/** Writes all of it, or throws. Node's own takes a write that a full disk has cut short for a whole one. */
+export function writeWhole(fd: number, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
 }

@@ -18,10 +18,10 @@ export interface Terminal {
   readonly wantsJson: boolean;
   readonly print: (text: string) => void;
   /**
-   * Prints as fast as the text is read.
+   * Prints text, or bytes, as fast as they are read.
    * @throws OutputError when it can't be written; ReaderGoneError when nobody reads it any more
    */
-  readonly stream: (text: AsyncIterable<string>) => Promise<void>;
+  readonly stream: (text: AsyncIterable<string | Uint8Array>) => Promise<void>;
   /**
    * Waits until all that was printed is written.
    * @throws OutputError when some of it can't be, as on a full disk; ReaderGoneError

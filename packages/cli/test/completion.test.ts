@@ -63,9 +63,9 @@ describe('in bash', () => {
   });
 
   it('so are the words that an option or an argument takes, also after an equals sign', () => {
-    expect(inBash('values', '1', '--format', '')).toEqual(['csv', 'json']);
-    expect(inBash('values', '1', '--format', '=', 'j')).toEqual(['json']);
-    expect(inBash('values', '1', '--format', '=')).toEqual(['csv', 'json']);
+    expect(inBash('values', '1', '--format', '')).toEqual(['csv', 'json', 'jsonl', 'parquet']);
+    expect(inBash('values', '1', '--format', '=', 'j')).toEqual(['json', 'jsonl']);
+    expect(inBash('values', '1', '--format', '=')).toEqual(['csv', 'json', 'jsonl', 'parquet']);
     expect(inBash('rehearse', '--mode', 'd')).toEqual(['distributed']);
     expect(inBash('completion', 'z')).toEqual(['zsh']);
   });
@@ -119,7 +119,9 @@ _stepcompute`,
         }
       }
     }
-    expect(inZsh('values', '').join('\n')).toMatch(/^\*--format=.*:format:\(csv json\)$/m);
+    expect(inZsh('values', '').join('\n')).toMatch(
+      /^\*--format=.*:format:\(csv json jsonl parquet\)$/m,
+    );
     expect(inZsh('run', '').join('\n')).toMatch(/^\*--generator=.*:file:_files$/m);
     expect(inZsh('completion', '')).toContain('1:shell:(bash zsh)');
   });

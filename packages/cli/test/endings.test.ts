@@ -182,6 +182,8 @@ describe('a simulation that ends more than its iteration', () => {
 const printing = [
   ['values', '1'],
   ['values', '1', '--format', 'json'],
+  ['values', '1', '--format', 'jsonl'],
+  ['values', '1', '--format', 'parquet'],
   ['list'],
   ['show', '1', '--json'],
   ['failures', '1', '--json'],

@@ -11,7 +11,7 @@ import {
   runArgument,
   verboseOption,
 } from '../options.js';
-import { openNewFile } from '../new-file.js';
+import { OutputFile } from '../output-file.js';
 
 export const reportCommand = declareCommand({
   name: 'report',
@@ -23,7 +23,7 @@ export const reportCommand = declareCommand({
     out: required(
       option('--out <file>', 'the file of HTML to write; it needs nothing else', (text) => text),
     ),
-    force: flag('--force', 'also over a file that is there'),
+    force: flag('--force', 'replace the file of --out if there is one'),
     db: databaseOption(),
     on: onOption(),
     verbose: verboseOption,
@@ -40,12 +40,12 @@ Examples:
     if (control !== undefined && experiment === undefined) {
       throw new UsageError('--control is a scenario of --experiment (see --help)');
     }
-    const file = await openNewFile('--out', out, force);
+    const file = new OutputFile('--out', out, force);
     await withStores({ db, on }, interruption, async (stores) => {
       const page = await (id === undefined
         ? experimentPage(experiment!, control, stores)
         : runPage(id, stores));
-      const bytes = await file.write(page);
+      const bytes = await file.write([page], interruption.signal);
       terminal.note(`Wrote ${out}, ${Math.ceil(bytes / 1000)} kB.`);
     });
   },

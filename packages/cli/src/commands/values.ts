@@ -1,6 +1,6 @@
 import { InvalidInputError, type IterationValue, type Run, type Stores } from '@stepcompute/core';
 import { areSameMeasures, singleMeasure } from '@stepcompute/core/adapters';
-import { declareCommand, flag, leftOut, oneOf, withDefault } from '../command.js';
+import { declareCommand, flag, leftOut, oneOf, option, withDefault } from '../command.js';
 import { withStores } from '../databases.js';
 import { refuseNotOne } from '../errors.js';
 import { runsOfExperiment } from '../experiments.js';
@@ -12,6 +12,10 @@ import {
   runArgument,
   verboseOption,
 } from '../options.js';
+import { OutputFile } from '../output-file.js';
+import { parquetOf } from '../parquet.js';
+import { csvOf, jsonLinesOf } from '../value-formats.js';
+import { plainColumns, tidyColumns, valuesOf } from '../value-table.js';
 
 export const valuesCommand = declareCommand({
   name: 'values',
@@ -24,9 +28,9 @@ export const valuesCommand = declareCommand({
     format: withDefault(
       oneOf(
         '--format <format>',
-        'csv: a line for each iteration, with its number and its values; json: an array',
+        'csv: a line for each iteration, with its number and its values; json: an array; jsonl and parquet: a tidy table, an object of JSON a line or a Parquet file',
         'format',
-        ['csv', 'json'],
+        ['csv', 'json', 'jsonl', 'parquet'],
       ),
       'csv',
     ),
@@ -34,6 +38,16 @@ export const valuesCommand = declareCommand({
       '--header',
       'begin the csv with a line of column names: iteration, and the measures',
     ),
+    tidy: flag(
+      '--tidy',
+      'csv as a tidy table, with a line of column names: run, scenario, iteration, the parameters and the measures',
+    ),
+    out: option(
+      '--out <file>',
+      'the file to write, in place of standard output: as a whole, or not at all',
+      (text) => text,
+    ),
+    force: flag('--force', 'replace the file of --out if there is one'),
     db: databaseOption(),
     on: onOption(),
     verbose: verboseOption,
@@ -42,53 +56,79 @@ export const valuesCommand = declareCommand({
 Examples:
   $ stepcompute values 1 > values.csv
   $ stepcompute values 1 --format json
-  $ stepcompute values --experiment strikes --header`,
-  action: ({ id, experiment, format, header, db, on }, { terminal, interruption }) => {
+  $ stepcompute values --experiment strikes --header
+  $ stepcompute values --experiment strikes --format parquet --out values.parquet`,
+  async action(given, { terminal, interruption }) {
+    const { id, experiment, format, out, force } = given;
     refuseNotOne(id, experiment);
-    if (header && format === 'json') {
-      throw new InvalidInputError('--header', 'left out with json, which names all it has', header);
+    refuseContradiction(given);
+    const file = out === undefined ? undefined : new OutputFile('--out', out, force);
+    if (file === undefined && format === 'parquet' && terminal.screen.isTerminal) {
+      const expected = 'sent to a file, as with --out values.parquet or > values.parquet';
+      throw new InvalidInputError('--format parquet', expected, 'a terminal');
     }
-    return withStores({ db, on }, interruption, async (stores) => {
+    await withStores(given, interruption, async (stores) => {
       const runs =
         id === undefined
           ? (await runsOfExperiment(stores, experiment!)).runs
           : [await stores.runs.get(id)];
-      const isNamed = id === undefined;
-      await terminal.stream(
-        format === 'csv'
-          ? formatCsv(stores, runs, isNamed, header)
-          : formatArray(elementsOf(stores, runs, isNamed), (element) => element),
-      );
+      const content = contentOf(stores, runs, given);
+      if (file === undefined) await terminal.stream(content);
+      else await file.write(content, interruption.signal);
     });
   },
 });
 
-/** @param isNamed true to begin each line with the scenario's name */
-async function* formatCsv(
-  { values: store }: Pick<Stores, 'values'>,
-  runs: readonly Run[],
-  isNamed: boolean,
-  hasHeader: boolean,
-): AsyncGenerator<string, void> {
-  const [{ measures }] = runs as [Run];
-  if (hasHeader) yield `${isNamed ? 'scenario,' : ''}iteration,${measures.join(',')}\n`;
-  for (const { id: runId, scenario = '' } of runs) {
-    const beginning = isNamed ? `${csvText(scenario)},` : '';
-    for await (const { iterationIds, values, more = [] } of store.scan(runId)) {
-      const lines = Array.from(iterationIds, (id, index) => {
-        const first = `${beginning}${id},${values[index]}`;
-        return more.length === 0
-          ? `${first}\n`
-          : `${first},${more.map((column) => column[index]).join(',')}\n`;
-      });
-      yield lines.join('');
-    }
+interface AskedFormat {
+  readonly experiment: string | undefined;
+  readonly format: 'csv' | 'json' | 'jsonl' | 'parquet';
+  readonly header: boolean;
+  readonly tidy: boolean;
+}
+
+/** @throws InvalidInputError when an option is given that nothing would read */
+function refuseContradiction({
+  format,
+  header,
+  tidy,
+  out,
+  force,
+}: AskedFormat & { readonly out: string | undefined; readonly force: boolean }): void {
+  const other = tidy ? '--tidy' : format;
+  if (header && other !== 'csv') {
+    throw new InvalidInputError(
+      '--header',
+      `left out with ${other}, which names all it has`,
+      header,
+    );
+  }
+  if (tidy && format === 'json') {
+    throw new InvalidInputError('--tidy', 'beside csv, or left out with jsonl', format);
+  }
+  if (force && out === undefined) {
+    throw new InvalidInputError('--force', 'left out, unless beside --out', force);
   }
 }
 
-/** As RFC 4180 has it. */
-function csvText(text: string): string {
-  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+function contentOf(
+  stores: Pick<Stores, 'values'>,
+  runs: readonly Run[],
+  { experiment, format, header, tidy }: AskedFormat,
+): AsyncIterable<string | Uint8Array> {
+  const isNamed = experiment !== undefined;
+  const rows = valuesOf(stores, runs);
+  switch (format) {
+    case 'csv':
+      return tidy
+        ? csvOf(tidyColumns(runs), rows, true)
+        : csvOf(plainColumns(runs, isNamed), rows, header);
+    case 'json':
+      return formatArray(elementsOf(stores, runs, isNamed), (element) => element);
+    case 'jsonl':
+      return jsonLinesOf(tidyColumns(runs), rows);
+    case 'parquet':
+      return parquetOf(tidyColumns(runs), rows, runs);
+  }
 }
 
 async function* elementsOf(
