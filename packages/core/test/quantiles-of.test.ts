@@ -99,7 +99,7 @@ describe('the quantiles of a run', () => {
       },
     };
     await expect(
-      quantilesOf({ failures: kept.failures, values: hiding as never }, run, [0.5]),
+      quantilesOf({ failures: kept.failures, values: hiding }, run, [0.5]),
     ).rejects.toMatchObject({
       name: 'PersistenceError',
       message: 'run 1 has 1 values, and its ledger says 3',
@@ -112,7 +112,7 @@ describe('the quantiles of a run', () => {
       },
     };
     await expect(
-      quantilesOf({ failures: kept.failures, values: wavering as never }, run, [0.5]),
+      quantilesOf({ failures: kept.failures, values: wavering }, run, [0.5]),
     ).rejects.toMatchObject({
       name: 'PersistenceError',
       message: 'run 1 has another number of values each time that it is read',

@@ -24,7 +24,7 @@ export interface ExperimentReportOptions {
 export async function runReport(stores: Stores, id: number): Promise<string> {
   const run = await stores.runs.get(RunId.parse(id));
   const reading = await readRun(stores, run, detailOf(run.measures.length));
-  return runPage(reading, await loadPlots());
+  return runPage(reading, await loadPlots(reading.detail));
 }
 
 /** So many scenarios have a part of their own. */
@@ -60,10 +60,10 @@ export async function experimentReport(
   const detail = detailOf(shown.reduce((sum, { measures }) => sum + measures.length, 0));
   const scenarios: RunReading[] = [];
   for (const run of shown) scenarios.push(await readRun(stores, run, detail));
-  return experimentPage(name, experiment, scenarios, await loadPlots());
+  return experimentPage(name, experiment, scenarios, await loadPlots(detail));
 }
 
-const fine: Detail = { bins: 40, areFine: true, points: 200, rows: 40 };
+const fine: Detail = { bins: 50, areFine: true, points: 200, rows: 40 };
 const coarse: Detail = { bins: 21, areFine: false, points: 30, rows: 6 };
 
 /** Less where there are many plots, so that a page stays small. */

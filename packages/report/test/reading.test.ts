@@ -125,8 +125,16 @@ describe('failures', () => {
     ]);
   });
 
+  it('are of one group where their messages differ by numbers alone', async () => {
+    const { groups } = await groupedFailures(await failing((i) => `no root at ${i}.5`, 60), id);
+    expect(groups).toMatchObject([
+      { count: 60, message: expect.stringMatching(/^no root at 0\.5/) as string },
+    ]);
+  });
+
   it('are counted together beyond fifty groups', async () => {
-    const { groups, others } = await groupedFailures(await failing((i) => `number ${i}`, 60), id);
+    const stores = await failing((iteration) => 'x'.repeat(iteration), 60);
+    const { groups, others } = await groupedFailures(stores, id);
     expect([groups.length, others]).toEqual([50, 10]);
   });
 });

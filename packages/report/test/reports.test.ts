@@ -1,4 +1,4 @@
-import { InvalidInputError, RunNotFoundError } from '@stepcompute/core';
+import { InvalidInputError, reachedPrecision, RunId, RunNotFoundError } from '@stepcompute/core';
 import { inMemoryStores } from '@stepcompute/inmemory-adapter';
 import { experimentReport, runReport } from '../src/index.js';
 import { grid, pricing, storesWithExperiment, storesWithRun } from './pages.js';
@@ -55,10 +55,28 @@ describe('the page of a run', () => {
     expect(page).not.toMatch(/NaN|Infinity|undefined|\[object/);
   });
 
+  it('of a run with a goal has the interval that holds at whichever look it ends', async () => {
+    const stores = await storesWithRun(({ random }) => random.uniform(), {
+      repetitions: 100,
+      seed: 1,
+      precision: { halfWidth: '5%', maximum: 10_000 },
+    });
+    const run = await stores.runs.get(RunId.parse(1));
+    const value = (await stores.averages.history(run.id)).at(-1)!;
+    const { halfWidth, confidenceInterval } = reachedPrecision(run, { value })!;
+    const page = await runReport(stores, 1);
+    expect(page).toContain(`value="${halfWidth}"`);
+    for (const end of confidenceInterval!) expect(page).toContain(`value="${end}"`);
+    expect(page).toContain(', 5% of it');
+  });
+
   it('stays below a megabyte with 64 measures', async () => {
-    const measures = Array.from({ length: 64 }, (_, place) => `a_measure_of_a_long_name_${place}`);
+    const measures = Array.from(
+      { length: 64 },
+      (_, place) => `a_measure_of_a_rather_long_name_indeed_${place}`,
+    );
     const generate = ({ random }: { random: { normal: () => number } }) =>
-      Object.fromEntries(measures.map((name) => [name, random.normal()]));
+      Object.fromEntries(measures.map((name, place) => [name, place * random.normal()]));
     const stores = await storesWithRun({ name: 'many', measures, generate }, { repetitions: 300 });
     expect(Buffer.byteLength(await runReport(stores, 1))).toBeLessThan(1_000_000);
   });

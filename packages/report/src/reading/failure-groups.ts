@@ -1,8 +1,9 @@
 import type { IterationFailure, RunId, Stores } from '@stepcompute/core';
 
-/** Failures of one name and message. */
+/** Failures of one name, whose messages differ by their numbers at most. */
 export interface FailureGroup {
   readonly errorName: string;
+  /** Of the first. */
   readonly message: string;
   readonly count: number;
   /** The first of them. */
@@ -28,7 +29,7 @@ export async function groupedFailures(
   let others = 0;
   for await (const batch of failures.read(id)) {
     for (const failure of batch) {
-      const key = JSON.stringify([failure.errorName, failure.message]);
+      const key = JSON.stringify([failure.errorName, failure.message.replaceAll(/\d+/g, '0')]);
       const group = groups.get(key);
       if (group === undefined && groups.size === mostGroups) others += 1;
       else groups.set(key, withFailure(group, failure));
@@ -44,7 +45,7 @@ function withFailure(
   const { count, iterations } = group ?? { count: 0, iterations: [] };
   return {
     errorName,
-    message,
+    message: group?.message ?? message,
     count: count + 1,
     iterations: count < mostIterations ? [...iterations, iterationId] : iterations,
   };

@@ -36,7 +36,7 @@ export interface MeasureShape {
 export interface Detail {
   /** Of the histogram, at most. */
   readonly bins: number;
-  /** True for a distribution in tenths of these. */
+  /** True for a distribution in tenths of these, and for more labels on axes. */
   readonly areFine: boolean;
   /** Of the running mean, at most. */
   readonly points: number;
@@ -59,7 +59,8 @@ export async function shapesOf(
   await eachColumn(id, values, courses);
   const scales = courses.map(({ count, sample, extent, areWhole }) => {
     if (count === 0) return undefined;
-    const coarse = histogramScale(withoutTails(sample, extent), areWhole, bins);
+    const most = areWhole ? bins : Math.min(bins, binsFor(count));
+    const coarse = histogramScale(withoutTails(sample, extent), areWhole, most);
     return { coarse, fine: areFine ? dividedScale(coarse, areWhole) : coarse };
   });
   const fine = scales.map((scale) => scale && new HistogramCounts(scale.fine));
@@ -75,6 +76,14 @@ export async function shapesOf(
       running,
     };
   });
+}
+
+/**
+ * As many bins as so many values fill: twice the cube root, and no fewer than ten. Source: Rice's rule, in
+ * D. Lane, "Online Statistics Education", ch. 2, "Histograms".
+ */
+function binsFor(count: number): number {
+  return Math.max(10, Math.ceil(2 * Math.cbrt(count)));
 }
 
 /** Steps of a tenth; of whole numbers, steps of 1 where a tenth is none. */

@@ -1,9 +1,11 @@
 import {
   averagesByName,
   quantilesOf,
+  reachedPrecision,
   type Average,
   type Ledger,
   type Quantile,
+  type ReachedPrecision,
   type Run,
   type Stores,
 } from '@stepcompute/core';
@@ -17,6 +19,8 @@ export interface RunSummary {
   readonly ledger: Ledger;
   /** By the names of its measures; undefined while there is none. */
   readonly averages: Readonly<Record<string, Average>> | undefined;
+  /** Undefined of a run without a goal, and while there is no average. */
+  readonly precision: ReachedPrecision | undefined;
 }
 
 /** All that a page shows of a run. */
@@ -40,7 +44,8 @@ const probabilities = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 export async function readSummary(stores: Stores, run: Run): Promise<RunSummary> {
   const average = (await stores.averages.history(run.id)).at(-1);
   const ledger = await stores.failures.ledger(run.id);
-  return { run, ledger, averages: average && averagesByName(run.measures, average) };
+  const averages = average && averagesByName(run.measures, average);
+  return { run, ledger, averages, precision: averages && reachedPrecision(run, averages) };
 }
 
 /**

@@ -62,9 +62,11 @@ function navigation(scenarios: readonly RunSummary[]): Html {
 function scenarioTable({ scenarios }: ExperimentReading): Html {
   const measures = scenarios[0]?.run.measures ?? [];
   const isOne = measures.length === 1;
+  const hasGoal = scenarios.some(({ run }) => run.precision !== undefined);
   const rows = measures.flatMap((measure) =>
-    scenarios.map(({ run, ledger, averages }) => {
+    scenarios.map(({ run, ledger, averages, precision }) => {
       const average = averages?.[measure];
+      const reached = precision?.measure === measure ? precision : undefined;
       return [
         html`<bdi>${scenarioOf(run)}</bdi>`,
         ...(isOne ? [] : [measure]),
@@ -74,6 +76,7 @@ function scenarioTable({ scenarios }: ExperimentReading): Html {
         figure(average?.minimum),
         figure(average?.maximum),
         count(ledger.completed),
+        ...(hasGoal ? [halfWidth(reached?.halfWidth), halfWidth(reached?.wanted)] : []),
         html`<span class="${run.status}">${run.status}</span>`,
         String(run.id),
       ];
@@ -87,11 +90,16 @@ function scenarioTable({ scenarios }: ExperimentReading): Html {
       ...['average', '95 % interval', 'standard deviation', 'minimum', 'maximum', 'values'].map(
         number,
       ),
+      ...(hasGoal ? ['precision', 'asked for'].map(number) : []),
       text('status'),
       number('run'),
     ],
     rows,
   );
+}
+
+function halfWidth(value: number | null | undefined): Html {
+  return typeof value === 'number' ? html`±${figure(value)}` : html`–`;
 }
 
 /** So many intervals can be told from each other. */

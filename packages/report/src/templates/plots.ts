@@ -1,7 +1,7 @@
 import type * as PlotModule from '@observablehq/plot';
 import type { Markish, PlotOptions } from '@observablehq/plot';
 import type { GridValue } from '../reading/experiment-reading.js';
-import type { RunningPoint } from '../reading/measure-shapes.js';
+import type { Detail, RunningPoint } from '../reading/measure-shapes.js';
 import { countTick, cut, tickText } from './format.js';
 import { Html, html } from './html.js';
 
@@ -57,11 +57,12 @@ export interface Plots {
 }
 
 /** Loads the library for plots and the document that it draws in: ES modules, wanted when a page is made. */
-export async function loadPlots(): Promise<Plots> {
+export async function loadPlots({ areFine }: Pick<Detail, 'areFine'>): Promise<Plots> {
   const Plot = await import('@observablehq/plot');
   const { parseHTML } = await import('linkedom');
   const window: unknown = parseHTML('<!doctype html><html></html>');
   const { document } = window as { readonly document: object };
+  const ticks = areFine ? 5 : 3;
   let drawn = 0;
   const draw = (words: Words, options: PlotOptions, fontSize = 12): Html => {
     drawn += 1;
@@ -82,8 +83,8 @@ export async function loadPlots(): Promise<Plots> {
   return {
     histogram: (words, bins, mean) =>
       draw(words, {
-        x: { tickFormat: tickText, ticks: 5, label: null },
-        y: { tickSize: 0, tickFormat: countTick, ticks: 5, label: 'values', grid: true },
+        x: { tickSize: 0, tickFormat: tickText, ticks, label: null },
+        y: { tickSize: 0, tickFormat: countTick, ticks, label: 'values', grid: true },
         marks: [
           Plot.rectY(bins, {
             x1: 'from',
@@ -98,11 +99,11 @@ export async function loadPlots(): Promise<Plots> {
       }),
     distribution: (words, steps, areSteps) =>
       draw(words, {
-        x: { tickFormat: tickText, ticks: 5, label: null },
+        x: { tickSize: 0, tickFormat: tickText, ticks, label: null },
         y: {
           tickSize: 0,
           tickFormat: tickText,
-          ticks: 5,
+          ticks,
           domain: [0, 1],
           label: 'share of values',
           grid: true,
@@ -117,7 +118,7 @@ export async function loadPlots(): Promise<Plots> {
           Plot.ruleY([0]),
         ],
       }),
-    running: (words, points) => draw(words, runningOptions(Plot, points)),
+    running: (words, points) => draw(words, runningOptions(Plot, points, ticks)),
     intervals: (words, rows, origin) =>
       draw(words, intervalOptions(Plot, rows, origin), intervalFontSize),
     line: (words, parameter, points) =>
@@ -181,7 +182,11 @@ const [width, height] = [400, 250];
 const wide = 480;
 const longestName = 28;
 
-function runningOptions(Plot: PlotLibrary, points: readonly RunningPoint[]): PlotOptions {
+function runningOptions(
+  Plot: PlotLibrary,
+  points: readonly RunningPoint[],
+  ticks: number,
+): PlotOptions {
   const [first, last] = [points[0]!.count, points.at(-1)!.count];
   const powers = Array.from({ length: 10 }, (_, power) => 10 ** power).filter(
     (each) => each >= first && each <= last,
@@ -190,11 +195,12 @@ function runningOptions(Plot: PlotLibrary, points: readonly RunningPoint[]): Plo
   return {
     x: {
       type: last > 10 * first ? 'log' : 'linear',
+      tickSize: 0,
       tickFormat: countTick,
-      ticks: areMany ? powers : 5,
+      ticks: areMany ? powers : ticks,
       label: 'values',
     },
-    y: { tickSize: 0, tickFormat: tickText, ticks: 5, label: 'mean', grid: true, zero: false },
+    y: { tickSize: 0, tickFormat: tickText, ticks, label: 'mean', grid: true, zero: false },
     marks: [
       bandOf(
         Plot,

@@ -24,7 +24,7 @@ export function runParts(reading: RunReading, plots: Plots, level: Level): Html 
   const { changed = 0 } = ledger;
   return html`${statusOf(reading)} ${heading(level, 'Figures')}
   ${averages === undefined ? html`<p>${reasonOfNone(reading)}</p> ` : figuresOf(reading)}
-  ${quantilesOf(reading.measures)}
+  ${precisionOf(reading)} ${quantilesOf(reading.measures)}
   ${reading.measures.map(
     (measure) =>
       html`${isOne ? heading(level, 'Distribution and convergence') : heading(below, `Measure ${measure.name}`)}${measurePlots(measure, reading.detail, plots)}`,
@@ -119,6 +119,22 @@ function figuresOf({ run, averages = {}, earlier }: RunReading): Html {
     [text('measure'), ...figures.map(([label]) => number(label))],
     all.map(([name, average]) => [name, ...figures.map(([, of]) => of(average))]),
   )}${history}`;
+}
+
+function precisionOf({ run, precision }: RunSummary): Html {
+  if (precision === undefined || run.precision === undefined) return html``;
+  const { measure, confidence, wanted, halfWidth, confidenceInterval, look, looks } = precision;
+  const goal = run.precision.halfWidth;
+  const known =
+    halfWidth === null
+      ? html`its precision can’t be told, since it rests on few values`
+      : html`it is known to ±${figure(halfWidth)}, from ${interval(confidenceInterval)}`;
+  return html`<p>
+    The run goes on until the mean of ${measure} is known to
+    ±${figure(wanted)}${goal.endsWith('%') && `, ${goal} of it`}, with ${share(confidence)}. At look
+    ${look} of ${looks} ${known}. This interval holds at whichever look the run ends; the 95 %
+    interval among the figures holds for so many values alone as were fixed beforehand.
+  </p> `;
 }
 
 function quantilesOf(measures: readonly MeasureReading[]): Html {
@@ -293,7 +309,7 @@ function describeSteps({ quantiles }: MeasureReading): string {
 function describeRunning(points: readonly RunningPoint[]): string {
   const { count: values, mean, interval: ends } = points.at(-1)!;
   const within = ends && `, its 95 % interval from ${short(ends[0])} to ${short(ends[1])}`;
-  return `After ${counted(values, 'value')} in iteration order the mean is ${short(mean)}${within ?? ''}. The band is the interval.`;
+  return `After ${counted(values, 'value')} in iteration order the mean is ${short(mean)}${within === null ? '.' : `${within}. The band is the interval.`}`;
 }
 
 const longestMessage = 1000;
@@ -301,7 +317,7 @@ const longestMessage = 1000;
 function failuresOf({ run, failures: { groups, others } }: RunReading): Html {
   return html`${table(
     `Failures of run ${run.id}`,
-    [number('failures'), text('error'), text('message'), text('try again')],
+    [number('failures'), text('error'), text('message, of the first'), text('try again')],
     groups.map((group) => [
       count(group.count),
       group.errorName,
@@ -314,7 +330,9 @@ function failuresOf({ run, failures: { groups, others } }: RunReading): Html {
 function replaysOf(run: Run, { iterations }: FailureGroup): Html[] {
   return iterations.map(
     (iteration, place) =>
-      html`${place > 0 && html`<br />`}<code>stepcompute replay ${run.id} ${iteration}</code>`,
+      html`${place > 0 && html`<br />`}<code class="command"
+          >stepcompute replay ${run.id} ${iteration}</code
+        >`,
   );
 }
 

@@ -30,10 +30,10 @@ code { font: 0.875em ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospac
 .failed { color: var(--bad); }
 .started, .cancelled { color: var(--unsettled); }
 .completed, .failed, .started, .cancelled { font-weight: 600; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 9.5rem), 1fr)); gap: 0.75rem; margin: 1rem 0; padding: 0; }
-.tiles div { background: var(--raised); border: 1px solid var(--edge); border-radius: 6px; padding: 0.5rem 0.75rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 9rem), 1fr)); gap: 0.75rem; margin: 1rem 0; padding: 0; }
+.tiles div { background: var(--raised); border: 1px solid var(--edge); border-radius: 6px; padding: 0.5rem 0.6rem; }
 .tiles dt { color: var(--muted); font-size: 0.875rem; }
-.tiles dd { margin: 0; font-size: 1.1rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.tiles dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem; align-items: start; }
 .plots.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }
 figure { margin: 0; min-width: 0; max-width: 44rem; }
@@ -57,6 +57,7 @@ thead th { color: var(--muted); font-weight: 600; }
 tbody th { font-weight: 400; }
 td { min-width: 4rem; }
 .text, .facts th { text-align: left; white-space: normal; overflow-wrap: break-word; max-width: 40rem; }
+.command { white-space: nowrap; }
 nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; list-style: none; }
 @media print {
   main { max-width: none; padding: 0; }
