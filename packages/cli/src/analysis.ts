@@ -11,6 +11,8 @@ import { intervalOf } from '@stepcompute/core/adapters';
 import { evaluateCheck, probabilitiesOf, type Check, type CheckResult } from './checks.js';
 import { CheckFailedError } from './errors.js';
 import { formatNumber } from './format.js';
+import { showReading } from './reading.js';
+import type { Terminal } from './terminal.js';
 
 /** An analysis of a run's values, as it is asked for beside their averages. */
 export interface AskedAnalysis {
@@ -37,6 +39,7 @@ export async function analysisOf(
   { quantiles, checks }: AskedAnalysis,
   result: Averaged,
   stores: Pick<Stores, 'values' | 'failures'>,
+  terminal: Terminal,
 ): Promise<Analysis> {
   const { run, averages } = result;
   const isComplete = run.status === 'completed' && averages !== undefined;
@@ -51,7 +54,9 @@ export async function analysisOf(
     const distinct = isComplete ? [...new Set(probabilities)] : [];
     for (let first = 0; first < distinct.length; first += mostAtOnce) {
       const some = distinct.slice(first, first + mostAtOnce);
-      const more = await quantilesOf(stores, run, some, { confidence });
+      const more = await showReading(stores, terminal, undefined, (counted) =>
+        quantilesOf(counted, run, some, { confidence }),
+      );
       for (const [measure, each] of Object.entries(more)) {
         found[measure] = [...(found[measure] ?? []), ...each];
       }

@@ -26,7 +26,9 @@ import {
 import type { Context } from './context.js';
 import { ExperimentNotFoundError, ReportedError } from './errors.js';
 import { figures, formatCount, formatInterval, formatNumber, quantileFigures } from './format.js';
+import { showReading, valuesIn } from './reading.js';
 import type { Screen } from './screen.js';
+import type { Terminal } from './terminal.js';
 import { formatTable } from './table.js';
 
 /** An experiment's analysis, as it is asked for beside its scenarios' averages. */
@@ -114,8 +116,14 @@ export async function tellOfExperiment(
   failed?: ReportedError,
 ): Promise<void> {
   const analyses: Analysis[] = [];
-  for (const scenario of scenarios) analyses.push(await analysisOf(asked, scenario, stores));
-  const { compared, lack, refusal } = await comparedWith(asked.control, scenarios, stores);
+  for (const scenario of scenarios)
+    analyses.push(await analysisOf(asked, scenario, stores, terminal));
+  const { compared, lack, refusal } = await comparedWith(
+    asked.control,
+    scenarios,
+    stores,
+    terminal,
+  );
   const error =
     failed?.cause ??
     refusal ??
@@ -172,15 +180,23 @@ async function comparedWith(
   control: string | undefined,
   scenarios: readonly ScenarioRun[],
   stores: Stores,
+  terminal: Terminal,
 ): Promise<Compared> {
   if (control === undefined) return {};
   const completed = scenarios.filter(({ run }) => run.status === 'completed');
   const controlled = completed.find(({ scenario }) => scenario === control);
   if (controlled === undefined) return { lack: 'it is not completed' };
   if (completed.length < 2) return { lack: 'no other scenario is completed' };
-  const ids = completed.map(({ run }) => run.id);
+  const runs = completed.map(({ run }) => run);
   try {
-    return { compared: await compareRuns(stores, ids, { control: controlled.run.id }) };
+    const compared = await showReading(stores, terminal, valuesIn(runs), (counted) =>
+      compareRuns(
+        counted,
+        runs.map(({ id }) => id),
+        { control: controlled.run.id },
+      ),
+    );
+    return { compared };
   } catch (error) {
     if (!isStepComputeError(error) || isRetryable(error)) throw error;
     return { refusal: error };

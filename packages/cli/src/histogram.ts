@@ -7,9 +7,12 @@ import {
   type Histogram,
   type HistogramScale,
 } from '@stepcompute/core/adapters';
+import { barOf } from './bar.js';
 import { formatCount, formatNumber } from './format.js';
+import { showReading } from './reading.js';
 import type { Screen } from './screen.js';
 import { cutText } from './table.js';
+import type { Terminal } from './terminal.js';
 
 /**
  * Checks the name of the measure that a histogram is asked for.
@@ -25,17 +28,20 @@ export function refuseOtherMeasure(measures: readonly string[], name: string | u
 export async function drawHistogram(
   { run: { id, measures }, averages }: Pick<RunResult, 'run' | 'averages'>,
   measure: string,
-  { values }: Pick<Stores, 'values'>,
-  screen: Pick<Screen, 'columns' | 'hasUnicode'>,
+  stores: Pick<Stores, 'values'>,
+  terminal: Terminal,
 ): Promise<string> {
   const place = measures.indexOf(measure);
-  async function* read(): AsyncGenerator<Iterable<number>, void> {
-    for await (const { values: first, more = [] } of values.scan(id)) {
-      yield place === 0 ? first : (more[place - 1] ?? []);
-    }
-  }
   const { minimum = 0, maximum = 0 } = averages[measure] ?? {};
-  return formatHistogram(measure, await countValues(read, { minimum, maximum }), screen);
+  const histogram = await showReading(stores, terminal, undefined, ({ values }) => {
+    async function* read(): AsyncGenerator<Iterable<number>, void> {
+      for await (const { values: first, more = [] } of values.scan(id)) {
+        yield place === 0 ? first : (more[place - 1] ?? []);
+      }
+    }
+    return countValues(read, { minimum, maximum });
+  });
+  return formatHistogram(measure, histogram, terminal.screen);
 }
 
 /** So many values, the first that are read, say what a tail is. */
@@ -93,9 +99,6 @@ async function countWithin(
   return counts.histogram();
 }
 
-/** The parts of a bar: whole columns, and before its end a part of one. The last is a whole one. */
-const parts = { unicode: '▏▎▍▌▋▊▉█', ascii: ':#' } as const;
-
 /** Longer bars tell no more. */
 const longestBar = 80;
 
@@ -135,15 +138,6 @@ export function formatHistogram(
     if (count > 0) lines.push(`${formatCount(count)} ${lie} ${side}, to ${formatNumber(farthest)}`);
   }
   return lines.join('\n');
-}
-
-/** A bar as long as its share of the room; a share that is not 0 has one. */
-export function barOf(share: number, room: number, hasUnicode: boolean): string {
-  if (!(share > 0)) return '';
-  const glyphs = hasUnicode ? parts.unicode : parts.ascii;
-  const units = Math.max(1, Math.round(share * room * glyphs.length));
-  const whole = Math.floor(units / glyphs.length);
-  return glyphs.at(-1)!.repeat(whole) + (glyphs[(units % glyphs.length) - 1] ?? '');
 }
 
 /** With more, an exponent is easier to read. */

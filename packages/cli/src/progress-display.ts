@@ -1,14 +1,19 @@
 import type { Progress } from '@stepcompute/core';
+import { barOf } from './bar.js';
 import { formatCount, formatDuration, formatNumber, formatRate } from './format.js';
-import { barOf } from './histogram.js';
 import type { Screen } from './screen.js';
 import { cutText } from './table.js';
 import type { Terminal } from './terminal.js';
 
+/** The figures of a {@link Progress}, whatever it is of; without a total where nobody knows it. */
+export type ProgressFigures = Omit<Progress, 'run' | 'total'> & {
+  readonly total: number | undefined;
+};
+
 /** Shows people how far a run is: a line that is drawn anew on a terminal, another now and then elsewhere. */
 export interface ProgressDisplay {
   /** @param of a fact about more than the run, which stands before its own */
-  readonly update: (progress: Progress, of?: string) => void;
+  readonly update: (progress: ProgressFigures, of?: string) => void;
   /** Leaves the terminal as it was. */
   readonly stop: () => void;
 }
@@ -19,13 +24,15 @@ export function openProgress({ isQuiet, errorScreen, draw, note }: Terminal): Pr
 }
 
 /** The facts about a run on its way, the ones that people look for first before the others. */
-function factsOf(progress: Progress, of: string | undefined): readonly string[] {
+function factsOf(progress: ProgressFigures, of: string | undefined): readonly string[] {
   const { completed, total, failed, ratePerSecond, remainingMs } = progress;
   const { runningMean, runningMargin } = progress;
   const left = remainingMs === null ? 'time left unknown' : `${formatDuration(remainingMs)} left`;
   return [
     ...(of === undefined ? [] : [of]),
-    `${formatCount(completed)} of ${formatCount(total)}`,
+    total === undefined
+      ? formatCount(completed)
+      : `${formatCount(completed)} of ${formatCount(total)}`,
     ...(failed === 0 ? [] : [`${formatCount(failed)} failed`]),
     ...(remainingMs === 0 ? [] : [left]),
     formatRate(ratePerSecond),
@@ -44,18 +51,22 @@ const longestBar = 24;
 
 /** As many facts as the line has room for, after a bar. */
 export function progressLine(
-  progress: Progress,
+  progress: ProgressFigures,
   { columns, hasUnicode }: Pick<Screen, 'columns' | 'hasUnicode'>,
   of?: string,
 ): string {
-  const share = progress.total === 0 ? 1 : progress.completed / progress.total;
-  const room = Math.min(longestBar, Math.floor(columns / 5));
-  const empty = hasUnicode ? '░' : '-';
-  const bar = barOf(share, room, hasUnicode).padEnd(room, empty);
-  // All before the end is no end.
-  let line = `${bar} ${Math.floor(share * 100)}%`;
+  const { completed, total } = progress;
+  let line = '';
+  if (total !== undefined) {
+    const share = total === 0 ? 1 : completed / total;
+    const room = Math.min(longestBar, Math.floor(columns / 5));
+    const empty = hasUnicode ? '░' : '-';
+    const bar = barOf(share, room, hasUnicode).padEnd(room, empty);
+    // All before the end is no end.
+    line = `${bar} ${Math.floor(share * 100)}%`;
+  }
   for (const fact of factsOf(progress, of)) {
-    const longer = `${line}${separator}${fact}`;
+    const longer = line === '' ? fact : `${line}${separator}${fact}`;
     // A terminal that is full to its last column may begin another line.
     if (longer.length >= columns) break;
     line = longer;
@@ -67,8 +78,9 @@ function liveProgress(screen: Screen, draw: (line: string) => void): ProgressDis
   let nextMs = 0;
   return {
     update: (progress, of) => {
-      if (progress.elapsedMs < nextMs && progress.completed < progress.total) return;
-      nextMs = progress.elapsedMs + drawIntervalMs;
+      const { elapsedMs, completed, total = Infinity } = progress;
+      if (elapsedMs < nextMs && completed < total) return;
+      nextMs = elapsedMs + drawIntervalMs;
       draw(progressLine(progress, screen, of));
     },
     stop: () => draw(''),

@@ -129,7 +129,7 @@ export class RunWatch {
   async #report(result: RunResult): Promise<void> {
     const { terminal, elapsedMs } = this.context;
     const { run } = result;
-    const analysis = await analysisOf(this.asked, result, this.stores);
+    const analysis = await analysisOf(this.asked, result, this.stores, terminal);
     const report = reportWith(reportOf(result), this.asked, analysis);
     const failed = failedChecks([analysis]);
     // The error's own report has all of it.
@@ -143,7 +143,7 @@ export class RunWatch {
       const measure =
         this.asked.histogram ?? (terminal.screen.isTerminal ? run.measures[0] : undefined);
       if (measure !== undefined) {
-        terminal.print(`\n${await drawHistogram(result, measure, this.stores, terminal.screen)}`);
+        terminal.print(`\n${await drawHistogram(result, measure, this.stores, terminal)}`);
       }
     }
     const warning = warningOf(result);

@@ -4,6 +4,7 @@ import { defineSimulation, InProcessOrchestrator } from '@stepcompute/core';
 import { inMemoryStores } from '@stepcompute/inmemory-adapter';
 import { times } from '../../../testing/exhaustive.js';
 import { countValues, drawHistogram, formatHistogram } from '../src/histogram.js';
+import type { Terminal } from '../src/terminal.js';
 
 interface Look {
   readonly columns: number;
@@ -11,6 +12,7 @@ interface Look {
 }
 
 const usual: Look = { columns: 80, hasUnicode: true };
+const terminal = { screen: usual, isQuiet: true } as unknown as Terminal;
 
 /** The values as a store reads them, in batches. */
 function batchesOf(values: readonly number[], size: number) {
@@ -236,7 +238,7 @@ describe('a histogram', () => {
     });
     const result = await orchestrator.run({ repetitions: 10 });
     await orchestrator.resume(result.run.id, { repetitions: 100 });
-    const tens = read(await drawHistogram(result, 'tens', stores, usual)).bins;
+    const tens = read(await drawHistogram(result, 'tens', stores, terminal)).bins;
     expect(tens.map(({ edge, count }) => [edge, count])).toEqual(
       Array.from({ length: 10 }, (_, ten) => [ten, 10]),
     );

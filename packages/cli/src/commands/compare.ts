@@ -12,6 +12,7 @@ import {
   verboseOption,
 } from '../options.js';
 import type { Screen } from '../screen.js';
+import { showReading, valuesIn } from '../reading.js';
 import { formatTable } from '../table.js';
 
 export const compareCommand = declareCommand({
@@ -39,13 +40,15 @@ Examples:
   $ stepcompute compare 3 4 5 --control 3 --json`,
   action: ({ ids, control, db, on }, { terminal, interruption }) =>
     withStores({ db, on }, interruption, async (stores) => {
-      const compared = await compareRuns(stores, ids, { control });
+      const runs: Run[] = [];
+      for (const id of ids) runs.push(await stores.runs.get(id));
+      const compared = await showReading(stores, terminal, valuesIn(runs), (counted) =>
+        compareRuns(counted, ids, { control }),
+      );
       if (terminal.wantsJson) {
         terminal.print(JSON.stringify(compared));
         return;
       }
-      const runs: Run[] = [];
-      for (const id of ids) runs.push(await stores.runs.get(id));
       const names = new Map(
         runs.map(({ id, scenario }) => [
           id,

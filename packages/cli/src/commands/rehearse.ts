@@ -272,7 +272,7 @@ async function rehearse(
   try {
     const result = await interruption.wait(running, 'the rehearsal never ends');
     const costs = rehearsal.costs();
-    return { result, costs, analysis: await analysisOf(asked, result, stores) };
+    return { result, costs, analysis: await analysisOf(asked, result, stores, terminal) };
   } catch (error) {
     const ended = begun && (await knownOf(begun, error, stores));
     throw new ReportedError(error, {

@@ -1,4 +1,3 @@
-import type { Stores } from '@stepcompute/core';
 import { declareCommand, flag, leftOut, option, required } from '../command.js';
 import { withStores } from '../databases.js';
 import { refuseNotOne, UsageError } from '../errors.js';
@@ -12,6 +11,7 @@ import {
   verboseOption,
 } from '../options.js';
 import { OutputFile } from '../output-file.js';
+import { showReading, valuesIn } from '../reading.js';
 
 export const reportCommand = declareCommand({
   name: 'report',
@@ -42,32 +42,22 @@ Examples:
     }
     const file = new OutputFile('--out', out, force);
     await withStores({ db, on }, interruption, async (stores) => {
-      const page = await (id === undefined
-        ? experimentPage(experiment!, control, stores)
-        : runPage(id, stores));
+      const runs =
+        id === undefined
+          ? (await runsOfExperiment(stores, experiment!)).runs
+          : [await stores.runs.get(id)];
+      refuseOtherControl(
+        control,
+        runs.map(({ scenario, id }) => scenario ?? String(id)),
+      );
+      // Its library for plots takes a while to load: other commands do without it.
+      const { experimentReport, runReport } = await import('@stepcompute/report');
+      const readings = control === undefined ? 1 : 2;
+      const page = await showReading(stores, terminal, readings * valuesIn(runs), (counted) =>
+        id === undefined ? experimentReport(counted, runs, { control }) : runReport(counted, id),
+      );
       const bytes = await file.write([page], interruption.signal);
       terminal.note(`Wrote ${out}, ${Math.ceil(bytes / 1000)} kB.`);
     });
   },
 });
-
-// Its library for plots takes a while to load: other commands do without it.
-
-async function runPage(id: number, stores: Stores): Promise<string> {
-  const { runReport } = await import('@stepcompute/report');
-  return runReport(stores, id);
-}
-
-async function experimentPage(
-  name: string,
-  control: string | undefined,
-  stores: Stores,
-): Promise<string> {
-  const { runs } = await runsOfExperiment(stores, name);
-  refuseOtherControl(
-    control,
-    runs.map(({ scenario, id }) => scenario ?? String(id)),
-  );
-  const { experimentReport } = await import('@stepcompute/report');
-  return experimentReport(stores, runs, { control });
-}

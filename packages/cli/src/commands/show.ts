@@ -54,6 +54,7 @@ import {
   runArgument,
   verboseOption,
 } from '../options.js';
+import { showReading, valuesIn } from '../reading.js';
 
 export const showCommand = declareCommand({
   name: 'show',
@@ -111,8 +112,12 @@ async function showRun(
   const history = await stores.averages.history(id);
   const average = history.at(-1);
   const averages = average && averagesByName(run.measures, average);
-  if (verify) await verifyAverage(run, averages, stores);
-  const analysis = await analysisOf(asked, { run, ledger, averages }, stores);
+  if (verify) {
+    await showReading(stores, terminal, valuesIn([run]), (counted) =>
+      verifyAverage(run, averages, counted),
+    );
+  }
+  const analysis = await analysisOf(asked, { run, ledger, averages }, stores, terminal);
   const failed = failedChecks([analysis]);
   const report = {
     ...reportWith(reportOf({ run, ledger, averages }), asked, analysis),
@@ -143,7 +148,7 @@ async function showRun(
   const measure = histogram ?? (terminal.screen.isTerminal ? run.measures[0] : undefined);
   if (averages !== undefined && measure !== undefined) {
     const result = { run, averages };
-    terminal.print(`\n${await drawHistogram(result, measure, stores, terminal.screen)}`);
+    terminal.print(`\n${await drawHistogram(result, measure, stores, terminal)}`);
   }
   const warning = averages && warningOf({ run, ledger, averages });
   if (warning !== undefined) terminal.warn(warning);

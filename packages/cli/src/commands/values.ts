@@ -13,6 +13,7 @@ import {
   verboseOption,
 } from '../options.js';
 import { OutputFile } from '../output-file.js';
+import { showReading, valuesIn } from '../reading.js';
 import { parquetOf } from '../parquet.js';
 import { csvOf, jsonLinesOf } from '../value-formats.js';
 import { plainColumns, tidyColumns, valuesOf } from '../value-table.js';
@@ -72,9 +73,13 @@ Examples:
         id === undefined
           ? (await runsOfExperiment(stores, experiment!)).runs
           : [await stores.runs.get(id)];
-      const content = contentOf(stores, runs, given);
-      if (file === undefined) await terminal.stream(content);
-      else await file.write(content, interruption.signal);
+      if (file === undefined) {
+        await terminal.stream(contentOf(stores, runs, given));
+        return;
+      }
+      await showReading(stores, terminal, valuesIn(runs), (counted) =>
+        file.write(contentOf(counted, runs, given), interruption.signal),
+      );
     });
   },
 });
