@@ -1,19 +1,13 @@
-const swcWith = (module) => [
+const swc = [
   '@swc/jest',
-  {
-    jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
-    module: { type: 'commonjs', ...module },
-  },
+  { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
 ];
-const swc = swcWith({});
 
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
   // Tests exercise the package they stand in by its sources and the others as their users get them: built.
   transform: {
-    // It imports ES modules when they are wanted.
-    '/packages/report/src/.+\\.ts$': swcWith({ ignoreDynamic: true }),
     '^.+\\.ts$': swc,
     // ES modules alone, which Jest can't load.
     '/node_modules/(string-width|strip-ansi|ansi-regex|get-east-asian-width|hyparquet|hyparquet-writer)/.+\\.js$':

@@ -33,6 +33,7 @@ const libraries = [
   'worker-threads',
   'embedded-postgres',
   'sql-store',
+  'report',
   'chaos',
 ];
 const onAws = ['aws-adapter', 'rehearsal'];
@@ -131,6 +132,17 @@ test('loads every module', () => {
   for (const each of [inMemoryStoresModule, inProcessModule, sqlStoresModule, openPglite]) {
     expect(each).toBeInstanceOf(Function);
   }
+});
+`,
+  'jest/report.test.ts': `
+import { InProcessOrchestrator, uniformInteger } from '@stepcompute/core';
+import { inMemoryStores } from '@stepcompute/inmemory-adapter';
+import { runReport } from '@stepcompute/report';
+test('makes a page of a run', async () => {
+  const stores = inMemoryStores();
+  const orchestrator = new InProcessOrchestrator({ generator: uniformInteger, stores });
+  const { run } = await orchestrator.run({ repetitions: 100, seed: 42 });
+  expect(await runReport(stores, run.id)).toContain('<svg');
 });
 `,
   'jest/chaos.test.ts': `
@@ -540,6 +552,20 @@ const commandAlone = {
       averageOf(
         stepcompute(...hundred, '--generator', 'draw.ts', '--workers', '2', '--db', 'memory'),
       ),
+    'a page, and Parquet': () => {
+      const db = ['--db', `pages-${process.pid}`];
+      stepcompute(...hundred, ...db);
+      stepcompute('report', '1', '--out', `page-${process.pid}.html`, ...db);
+      stepcompute(
+        'values',
+        '1',
+        '--format',
+        'parquet',
+        '--out',
+        `values-${process.pid}.parquet`,
+        ...db,
+      );
+    },
     'what rehearse needs': () => {
       try {
         stepcompute('rehearse');

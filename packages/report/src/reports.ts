@@ -4,7 +4,7 @@ import { readExperiment } from './reading/experiment-reading.js';
 import type { Detail } from './reading/measure-shapes.js';
 import { readRun, type RunReading } from './reading/run-reading.js';
 import { experimentPage } from './templates/experiment.js';
-import { loadPlots } from './templates/plots.js';
+import { openPlots } from './templates/plots.js';
 import { runPage } from './templates/run.js';
 
 export interface ExperimentReportOptions {
@@ -24,7 +24,7 @@ export interface ExperimentReportOptions {
 export async function runReport(stores: Stores, id: number): Promise<string> {
   const run = await stores.runs.get(RunId.parse(id));
   const reading = await readRun(stores, run, detailOf(run.measures.length));
-  return runPage(reading, await loadPlots(reading.detail));
+  return runPage(reading, openPlots(reading.detail));
 }
 
 /** So many scenarios have a part of their own. */
@@ -60,7 +60,7 @@ export async function experimentReport(
   const detail = detailOf(shown.reduce((sum, { measures }) => sum + measures.length, 0));
   const scenarios: RunReading[] = [];
   for (const run of shown) scenarios.push(await readRun(stores, run, detail));
-  return experimentPage(name, experiment, scenarios, await loadPlots(detail));
+  return experimentPage(name, experiment, scenarios, openPlots(detail));
 }
 
 const fine: Detail = { bins: 50, areFine: true, points: 200, rows: 40 };

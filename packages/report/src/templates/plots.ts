@@ -1,9 +1,9 @@
-import type * as PlotModule from '@observablehq/plot';
 import type { Markish, PlotOptions } from '@observablehq/plot';
 import type { GridValue } from '../reading/experiment-reading.js';
 import type { Detail, RunningPoint } from '../reading/measure-shapes.js';
 import { countTick, cut, tickText } from './format.js';
 import { Html, html } from './html.js';
+import { loadPlotLibrary, type PlotLibrary } from './plot-library.js';
 
 /** A plot in words: its title, and what there is to be seen. */
 interface Words {
@@ -56,12 +56,9 @@ export interface Plots {
   ) => Html;
 }
 
-/** Loads the library for plots and the document that it draws in: ES modules, wanted when a page is made. */
-export async function loadPlots({ areFine }: Pick<Detail, 'areFine'>): Promise<Plots> {
-  const Plot = await import('@observablehq/plot');
-  const { parseHTML } = await import('linkedom');
-  const window: unknown = parseHTML('<!doctype html><html></html>');
-  const { document } = window as { readonly document: object };
+export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
+  const Plot = loadPlotLibrary();
+  const { document } = Plot.parseHTML('<!doctype html><html></html>');
   const ticks = areFine ? 5 : 3;
   let drawn = 0;
   const draw = (words: Words, options: PlotOptions, fontSize = 12): Html => {
@@ -139,8 +136,6 @@ export async function loadPlots({ areFine }: Pick<Detail, 'areFine'>): Promise<P
     heatMap: (words, [x, y], cells) => draw(words, heatMapOptions(Plot, x, y, cells)),
   };
 }
-
-type PlotLibrary = typeof PlotModule;
 
 /** Larger, since a phone shows these plots smaller than others. */
 const intervalFontSize = 14;
