@@ -368,12 +368,14 @@ describe('an experiment’s figures', () => {
   it('are differences from the control, as its printed values have them', () => {
     putDatabase(folder);
     write('d.csv', three);
-    const [ran, shown, csv] = inOneProcess(
+    const [ran, shown, csv, second] = inOneProcess(
       folder,
       ['experiment', 'd.csv', ...asked, '--control', 'low', '--json'],
       ['show', '--experiment', 'd', '--control', 'low', '--json'],
       ['values', '--experiment', 'd', '--header'],
+      ['show', '2'],
     );
+    expect(second.stdout).toContain('\nexperiment\td\nscenario\tmiddle\n');
     const report = reportOf(ran);
     expect(lasting(shown)).toEqual(lasting(ran));
     const lines = csv.stdout.trimEnd().split('\n');

@@ -78,6 +78,7 @@ export {
   type ParsedRunChange,
 } from './run/request.js';
 export { identityFields, RunIdentity } from './run/run.js';
+export { describeVersions } from './run/versions.js';
 export { FirstBlock } from './simulation/random-stream.js';
 export { ParsedSimulation, parseSimulation } from './simulation/simulation.js';
 export { parseValue, rowsOf, type MeasuredValue, type ValueColumns } from './simulation/value.js';

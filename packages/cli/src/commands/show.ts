@@ -15,7 +15,7 @@ import {
   type RunResult,
   type Stores,
 } from '@stepcompute/core';
-import { averageOfRun, type AverageFigures } from '@stepcompute/core/adapters';
+import { averageOfRun, describeVersions, type AverageFigures } from '@stepcompute/core/adapters';
 import {
   analysisOf,
   failedChecks,
@@ -265,16 +265,18 @@ function runRows(run: Run, ledger: Ledger, lowest: IterationFailure | undefined)
     ['run', String(run.id)],
     ['status', run.status],
     ...(run.label === undefined ? [] : [['label', run.label]]),
+    ...(run.experiment === undefined ? [] : [['experiment', run.experiment]]),
+    ...(run.scenario === undefined ? [] : [['scenario', run.scenario]]),
     ['simulation', run.generatorName],
     ...run.simulation.map((accepted, code) => [
       code === 0 ? 'code' : `accepted code ${code}`,
-      codeText(accepted),
+      Fingerprint.describeOrigin(accepted),
     ]),
     ['parameters', RunParameters.text(run.parameters)],
     ['seed', String(run.seed)],
     ['delay', formatDuration(run.delayMs)],
     ['tolerance', run.tolerance],
-    ['begun with', versionsText(run)],
+    ['begun with', describeVersions(run.versions)],
     ['started', run.startedAt.toISOString()],
     ['elapsed', elapsed === null ? '–' : formatDuration(elapsed)],
     ['requested', formatCount(ledger.requested)],
@@ -286,24 +288,6 @@ function runRows(run: Run, ledger: Ledger, lowest: IterationFailure | undefined)
       ? []
       : [['failure', `iteration ${lowest.iterationId}: ${lowest.message}`]]),
   ];
-}
-
-function codeText(accepted: Fingerprint): string {
-  const { bundler, commit, isDirty, file } = accepted;
-  const origin = [
-    bundler,
-    commit && `commit ${commit.slice(0, 12)}${isDirty === true ? ' with changes' : ''}`,
-    file,
-  ];
-  return [Fingerprint.describe(accepted), ...origin.filter(Boolean)].join(', ');
-}
-
-function versionsText({ versions }: Run): string {
-  if (versions === undefined) return 'not recorded';
-  const { stepcompute, randomStream, runtime } = versions;
-  return [`StepCompute ${stepcompute}`, randomStream, ...(runtime === null ? [] : [runtime])].join(
-    ', ',
-  );
 }
 
 /** The averages before the one that counts. */

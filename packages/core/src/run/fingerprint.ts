@@ -85,4 +85,14 @@ export const Fingerprint = {
     });
     return parts.length === 0 ? 'no fingerprint' : parts.join(', ');
   },
+  /** For people: the digests, and where the code came from. */
+  describeOrigin: (fingerprint: Fingerprint): string => {
+    const { bundler, commit, isDirty, file } = fingerprint;
+    const origin = [
+      bundler,
+      commit && `commit ${commit.slice(0, 12)}${isDirty === true ? ' with changes' : ''}`,
+      file,
+    ];
+    return [Fingerprint.describe(fingerprint), ...origin.filter(Boolean)].join(', ');
+  },
 } as const;

@@ -12,6 +12,14 @@ export interface Versions {
   readonly runtime: string | null;
 }
 
+/** For people. */
+export function describeVersions(versions: Versions | undefined): string {
+  if (versions === undefined) return 'not recorded';
+  const { stepcompute, randomStream, runtime } = versions;
+  const known = [`StepCompute ${stepcompute}`, randomStream, runtime];
+  return known.filter((each) => each !== null).join(', ');
+}
+
 export function currentVersions(): Versions {
   const { process } = globalThis as {
     process?: { readonly versions?: { readonly node?: string | undefined } | undefined };

@@ -1,5 +1,5 @@
 import { Fingerprint, RunParameters, warningOf, type Average, type Run } from '@stepcompute/core';
-import { histogramEdges, type Histogram } from '@stepcompute/core/adapters';
+import { describeVersions, histogramEdges, type Histogram } from '@stepcompute/core/adapters';
 import type { FailureGroup } from '../reading/failure-groups.js';
 import type { Detail, RunningPoint } from '../reading/measure-shapes.js';
 import type { MeasureReading, RunReading, RunSummary } from '../reading/run-reading.js';
@@ -346,7 +346,7 @@ function parametersOf({ id, parameters }: Run): Html {
 }
 
 function provenanceOf({ run }: RunReading): Html {
-  const { versions, finishedAt } = run;
+  const { finishedAt } = run;
   return facts(`Provenance of run ${run.id}`, [
     ['run', String(run.id)],
     ['simulation', html`<bdi>${run.generatorName}</bdi>`],
@@ -354,20 +354,13 @@ function provenanceOf({ run }: RunReading): Html {
       (accepted, code) =>
         [
           code === 0 ? 'code' : `accepted code ${code}`,
-          html`<code>${codeText(accepted)}</code>`,
+          html`<code>${Fingerprint.describeOrigin(accepted)}</code>`,
         ] as const,
     ),
     ['seed', html`<code>${run.seed}</code>`],
     ['parameters', html`<code>${RunParameters.text(run.parameters)}</code>`],
     ['tolerance', run.tolerance],
-    [
-      'begun with',
-      versions === undefined
-        ? 'not recorded'
-        : [`StepCompute ${versions.stepcompute}`, versions.randomStream, versions.runtime]
-            .filter((each) => each !== null)
-            .join(', '),
-    ],
+    ['begun with', describeVersions(run.versions)],
     ...(run.experiment === undefined
       ? []
       : [
@@ -379,14 +372,4 @@ function provenanceOf({ run }: RunReading): Html {
     ['started', run.startedAt.toISOString()],
     ['ended', finishedAt?.toISOString() ?? 'not yet'],
   ]);
-}
-
-function codeText(accepted: Fingerprint): string {
-  const { bundler, commit, isDirty, file } = accepted;
-  const origin = [
-    bundler,
-    commit && `commit ${commit.slice(0, 12)}${isDirty === true ? ' with changes' : ''}`,
-    file,
-  ];
-  return [Fingerprint.describe(accepted), ...origin.filter(Boolean)].join(', ');
 }
