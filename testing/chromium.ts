@@ -29,7 +29,7 @@ export async function startChromium(): Promise<Browser> {
 /** A page that was opened, and what it did beside being shown. */
 export interface Visit {
   readonly page: Page;
-  /** Whatever stood on the console, errors that nothing caught, and dialogs. */
+  /** The console's lines, errors that nothing caught, and dialogs. */
   readonly complaints: readonly string[];
   /** The addresses it asked for. */
   readonly requests: readonly string[];

@@ -8,9 +8,10 @@
  *
  * A folder for what test files share: see shared-folder.ts.
  */
-const { existsSync, mkdtempSync } = require('node:fs');
+const { mkdtempSync } = require('node:fs');
 const { tmpdir } = require('node:os');
-const { delimiter, join } = require('node:path');
+const { join } = require('node:path');
+const programs = require('./programs.js');
 const { PostgresCluster } = require('@stepcompute/chaos/postgres');
 
 const urlVariable = 'STEPCOMPUTE_TEST_POSTGRES_URL';
@@ -34,28 +35,20 @@ module.exports = async function start() {
   process.env[urlVariable] = cluster.url;
 };
 
-/** Debian keeps it among the programs of the system's administrator. */
 function findPgBouncer() {
-  const program = programOf(['pgbouncer']);
+  const program = programs.pgBouncer();
   if (program === undefined) skip('No PgBouncer is installed: its suites are skipped.');
   else process.env.STEPCOMPUTE_TEST_PGBOUNCER = program;
 }
 
 function findChromium() {
-  const program = programOf(['chromium', 'chromium-browser', 'google-chrome']);
+  const program = programs.chromium();
   if (program !== undefined) {
     process.env.STEPCOMPUTE_TEST_CHROMIUM = program;
   } else {
     const { STEPCOMPUTE_REQUIRE_CHROMIUM: isRequired = '' } = process.env;
     skip('No Chromium is installed: the suite that looks at pages is skipped.', isRequired);
   }
-}
-
-/** The first of these names that is found, as a path. */
-function programOf(names) {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
-  const paths = names.flatMap((name) => folders.map((folder) => join(folder, name)));
-  return paths.find((path) => existsSync(path));
 }
 
 function skip(message, isRequired = process.env.STEPCOMPUTE_REQUIRE_POSTGRES) {

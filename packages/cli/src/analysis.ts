@@ -10,7 +10,7 @@ import {
 import { intervalOf } from '@stepcompute/core/adapters';
 import { evaluateCheck, probabilitiesOf, type Check, type CheckResult } from './checks.js';
 import { CheckFailedError } from './errors.js';
-import { formatNumber } from './format.js';
+import { formatInterval, formatNumber } from './format.js';
 import { showReading } from './reading.js';
 import type { Terminal } from './terminal.js';
 
@@ -133,7 +133,7 @@ export function rowsOfChecks(checks: readonly CheckResult[]): string[][] {
 
 function actualText(actual: CheckResult['actual']): string {
   if (actual === null || typeof actual === 'number') return formatNumber(actual);
-  return `${formatNumber(actual[0])} to ${formatNumber(actual[1])}`;
+  return formatInterval(actual);
 }
 
 /**

@@ -5,12 +5,18 @@ import {
   type Run,
   type RunResult,
 } from '@stepcompute/core';
+import { significantDigits } from '@stepcompute/core/adapters';
 import type { Screen } from './screen.js';
 import { formatTable } from './table.js';
 
-/** Seven significant digits: enough to look at; `--json` has them all. */
-export function formatNumber(value: number | null): string {
-  return value === null ? '–' : String(Number(value.toPrecision(7)));
+/**
+ * Enough to look at: seven significant digits, or as many as tell differences of a scale, and all of a whole
+ * number. `--json` has them all.
+ */
+export function formatNumber(value: number | null, scale: number | null = null): string {
+  if (value === null) return '–';
+  if (Number.isSafeInteger(value)) return String(value);
+  return String(Number(value.toPrecision(significantDigits(value, scale, 7))));
 }
 
 export function formatCount(value: number): string {
@@ -65,16 +71,18 @@ type Figure = readonly [label: string, textOf: (average: Average, measure: strin
 
 /** An average's figures, as they are called in a table. */
 export const figures: readonly Figure[] = [
-  ['average', ({ mean }) => formatNumber(mean)],
+  ['average', ({ mean, standardError }) => formatNumber(mean, standardError)],
   ['95 % interval', ({ confidenceInterval: interval }) => formatInterval(interval)],
   ['standard deviation', ({ standardDeviation }) => formatNumber(standardDeviation)],
   ['standard error', ({ standardError }) => formatNumber(standardError)],
-  ['minimum', ({ minimum }) => formatNumber(minimum)],
-  ['maximum', ({ maximum }) => formatNumber(maximum)],
+  ['minimum', ({ minimum, standardDeviation }) => formatNumber(minimum, standardDeviation)],
+  ['maximum', ({ maximum, standardDeviation }) => formatNumber(maximum, standardDeviation)],
 ];
 
 export function formatInterval(interval: readonly [number, number] | null): string {
-  return interval === null ? '–' : `${formatNumber(interval[0])} to ${formatNumber(interval[1])}`;
+  if (interval === null) return '–';
+  const [lower, upper] = interval;
+  return `${formatNumber(lower, upper - lower)} to ${formatNumber(upper, upper - lower)}`;
 }
 
 /** Quantiles as figures of their measures, each with its 95 % interval after it. */
@@ -83,7 +91,11 @@ export function quantileFigures(
 ): readonly Figure[] {
   const [some = []] = Object.values(quantiles);
   return some.flatMap(({ probability }, place): Figure[] => [
-    [`quantile ${probability}`, (_, measure) => formatNumber(quantiles[measure]![place]!.value)],
+    [
+      `quantile ${probability}`,
+      ({ standardDeviation }, measure) =>
+        formatNumber(quantiles[measure]![place]!.value, standardDeviation),
+    ],
     [
       `interval of quantile ${probability}`,
       (_, measure) => formatInterval(quantiles[measure]![place]!.confidenceInterval),

@@ -3,14 +3,17 @@ import {
   accessSync,
   closeSync,
   constants,
+  fchmodSync,
+  linkSync,
   openSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
   statSync,
   type Stats,
 } from 'node:fs';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { InvalidInputError, messageOf } from '@stepcompute/core';
 import { OutputError } from './errors.js';
 import { writeWhole } from './standard-streams.js';
@@ -19,6 +22,8 @@ import { writeWhole } from './standard-streams.js';
 export class OutputFile {
   /** A link goes on leading to its file. */
   readonly #target: string;
+  /** Who may read and write a file that is replaced. */
+  #mode: number | undefined;
 
   /**
    * Looks whether it can be written, before the work for it begins.
@@ -51,14 +56,16 @@ export class OutputFile {
     content: Iterable<string> | AsyncIterable<string | Uint8Array>,
     signal: AbortSignal,
   ): Promise<number> {
-    const part = join(dirname(this.#target), `.${basename(this.#target)}.${randomUUID()}.part`);
-    const descriptor = this.#orRefuse(() => openSync(part, 'wx'));
+    signal.throwIfAborted();
+    const part = join(dirname(this.#target), `.${randomUUID()}.part`);
+    const descriptor = this.#orRefuse(() => openSync(part, 'wx', this.#mode));
     // At once: an interrupted command waits for nothing.
     const remove = (): void => rmSync(part, { force: true });
     signal.addEventListener('abort', remove, { once: true });
     let size = 0;
     try {
       try {
+        if (this.#mode !== undefined) fchmodSync(descriptor, this.#mode);
         for await (const piece of content) {
           const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
           this.#orRefuse(() => writeWhole(descriptor, bytes));
@@ -67,14 +74,27 @@ export class OutputFile {
       } finally {
         this.#orRefuse(() => closeSync(descriptor));
       }
-      // Another may have come meanwhile.
-      this.#refuseExisting();
-      this.#orRefuse(() => renameSync(part, this.#target));
+      this.#take(part);
     } finally {
       remove();
       signal.removeEventListener('abort', remove);
     }
     return size;
+  }
+
+  /** Gives the part the file's name. */
+  #take(part: string): void {
+    if (!this.isForced) {
+      try {
+        // Unlike a new name, a link is never in place of another file, which may have come meanwhile.
+        linkSync(part, this.#target);
+        return;
+      } catch {
+        // Some file systems have none.
+        this.#refuseExisting();
+      }
+    }
+    this.#orRefuse(() => renameSync(part, this.#target));
   }
 
   #refuseExisting(): void {
@@ -83,12 +103,13 @@ export class OutputFile {
     if (!found.isFile()) {
       throw new InvalidInputError(this.option, 'the name of a file', this.file);
     }
+    this.#mode = found.mode & 0o777;
     if (this.isForced) return;
     const expected = 'a file that is not there yet (--force replaces it)';
     throw new InvalidInputError(this.option, expected, this.file);
   }
 
-  /** What is there; undefined too where its folder is none. */
+  /** The file that is there; undefined too where its folder is none. */
   #found(): Stats | undefined {
     try {
       return statSync(this.file);
@@ -108,9 +129,17 @@ export class OutputFile {
 }
 
 function targetOf(file: string): string {
-  try {
-    return realpathSync(file);
-  } catch {
-    return resolve(file);
+  for (const find of [realpathSync, linkedFrom]) {
+    try {
+      return find(file);
+    } catch {
+      // It is not there, or no link.
+    }
   }
+  return resolve(file);
+}
+
+/** Where a link leads, which need not be there. */
+function linkedFrom(file: string): string {
+  return resolve(dirname(file), readlinkSync(file));
 }

@@ -54,11 +54,11 @@ export async function* parquetOf(
   yield writtenSoFar();
 }
 
-/** What the values depend on: the records of their runs, without their keys. */
+/** The records of the runs, on which their values depend, without their keys. */
 function provenanceOf(runs: readonly Run[]): object {
   return {
     version: stepComputeVersion,
-    runs: runs.map(({ id, generatorName, idempotencyKey, request, ...record }) => {
+    runs: runs.map(({ id, generatorName, idempotencyKey, experimentKey, request, ...record }) => {
       return { run: id, generator: generatorName, ...record };
     }),
   };

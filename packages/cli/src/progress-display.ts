@@ -38,7 +38,7 @@ function factsOf(progress: ProgressFigures, of: string | undefined): readonly st
     formatRate(ratePerSecond),
     ...(runningMean === null
       ? []
-      : [`mean ${formatNumber(runningMean)} ± ${formatNumber(runningMargin)}`]),
+      : [`mean ${formatNumber(runningMean, runningMargin)} ± ${formatNumber(runningMargin)}`]),
   ];
 }
 

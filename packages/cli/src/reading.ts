@@ -3,7 +3,7 @@ import type { ValueColumns } from '@stepcompute/core/adapters';
 import { openProgress } from './progress-display.js';
 import type { Terminal } from './terminal.js';
 
-/** What is over sooner needs no display. */
+/** Work that is over sooner needs no display. */
 const soonMs = 1000;
 
 /**

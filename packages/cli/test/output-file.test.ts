@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -28,6 +29,45 @@ it('is refused where another has come meanwhile', async () => {
   );
   expect(readdirSync(folder)).toEqual(['values.csv']);
   expect(readFileSync(file, 'utf8')).toBe('mine');
+});
+
+it('does not replace another that comes at the last moment', async () => {
+  const file = join(folder, 'values.csv');
+  async function* content() {
+    yield await Promise.resolve('theirs');
+    writeFileSync(file, 'mine');
+  }
+  const output = new OutputFile('--out', file, false);
+  await expect(output.write(content(), new AbortController().signal)).rejects.toThrow(
+    '--out must be a file that is not there yet',
+  );
+  expect(readFileSync(file, 'utf8')).toBe('mine');
+});
+
+it('keeps the rights of the file that it replaces', async () => {
+  const file = join(folder, 'values.csv');
+  writeFileSync(file, 'mine', { mode: 0o600 });
+  await new OutputFile('--out', file, true).write(['theirs'], new AbortController().signal);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+});
+
+it('may have as long a name as the file system takes', async () => {
+  const file = join(folder, 'v'.repeat(255));
+  await new OutputFile('--out', file, false).write(['values'], new AbortController().signal);
+  expect(readFileSync(file, 'utf8')).toBe('values');
+});
+
+it('is made where a link leads that leads nowhere yet', async () => {
+  symlinkSync('values.csv', join(folder, 'link.csv'));
+  const output = new OutputFile('--out', join(folder, 'link.csv'), false);
+  await output.write(['values'], new AbortController().signal);
+  expect(readFileSync(join(folder, 'values.csv'), 'utf8')).toBe('values');
+});
+
+it('is not begun by a command that was interrupted before', async () => {
+  const output = new OutputFile('--out', join(folder, 'values.csv'), false);
+  await expect(output.write(['values'], AbortSignal.abort())).rejects.toThrow('aborted');
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 it('is replaced where a link leads, and its size told', async () => {

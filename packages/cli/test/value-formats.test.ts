@@ -266,6 +266,7 @@ describe('a Parquet file', () => {
       { run: 2, scenario: 'b', parameters: {} },
     ]);
     expect(records[0]).not.toHaveProperty('idempotencyKey');
+    expect(records[0]).not.toHaveProperty('experimentKey');
   });
 
   it('comes in row groups, in one of which small runs share a place', async () => {

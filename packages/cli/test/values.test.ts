@@ -255,9 +255,15 @@ describe('docs/values.md', () => {
     }
     const { status, stdout, stderr } = run(text);
     expect([status, stderr]).toEqual([0, '']);
-    for (const [scenario, mean] of await means()) {
-      expect(stdout).toContain(scenario);
-      expect(stdout).toContain(String(Math.floor(mean)));
-    }
+    const printed = Array.from(stdout.matchAll(/^(?:\d+\s+)?(.*?)\s+(-?\d+\.\d+)$/gm), (match) => [
+      match[1],
+      Number(match[2]),
+    ]);
+    const expected = (await means()).map(([scenario, mean]): unknown[] => [
+      scenario,
+      // As many digits as they print.
+      expect.closeTo(mean, 4),
+    ]);
+    expect(printed).toEqual(expect.arrayContaining(expected));
   });
 });

@@ -15,6 +15,7 @@ export {
 export { parseProbabilities } from './statistics/quantile.js';
 export { nextLook } from './statistics/reached-precision.js';
 export { intervalOf } from './statistics/comparison.js';
+export { significantDigits } from './statistics/significant-digits.js';
 export { studentTQuantile } from './statistics/student-t.js';
 export { errorClass, type ErrorClass } from './errors/base.js';
 export { describeValue, withoutSecrets } from './errors/masking.js';

@@ -24,7 +24,8 @@ const { outputFiles, metafile } = await build({
   legalComments: 'none',
 });
 const [{ text }] = outputFiles;
-if (!existsSync(licences) || readFileSync(bundle, 'utf8') !== text) {
+const isThere = existsSync(licences) && existsSync(bundle);
+if (!isThere || readFileSync(bundle, 'utf8') !== text) {
   mkdirSync(join(root, 'dist'), { recursive: true });
   writeFileSync(bundle, text);
   writeFileSync(licences, licencesOf(Object.keys(metafile.inputs)));

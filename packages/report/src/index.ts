@@ -1,1 +1,6 @@
-export { experimentReport, runReport, type ExperimentReportOptions } from './reports.js';
+export {
+  experimentReport,
+  runReport,
+  valuesToRead,
+  type ExperimentReportOptions,
+} from './reports.js';

@@ -27,12 +27,13 @@ export async function runReport(stores: Stores, id: number): Promise<string> {
   return runPage(reading, openPlots(reading.detail));
 }
 
-/** So many scenarios have a part of their own. */
-const mostParts = 100;
+/** So many measures are drawn in parts of scenarios, so that a page stays small. */
+const mostDrawn = 50;
 
 /**
  * A page for an experiment: one file of HTML that loads nothing, with its scenarios side by side and a part for
- * each of the first 100. The runs are read once, and once more where they are compared with a control.
+ * each of the first, up to 50 measures in all. Their values are read once, and those of all once more where they
+ * are compared with a control.
  * @param runs those of its scenarios, in any order, as their store lists them
  * @throws InvalidInputError when the runs are not of one experiment, or the control is none of its scenarios
  * @throws IncomparableRunsError when a control is of another simulation than a scenario
@@ -56,11 +57,30 @@ export async function experimentReport(
   }
   const ordered = runs.toSorted((a, b) => a.id - b.id);
   const experiment = await readExperiment(stores, ordered, control);
-  const shown = ordered.slice(0, mostParts);
+  const shown = shownInParts(ordered);
   const detail = detailOf(shown.reduce((sum, { measures }) => sum + measures.length, 0));
   const scenarios: RunReading[] = [];
   for (const run of shown) scenarios.push(await readRun(stores, run, detail));
   return experimentPage(name, experiment, scenarios, openPlots(detail));
+}
+
+/** The scenarios that have a part of their own. */
+function shownInParts(runs: readonly Run[]): readonly Run[] {
+  let measures = 0;
+  return runs.filter((run, place) => {
+    measures += run.measures.length;
+    return place === 0 || measures <= mostDrawn;
+  });
+}
+
+/**
+ * How many values the page of an experiment takes to read, if they are all there.
+ * @param runs those of its scenarios
+ */
+export function valuesToRead(runs: readonly Run[], options: ExperimentReportOptions = {}): number {
+  const valuesOf = (some: readonly Run[]): number =>
+    some.reduce((sum, { repetitions }) => sum + repetitions, 0);
+  return valuesOf(shownInParts(runs)) + (options.control === undefined ? 0 : valuesOf(runs));
 }
 
 const fine: Detail = { bins: 50, areFine: true, points: 200, rows: 40 };

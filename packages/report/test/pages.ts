@@ -3,6 +3,7 @@ import {
   Experiment,
   InProcessOrchestrator,
   ScenariosFailedError,
+  type ExperimentRequest,
   type AnySimulation,
   type RunRequest,
   type Run,
@@ -46,10 +47,11 @@ export async function storesWithExperiment(
   generator: AnySimulation,
   scenarios: readonly Scenario[],
   name = 'strikes',
+  more: Partial<ExperimentRequest> = {},
 ): Promise<{ readonly stores: Stores; readonly runs: readonly Run[] }> {
   const stores = inMemoryStores();
   const orchestrator = new InProcessOrchestrator({ generator, stores });
-  const request = { name, scenarios, repetitions: 500, seed: 42 };
+  const request = { name, scenarios, repetitions: 500, seed: 42, ...more };
   await new Experiment({ orchestrator, stores }).run(request).catch((error: unknown) => {
     if (!(error instanceof ScenariosFailedError)) throw error;
   });

@@ -132,12 +132,27 @@ describe('failures', () => {
     ]);
   });
 
-  it('are counted together beyond fifty groups', async () => {
-    const stores = await failing((iteration) => 'x'.repeat(iteration), 60);
+  it('are counted together beyond the fifty largest groups', async () => {
+    const stores = await failing((iteration) => 'x'.repeat(Math.min(iteration, 60)), 100);
     const { groups, others } = await groupedFailures(stores, id);
-    expect([groups.length, others]).toEqual([50, 10]);
+    expect([groups.length, others, groups[0]!.count]).toEqual([50, 11, 40]);
+  });
+
+  it('of the largest group are found behind a thousand and more of others', async () => {
+    const stores = await failing(
+      (iteration) => (iteration < 1200 ? letters(iteration) : 'the real fault'),
+      2000,
+    );
+    const { groups, others } = await groupedFailures(stores, id);
+    expect(groups[0]).toMatchObject({ count: 800, iterations: [1200, 1201, 1202, 1203, 1204] });
+    expect(groups.reduce((sum, { count }) => sum + count, others)).toBe(2000);
   });
 });
+
+/** A text without digits, another one for each number. */
+function letters(place: number): string {
+  return Array.from(place.toString(2), (bit) => 'ab'[Number(bit)]).join('');
+}
 
 describe('a grid', () => {
   const of = (...parameters: JsonObject[]) =>

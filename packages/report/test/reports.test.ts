@@ -1,7 +1,23 @@
-import { InvalidInputError, reachedPrecision, RunId, RunNotFoundError } from '@stepcompute/core';
+import {
+  InProcessOrchestrator,
+  InvalidInputError,
+  reachedPrecision,
+  RunId,
+  RunNotFoundError,
+  type Stores,
+} from '@stepcompute/core';
 import { inMemoryStores } from '@stepcompute/inmemory-adapter';
-import { experimentReport, runReport } from '../src/index.js';
+import { experimentReport, runReport, valuesToRead } from '../src/index.js';
 import { grid, pricing, storesWithExperiment, storesWithRun } from './pages.js';
+
+/** As WCAG has it, of red, green and blue from 0 to 255. */
+function luminance(channels: readonly number[]): number {
+  const [red, green, blue] = channels.map((channel) => {
+    const share = channel / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!;
+}
 
 const countOf = (page: string, element: string): number => page.split(`<${element}`).length - 1;
 
@@ -70,6 +86,92 @@ describe('the page of a run', () => {
     expect(page).toContain(', 5% of it');
   });
 
+  it.each([
+    ['reached', '5%', 'Reached at look 5 of 8'],
+    ['not reached', '0.1%', 'Not reached at look 8 of 8'],
+  ])('says of a goal whether it is %s', async (_, halfWidth, words) => {
+    const stores = await storesWithRun(({ random }) => random.uniform(), {
+      repetitions: 100,
+      seed: 1,
+      precision: { halfWidth, maximum: 10_000 },
+    });
+    expect(await runReport(stores, 1)).toContain(words);
+  });
+
+  it('has as many digits as its values need to be told apart', async () => {
+    const stores = await storesWithRun(({ random }) => 1e6 + random.uniform(), {
+      repetitions: 1000,
+      seed: 1,
+    });
+    const page = await runReport(stores, 1);
+    const texts = page.replaceAll(/<[^>]*>/g, ' ');
+    expect(texts).toMatch(/1000000\.\d+\s+to\s+1000000\.\d+/);
+    const [, , lower = '', upper = ''] =
+      /(its 95 % interval from) (\d+\.\d+) to (\d+\.\d+)/.exec(texts) ?? [];
+    expect(Number(lower)).toBeLessThan(Number(upper));
+  });
+
+  it('has whole numbers whole', async () => {
+    const stores = await storesWithRun(({ random }) => random.integer(1_234_560, 1_234_570), {
+      repetitions: 200,
+      seed: 1,
+    });
+    const page = await runReport(stores, 1);
+    expect(page).toContain('11 bins from 1234560 to 1234571');
+    expect(page).toContain('The share of the values up to and with each number.');
+  });
+
+  it('of a run that was extended and failed says how many values its average is over', async () => {
+    const stores = inMemoryStores();
+    let isBad = false;
+    const orchestrator = new InProcessOrchestrator({
+      generator: ({ iterationId, random }) => {
+        if (isBad && iterationId >= 150) throw new Error('no quote');
+        return random.normal();
+      },
+      stores,
+    });
+    const { run, average } = await orchestrator.run({
+      repetitions: 100,
+      seed: 1,
+      experiment: 'grown',
+      scenario: 'only',
+    });
+    expect(await runReport(stores, run.id)).toContain('The dashed line is the average.');
+    isBad = true;
+    await expect(orchestrator.resume(run.id, { repetitions: 300 })).rejects.toThrow('no quote');
+    const page = await runReport(stores, run.id);
+    expect(page).toContain('Caution');
+    expect(page).not.toContain('The dashed line is the average.');
+    const experiment = await experimentReport(stores, await stores.runs.list({}));
+    const cells = [average.count, (await stores.failures.ledger(run.id)).completed];
+    expect(experiment).toMatch(/stored by now/);
+    expect(experiment).toContain(cells.map((each) => `<td>${each}</td>`).join(''));
+  });
+
+  it('of a run that goes on while it is read shows all of it', async () => {
+    const stores = inMemoryStores();
+    const orchestrator = new InProcessOrchestrator({
+      generator: ({ random }) => random.normal(),
+      stores,
+    });
+    const { run } = await orchestrator.run({ repetitions: 100, seed: 1 });
+    let scans = 0;
+    const growing = {
+      ...stores,
+      values: Object.assign(Object.create(stores.values) as Stores['values'], {
+        async *scan(...given: Parameters<Stores['values']['scan']>) {
+          yield* stores.values.scan(...given);
+          scans += 1;
+          if (scans === 1) await orchestrator.resume(run.id, { repetitions: 200 });
+        },
+      }),
+    };
+    const page = await runReport(growing, run.id);
+    expect(page).toContain('200 values');
+    expect(page).toBe(await runReport(stores, run.id));
+  });
+
   it('stays below a megabyte with 64 measures', async () => {
     const measures = Array.from(
       { length: 64 },
@@ -125,13 +227,83 @@ describe('the page of an experiment', () => {
     expect(page).toContain('There is nothing to compare');
   });
 
-  it('has parts for the first hundred scenarios, and a row for each', async () => {
-    const many = Array.from({ length: 103 }, (_, place) => place);
+  it('has a row for each scenario, and parts for the first ones up to 50 measures', async () => {
+    const many = Array.from({ length: 100 }, (_, place) => place);
     const { stores, runs } = await storesWithExperiment(pricing, grid(many, [0.2]));
     const page = await experimentReport(stores, runs);
-    expect(countOf(page, 'section>')).toBe(100);
-    expect(page).toContain('of the first 100 scenarios');
-    expect(page).toContain('strike=102 volatility=0.2');
+    expect(countOf(page, 'section>')).toBe(25);
+    expect(page).toContain('of the first 25 scenarios');
+    expect(page).toContain('strike=99 volatility=0.2');
+    expect(Buffer.byteLength(page)).toBeLessThan(1_000_000);
+    expect(valuesToRead(runs)).toBe(25 * 500);
+    expect(valuesToRead(runs, { control: 'strike=1 volatility=0.2' })).toBe(125 * 500);
+  });
+
+  it('has every measure of its scenarios, where they differ', async () => {
+    const stores = inMemoryStores();
+    for (const measures of [['x'], ['x', 'y']]) {
+      const generate = ({ random }: { random: { normal: () => number } }) =>
+        Object.fromEntries(measures.map((name) => [name, random.normal()]));
+      await new InProcessOrchestrator({
+        generator: { name: measures.join(), measures, generate },
+        stores,
+      }).run({ repetitions: 20, experiment: 'both', scenario: measures.join() });
+    }
+    const runs = await stores.runs.list({ experiment: 'both' });
+    const page = await experimentReport(stores, runs, { control: 'x' });
+    expect(page).toContain('Averages of y');
+    expect(page).toMatch(/Nothing is compared: .*measures of run 1: x; of run 2: x, y/);
+  });
+
+  it('says over which iterations a difference is, where some are left out', async () => {
+    const { stores, runs } = await storesWithExperiment(
+      {
+        name: 'some fail',
+        parameters: { fails: 0 },
+        generate: ({ iterationId, parameters: { fails } }) => {
+          if (iterationId < fails) throw new Error('too early');
+          return iterationId;
+        },
+      },
+      [{ name: 'none' }, { name: 'some', parameters: { fails: 20 } }],
+      'differing',
+      { tolerance: 20 },
+    );
+    const page = await experimentReport(stores, runs, { control: 'none' });
+    expect(page).toContain('over the iterations that both have');
+    expect(page).toMatch(/left out<\/th>/);
+  });
+
+  it('has texts on its heat map that can be read on their cells', async () => {
+    const many = Array.from({ length: 10 }, (_, place) => 80 + 4 * place);
+    const { stores, runs } = await storesWithExperiment(pricing, grid(many, [0.1, 0.2, 0.3]));
+    const page = await experimentReport(stores, runs);
+    const [, map = ''] =
+      /<title[^>]*>Average of price by.*?<\/title>(.*?)<\/svg>/s.exec(page) ?? [];
+    const cells = Array.from(
+      map.matchAll(/<rect [^>]*fill="rgb\((\d+), (\d+), (\d+)\)"/g),
+      (match) => luminance(match.slice(1).map(Number)),
+    );
+    const texts = Array.from(map.matchAll(/<text [^>]*fill="#(000|fff)"/g), ([, hex]) =>
+      hex === 'fff' ? 1 : 0,
+    );
+    expect([cells.length, texts.length]).toEqual([30, 30]);
+    for (const [place, cell] of cells.entries()) {
+      const [dark, light] = [cell, texts[place]!].toSorted((one, other) => one - other);
+      // WCAG 2.2, 1.4.3.
+      expect((light! + 0.05) / (dark! + 0.05)).toBeGreaterThanOrEqual(4.5);
+    }
+  });
+
+  it('does not let a name turn around the text that it stands in', async () => {
+    const { stores, runs } = await storesWithExperiment(pricing, [
+      { name: 'plain' },
+      { name: '\u202eturned', parameters: { strike: 90 } },
+    ]);
+    const page = await experimentReport(stores, runs, { control: '\u202eturned' });
+    expect(
+      page.replaceAll(/\u2068[^\u2069]*\u2069|<bdi>[^<]*<\/bdi>|>[^<]*<\/text>|="[^"]*"/g, ''),
+    ).not.toContain('\u202e');
   });
 
   it('is refused of runs of none, or of several, and of another control', async () => {

@@ -104,7 +104,7 @@ Examples:
           String(run.id),
           run.status,
           formatCount(run.repetitions),
-          formatNumber(averages[index]?.mean ?? null),
+          formatNumber(averages[index]?.mean ?? null, averages[index]?.standardError),
           String(run.seed),
           run.startedAt.toISOString(),
           ...extra.map(([, textOf]) => textOf(run) ?? ''),

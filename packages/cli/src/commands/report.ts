@@ -11,7 +11,7 @@ import {
   verboseOption,
 } from '../options.js';
 import { OutputFile } from '../output-file.js';
-import { showReading, valuesIn } from '../reading.js';
+import { showReading } from '../reading.js';
 
 export const reportCommand = declareCommand({
   name: 'report',
@@ -51,9 +51,9 @@ Examples:
         runs.map(({ scenario, id }) => scenario ?? String(id)),
       );
       // Its library for plots takes a while to load: other commands do without it.
-      const { experimentReport, runReport } = await import('@stepcompute/report');
-      const readings = control === undefined ? 1 : 2;
-      const page = await showReading(stores, terminal, readings * valuesIn(runs), (counted) =>
+      const { experimentReport, runReport, valuesToRead } = await import('@stepcompute/report');
+      const total = valuesToRead(runs, { control });
+      const page = await showReading(stores, terminal, total, (counted) =>
         id === undefined ? experimentReport(counted, runs, { control }) : runReport(counted, id),
       );
       const bytes = await file.write([page], interruption.signal);

@@ -294,9 +294,9 @@ function runRows(run: Run, ledger: Ledger, lowest: IterationFailure | undefined)
 function earlierRows(history: readonly Average[]): string[][] {
   return history
     .slice(0, -1)
-    .map(({ count, mean }) => [
+    .map(({ count, mean, standardError }) => [
       'earlier average',
-      `${formatNumber(mean)} over ${formatCount(count)}`,
+      `${formatNumber(mean, standardError)} over ${formatCount(count)}`,
     ]);
 }
 

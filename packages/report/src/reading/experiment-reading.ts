@@ -1,5 +1,6 @@
 import {
   compareRuns,
+  IncomparableRunsError,
   InvalidInputError,
   type ComparedRuns,
   type Run,
@@ -14,6 +15,8 @@ export interface ExperimentReading {
   readonly control: string | undefined;
   /** Undefined without a control, and while fewer than two scenarios with it are completed. */
   readonly compared: ComparedRuns | undefined;
+  /** Why they can't be compared, as when one is of another simulation. */
+  readonly refusal: string | undefined;
   readonly grid: Grid | undefined;
 }
 
@@ -44,19 +47,32 @@ export async function readExperiment(
   for (const run of runs) scenarios.push(await readSummary(stores, run));
   const completed = runs.filter(({ status }) => status === 'completed');
   const controlled = completed.find((run) => scenarioOf(run) === control);
+  const compared =
+    controlled === undefined || completed.length < 2
+      ? {}
+      : await comparedOrRefused(stores, completed, controlled);
   return {
     scenarios,
     control,
-    compared:
-      controlled === undefined || completed.length < 2
-        ? undefined
-        : await compareRuns(
-            stores,
-            completed.map(({ id }) => id),
-            { control: controlled.id },
-          ),
+    compared: undefined,
+    refusal: undefined,
+    ...compared,
     grid: gridOf(runs),
   };
+}
+
+async function comparedOrRefused(
+  stores: Stores,
+  runs: readonly Run[],
+  control: Run,
+): Promise<Partial<Pick<ExperimentReading, 'compared' | 'refusal'>>> {
+  const ids = runs.map(({ id }) => id);
+  try {
+    return { compared: await compareRuns(stores, ids, { control: control.id }) };
+  } catch (error) {
+    if (!(error instanceof IncomparableRunsError)) throw error;
+    return { refusal: error.message };
+  }
 }
 
 export function scenarioOf({ scenario, id }: Run): string {

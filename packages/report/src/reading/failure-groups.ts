@@ -13,11 +13,13 @@ export interface FailureGroup {
 export interface GroupedFailures {
   /** The largest first. */
   readonly groups: readonly FailureGroup[];
-  /** How many failures are in no group, since there were too many groups. */
+  /** How many failures are in none of these. */
   readonly others: number;
 }
 
-const mostGroups = 50;
+/** So many are shown of those that are counted: the largest. */
+const mostShown = 50;
+const mostCounted = 1000;
 const mostIterations = 5;
 
 /** The failures of a run by what they say, read a batch at a time. */
@@ -31,11 +33,21 @@ export async function groupedFailures(
     for (const failure of batch) {
       const key = JSON.stringify([failure.errorName, failure.message.replaceAll(/\d+/g, '0')]);
       const group = groups.get(key);
-      if (group === undefined && groups.size === mostGroups) others += 1;
-      else groups.set(key, withFailure(group, failure));
+      if (group === undefined && groups.size === mostCounted) others += giveUpSmallest(groups);
+      groups.set(key, withFailure(group, failure));
     }
   }
-  return { groups: [...groups.values()].sort((a, b) => b.count - a.count), others };
+  const largest = [...groups.values()].sort((a, b) => b.count - a.count);
+  const left = largest.splice(mostShown);
+  return { groups: largest, others: left.reduce((sum, { count }) => sum + count, others) };
+}
+
+/** @returns how many failures it had */
+function giveUpSmallest(groups: Map<string, FailureGroup>): number {
+  let smallest: readonly [string, number] = ['', Infinity];
+  for (const [key, { count }] of groups) if (count < smallest[1]) smallest = [key, count];
+  groups.delete(smallest[0]);
+  return smallest[1];
 }
 
 function withFailure(

@@ -11,7 +11,7 @@ import {
 } from '@stepcompute/core';
 import { groupedFailures, type GroupedFailures } from './failure-groups.js';
 import { HeldValues } from './held-values.js';
-import { shapesOf, type Detail, type MeasureShape } from './measure-shapes.js';
+import { shapesOf, type Detail, type MeasureShape, type RunningPoint } from './measure-shapes.js';
 
 /** A run's record, its account and its averages. */
 export interface RunSummary {
@@ -50,14 +50,25 @@ export async function readSummary(stores: Stores, run: Run): Promise<RunSummary>
 
 /**
  * Reads a run's values once, as far as they are held ({@link HeldValues}), and takes all that a page shows
- * from them.
+ * from them. A run that has gone on meanwhile is read anew.
  */
 export async function readRun(stores: Stores, run: Run, detail: Detail): Promise<RunReading> {
   const summary = await readSummary(stores, run);
+  try {
+    return await readFrom(stores, summary, detail);
+  } catch (error) {
+    const ledger = await stores.failures.ledger(run.id);
+    if (ledger.completed === summary.ledger.completed) throw error;
+    return readRun(stores, await stores.runs.get(run.id), detail);
+  }
+}
+
+async function readFrom(stores: Stores, summary: RunSummary, detail: Detail): Promise<RunReading> {
+  const { run, averages, ledger } = summary;
   const values = new HeldValues(stores.values);
-  const size = { measures: run.measures.length, stored: summary.ledger.completed };
+  const size = { measures: run.measures.length, stored: ledger.completed };
   const shapes = await shapesOf(run.id, size, values, detail);
-  const isComplete = run.status === 'completed' && summary.averages !== undefined;
+  const isComplete = run.status === 'completed' && averages !== undefined;
   const quantiles = isComplete
     ? await quantilesOf({ ...stores, values }, run, probabilities)
     : undefined;
@@ -66,11 +77,25 @@ export async function readRun(stores: Stores, run: Run, detail: Detail): Promise
     detail,
     earlier: (await stores.averages.history(run.id)).slice(0, -1),
     failures: await groupedFailures(stores, run.id),
-    measures: run.measures.map((name, place) => ({
-      name,
-      average: summary.averages?.[name],
-      quantiles: quantiles?.[name] ?? [],
-      ...shapes[place]!,
-    })),
+    measures: run.measures.map((name, place) => {
+      const { running, ...shape } = shapes[place]!;
+      const average = averages?.[name];
+      return {
+        name,
+        average,
+        quantiles: quantiles?.[name] ?? [],
+        ...shape,
+        running: average === undefined ? running : endingWith(average, running),
+      };
+    }),
   };
+}
+
+/** The course with the average at its end, which is exact to more digits, where both are of as many values. */
+function endingWith(
+  { count, mean, confidenceInterval }: Average,
+  running: readonly RunningPoint[],
+): readonly RunningPoint[] {
+  if (running.at(-1)?.count !== count) return running;
+  return [...running.slice(0, -1), { count, mean, interval: confidenceInterval }];
 }

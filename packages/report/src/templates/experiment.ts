@@ -1,7 +1,7 @@
-import type { RunComparison } from '@stepcompute/core';
+import type { Average, RunComparison } from '@stepcompute/core';
 import { scenarioOf, type ExperimentReading, type Grid } from '../reading/experiment-reading.js';
 import type { RunReading, RunSummary } from '../reading/run-reading.js';
-import { count, figure, interval, short } from './format.js';
+import { count, figure, interval, isolated, short } from './format.js';
 import { html, type Content, type Html } from './html.js';
 import { page } from './page.js';
 import { figureOf, heading, number, table, text } from './parts.js';
@@ -15,14 +15,13 @@ export function experimentPage(
   scenarios: readonly RunReading[],
   plots: Plots,
 ): string {
-  const title = `Experiment ${name}`;
-  const measures = experiment.scenarios[0]?.run.measures ?? [];
+  const title = `Experiment ${isolated(name)}`;
   return page(
     title,
     html`${heading(1, title)}
       <p class="lead">${leadOf(experiment)}</p>
       ${heading(2, 'Scenarios')} ${scenarioTable(experiment)} ${navigation(scenarios)}
-      ${measures.map((measure) => measurePart(measure, experiment, plots))}
+      ${measuresOf(experiment).map((measure) => measurePart(measure, experiment, plots))}
       ${experiment.control !== undefined && differencesPart(experiment, plots)}
       ${scenarios.length < experiment.scenarios.length && html`<p>What follows is of the first ${scenarios.length} scenarios; <code>stepcompute report RUN</code> makes a page of any other.</p> `}
       ${scenarios.map(
@@ -32,6 +31,11 @@ export function experimentPage(
           </section> `,
       )}`,
   );
+}
+
+/** Those of all scenarios, by name. */
+function measuresOf({ scenarios }: ExperimentReading): readonly string[] {
+  return [...new Set(scenarios.flatMap(({ run }) => run.measures))];
 }
 
 function leadOf({ scenarios }: ExperimentReading): Content {
@@ -59,27 +63,35 @@ function navigation(scenarios: readonly RunSummary[]): Html {
   </nav> `;
 }
 
-function scenarioTable({ scenarios }: ExperimentReading): Html {
-  const measures = scenarios[0]?.run.measures ?? [];
+function scenarioTable(experiment: ExperimentReading): Html {
+  const { scenarios } = experiment;
+  const measures = measuresOf(experiment);
   const isOne = measures.length === 1;
+  // More may have come since it was averaged.
+  const isBehind = ({ ledger, averages }: RunSummary): boolean =>
+    Object.values(averages ?? {}).some(({ count: averaged }) => averaged !== ledger.completed);
+  const areBehind = scenarios.some(isBehind);
   const hasGoal = scenarios.some(({ run }) => run.precision !== undefined);
   const rows = measures.flatMap((measure) =>
-    scenarios.map(({ run, ledger, averages, precision }) => {
+    scenarios.flatMap(({ run, ledger, averages, precision }) => {
+      if (!run.measures.includes(measure)) return [];
       const average = averages?.[measure];
       const reached = precision?.measure === measure ? precision : undefined;
-      return [
+      const row: Content[] = [
         html`<bdi>${scenarioOf(run)}</bdi>`,
         ...(isOne ? [] : [measure]),
-        figure(average?.mean),
+        figure(average?.mean, average?.standardError),
         interval(average?.confidenceInterval),
         figure(average?.standardDeviation),
-        figure(average?.minimum),
-        figure(average?.maximum),
-        count(ledger.completed),
+        figure(average?.minimum, average?.standardDeviation),
+        figure(average?.maximum, average?.standardDeviation),
+        count(average?.count ?? ledger.completed),
+        ...(areBehind ? [count(ledger.completed)] : []),
         ...(hasGoal ? [halfWidth(reached?.halfWidth), halfWidth(reached?.wanted)] : []),
         html`<span class="${run.status}">${run.status}</span>`,
         String(run.id),
       ];
+      return [row];
     }),
   );
   return table(
@@ -90,6 +102,7 @@ function scenarioTable({ scenarios }: ExperimentReading): Html {
       ...['average', '95 % interval', 'standard deviation', 'minimum', 'maximum', 'values'].map(
         number,
       ),
+      ...(areBehind ? [number('stored by now')] : []),
       ...(hasGoal ? ['precision', 'asked for'].map(number) : []),
       text('status'),
       number('run'),
@@ -138,7 +151,7 @@ function intervalTable(caption: string, label: string, rows: readonly NamedInter
     [text('scenario'), number(label), number('95 % interval')],
     rows.map(({ name, value, interval: ends }) => [
       html`<bdi>${name}</bdi>`,
-      figure(value),
+      figure(value, ends && ends[1] - ends[0]),
       interval(ends),
     ]),
   );
@@ -149,7 +162,10 @@ function describeRows(rows: readonly NamedInterval[]): string {
   const highest = rows.reduce((a, b) => (b.value > a.value ? b : a));
   const drawn =
     rows.length > mostDrawn ? ` The first ${mostDrawn} of ${rows.length} are drawn.` : '';
-  return `From ${short(lowest.value)} (${lowest.name}) to ${short(highest.value)} (${highest.name}).${drawn}`;
+  const range = highest.value - lowest.value;
+  const textOf = ({ name, value }: NamedInterval): string =>
+    `${short(value, range)} (${isolated(name)})`;
+  return `From ${textOf(lowest)} to ${textOf(highest)}.${drawn}`;
 }
 
 function gridFigure(
@@ -157,22 +173,21 @@ function gridFigure(
   { parameters }: Grid,
   places: readonly {
     readonly place: Grid['places'][number];
-    readonly average: {
-      readonly mean: number;
-      readonly confidenceInterval: readonly [number, number] | null;
-    };
+    readonly average: Average;
   }[],
   plots: Plots,
 ): Html {
   const [x, y] = parameters;
   const rows = places.map(({ place, average }) => [
     ...place.map(String),
-    figure(average.mean),
+    figure(average.mean, average.standardError),
     interval(average.confidenceInterval),
   ]);
   const caption = `Average of ${measure} by ${parameters.join(' and ')}`;
   const means = places.map(({ average }) => average.mean);
-  const description = `Averages from ${short(Math.min(...means))} to ${short(Math.max(...means))}${y === undefined ? ', with their 95 % intervals.' : '; the darker, the higher.'}`;
+  const [least, greatest] = [Math.min(...means), Math.max(...means)];
+  const range = greatest - least;
+  const description = `Averages from ${short(least, range)} to ${short(greatest, range)}${y === undefined ? ', with their 95 % intervals.' : '; the darker, the higher.'}`;
   const words = { title: caption, description };
   const plot =
     y === undefined
@@ -200,8 +215,14 @@ function gridFigure(
   );
 }
 
-function differencesPart({ scenarios, control, compared }: ExperimentReading, plots: Plots): Html {
+function differencesPart(
+  { scenarios, control, compared, refusal }: ExperimentReading,
+  plots: Plots,
+): Html {
   const title = heading(2, html`Differences from <bdi>${control}</bdi>`);
+  if (refusal !== undefined)
+    return html`${title}
+      <p>Nothing is compared: ${refusal}.</p> `;
   if (compared === undefined) {
     return html`${title}
       <p>There is nothing to compare before this scenario and another one are completed.</p> `;
@@ -211,9 +232,9 @@ function differencesPart({ scenarios, control, compared }: ExperimentReading, pl
   const measures = [...new Set(comparisons.map(({ measure }) => measure))];
   return html`${title}
     <p>
-      Each is the scenario’s mean less the control’s. The intervals of a measure hold with 95 % all
-      together. The variance ratio is how many times as many iterations runs of their own seeds
-      would need.
+      Each is the mean of the scenario less the control’s, over the iterations that both have where
+      they are paired. The intervals of a measure hold with 95 % all together. The variance ratio is
+      how many times as many iterations runs of their own seeds would need.
     </p>
     <div class="plots wide">
       ${measures.map((measure) => {
@@ -223,7 +244,7 @@ function differencesPart({ scenarios, control, compared }: ExperimentReading, pl
           value: difference,
           interval: simultaneousInterval,
         }));
-        const caption = `Differences of ${measure} from ${control}`;
+        const caption = `Differences of ${measure} from ${isolated(control!)}`;
         const described = own.filter(({ isDistinguishable }) => isDistinguishable).length;
         const drawn = rows.length > mostDrawn ? ` The first ${mostDrawn} are drawn.` : '';
         const description = `${described} of ${own.length} are distinguishable from no difference, the dashed line.${drawn}`;
@@ -242,6 +263,7 @@ function comparisonTable(
   comparisons: readonly RunComparison[],
   names: ReadonlyMap<number, string>,
 ): Html {
+  const areLeftOut = comparisons.some(({ leftOut }) => (leftOut ?? 0) > 0);
   return table(
     caption,
     [
@@ -250,6 +272,7 @@ function comparisonTable(
       number('95 % interval, all together'),
       number('variance ratio'),
       number('pairs'),
+      ...(areLeftOut ? [number('left out')] : []),
       text('verdict'),
     ],
     comparisons.map((each) => [
@@ -258,6 +281,7 @@ function comparisonTable(
       interval(each.simultaneousInterval),
       figure(each.varianceRatio),
       each.pairs === null ? '–' : count(each.pairs),
+      ...(areLeftOut ? [each.leftOut === null ? '–' : count(each.leftOut)] : []),
       verdictOf(each),
     ]),
   );

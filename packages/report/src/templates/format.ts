@@ -1,15 +1,20 @@
+import { significantDigits } from '@stepcompute/core/adapters';
 import { html, type Html } from './html.js';
 
-/** Seven significant digits to look at, and the whole number behind them where it has more. */
-export function figure(value: number | null | undefined): Html {
+/**
+ * A number with the whole of it behind where it has more digits than are shown.
+ * @param scale of differences that are to be seen, such as a mean's standard error
+ */
+export function figure(value: number | null | undefined, scale?: number | null): Html {
   if (value === null || value === undefined) return html`–`;
-  const text = String(Number(value.toPrecision(7)));
+  const text = rounded(value, scale, 7);
   return text === String(value) ? html`${text}` : html`<data value="${value}">${text}</data>`;
 }
 
 export function interval(ends: readonly [number, number] | null | undefined): Html {
   if (ends === null || ends === undefined) return html`–`;
-  return html`${figure(ends[0])} to ${figure(ends[1])}`;
+  const [lower, upper] = ends;
+  return html`${figure(lower, upper - lower)} to ${figure(upper, upper - lower)}`;
 }
 
 export function count(value: number): Html {
@@ -22,9 +27,15 @@ export function counted(value: number, noun: string): string {
   return `${value.toLocaleString('en-US')} ${noun}${value === 1 ? '' : 's'}`;
 }
 
-/** Five significant digits, for sentences. */
-export function short(value: number): string {
-  return String(Number(value.toPrecision(5)));
+/** For sentences. */
+export function short(value: number, scale?: number | null): string {
+  return rounded(value, scale, 5);
+}
+
+/** At least so many digits, and all of a whole number. */
+function rounded(value: number, scale: number | null | undefined, digits: number): string {
+  if (Number.isSafeInteger(value)) return String(value);
+  return String(Number(value.toPrecision(significantDigits(value, scale ?? null, digits))));
 }
 
 export function share(part: number): string {
@@ -53,8 +64,16 @@ export function countTick(value: number): string {
   return String(value);
 }
 
-/** @param length in characters, as a plot has room for */
+/** @param length in characters */
 export function cut(text: string, length: number): string {
   const characters = Array.from(text);
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`;
+}
+
+const rightToLeft =
+  /[\p{Bidi_Control}\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+
+/** A text from outside within another, which it doesn't turn around where it is written from right to left. */
+export function isolated(text: string): string {
+  return rightToLeft.test(text) ? `\u2068${text}\u2069` : text;
 }

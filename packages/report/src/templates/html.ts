@@ -3,7 +3,7 @@ export class Html {
   constructor(readonly text: string) {}
 }
 
-/** What stands in a template: a text is escaped, what is missing leaves nothing, a list is one after the other. */
+/** The contents of a template: a text is escaped, a missing one leaves nothing, a list is one after the other. */
 export type Content = Html | string | number | false | undefined | readonly Content[];
 
 /**

@@ -1,6 +1,7 @@
 import type { Markish, PlotOptions } from '@observablehq/plot';
 import type { GridValue } from '../reading/experiment-reading.js';
 import type { Detail, RunningPoint } from '../reading/measure-shapes.js';
+import { significantDigits } from '@stepcompute/core/adapters';
 import { countTick, cut, tickText } from './format.js';
 import { Html, html } from './html.js';
 import { loadPlotLibrary, type PlotLibrary } from './plot-library.js';
@@ -146,7 +147,7 @@ function intervalOptions(
   origin: number | undefined,
 ): PlotOptions {
   const names = rows.map(({ name }) => cut(name, longestName));
-  const longest = Math.max(...names.map(({ length }) => length));
+  const longest = Math.max(...names.map(columnsOf));
   return {
     width: 520,
     height: 60 + 24 * rows.length,
@@ -224,8 +225,8 @@ function bandOf(
 
 /** So many columns leave room for numbers in their cells. */
 const mostNumbered = 10;
-/** Above this share of the range, white is easier to read on a cell than black. */
-const darkFrom = 0.67;
+/** From this share of the range on, white is easier to read on a cell than black. */
+export const darkFrom = 0.715;
 
 function heatMapOptions(
   Plot: PlotLibrary,
@@ -270,7 +271,8 @@ function heatMapOptions(
         : Plot.text(cells, {
             x: 'x',
             y: 'y',
-            text: ({ value }: Cell) => tickText(Number(value.toPrecision(4))),
+            text: ({ value }: Cell) =>
+              tickText(Number(value.toPrecision(significantDigits(value, greatest - least, 4)))),
             fill: (cell: Cell) => (shareOf(cell) > darkFrom ? '#fff' : '#000'),
           }),
     ],
@@ -341,6 +343,12 @@ function finished(
 
 function rounded(number: string): string {
   return String(Number(Number(number).toFixed(1)));
+}
+
+/** How many digits are as wide as a text: those of East Asia, and pictures, take two. */
+function columnsOf(text: string): number {
+  const wide = Array.from(text).filter((character) => character >= '\u1100');
+  return Array.from(text).length + wide.length;
 }
 
 /** Of a digit and most letters, in font sizes. */

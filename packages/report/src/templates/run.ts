@@ -1,9 +1,9 @@
-import { Fingerprint, RunParameters, warningOf, type Average, type Run } from '@stepcompute/core';
+import { Fingerprint, warningOf, type Average, type Run } from '@stepcompute/core';
 import { describeVersions, histogramEdges, type Histogram } from '@stepcompute/core/adapters';
 import type { FailureGroup } from '../reading/failure-groups.js';
 import type { Detail, RunningPoint } from '../reading/measure-shapes.js';
 import type { MeasureReading, RunReading, RunSummary } from '../reading/run-reading.js';
-import { count, counted, cut, figure, interval, share, short } from './format.js';
+import { count, counted, cut, figure, interval, isolated, share, short } from './format.js';
 import { html, type Html } from './html.js';
 import { page } from './page.js';
 import { facts, figureOf, heading, number, table, text, type Level } from './parts.js';
@@ -12,7 +12,7 @@ import type { Bin, Plots, Step } from './plots.js';
 /** A page for a run. */
 export function runPage(reading: RunReading, plots: Plots): string {
   const { run } = reading;
-  const title = `Run ${run.id} of ${run.generatorName}`;
+  const title = `Run ${run.id} of ${isolated(run.generatorName)}`;
   return page(title, html`${heading(1, title)}${runParts(reading, plots, 2)}`);
 }
 
@@ -85,12 +85,12 @@ function reasonOfNone({ run, ledger }: RunSummary): string {
 
 const figures: readonly (readonly [string, (average: Average) => Html])[] = [
   ['values', (average) => count(average.count)],
-  ['average', ({ mean }) => figure(mean)],
+  ['average', ({ mean, standardError }) => figure(mean, standardError)],
   ['95 % interval', ({ confidenceInterval }) => interval(confidenceInterval)],
   ['standard deviation', ({ standardDeviation }) => figure(standardDeviation)],
   ['standard error', ({ standardError }) => figure(standardError)],
-  ['minimum', ({ minimum }) => figure(minimum)],
-  ['maximum', ({ maximum }) => figure(maximum)],
+  ['minimum', ({ minimum, standardDeviation }) => figure(minimum, standardDeviation)],
+  ['maximum', ({ maximum, standardDeviation }) => figure(maximum, standardDeviation)],
 ];
 
 function figuresOf({ run, averages = {}, earlier }: RunReading): Html {
@@ -100,7 +100,7 @@ function figuresOf({ run, averages = {}, earlier }: RunReading): Html {
     earlier.length > 0 &&
     html`<p>
       Earlier averages:
-      ${earlier.map((each, place) => html`${place > 0 && ', '}${figure(each.mean)} over ${count(each.count)}`)}.
+      ${earlier.map((each, place) => html`${place > 0 && ', '}${figure(each.mean, each.standardError)} over ${count(each.count)}`)}.
     </p> `;
   if (first !== undefined && all.length === 1) {
     return html`<dl class="tiles">
@@ -123,17 +123,19 @@ function figuresOf({ run, averages = {}, earlier }: RunReading): Html {
 
 function precisionOf({ run, precision }: RunSummary): Html {
   if (precision === undefined || run.precision === undefined) return html``;
-  const { measure, confidence, wanted, halfWidth, confidenceInterval, look, looks } = precision;
-  const goal = run.precision.halfWidth;
-  const known =
+  const { measure, confidence, wanted, halfWidth, confidenceInterval, isReached } = precision;
+  const { halfWidth: goal } = run.precision;
+  const look = `look ${precision.look} of ${precision.looks}`;
+  const reached =
     halfWidth === null
-      ? html`its precision can’t be told, since it rests on few values`
-      : html`it is known to ±${figure(halfWidth)}, from ${interval(confidenceInterval)}`;
+      ? html`At ${look} nobody can tell: so few values carry the mean.`
+      : html`${isReached ? 'Reached' : 'Not reached'} at ${look}: ±${figure(halfWidth)}, from
+        ${interval(confidenceInterval)}. This interval holds at whichever look a run ends; the 95 %
+        interval among the figures is for a number of values that was fixed beforehand.`;
   return html`<p>
-    The run goes on until the mean of ${measure} is known to
-    ±${figure(wanted)}${goal.endsWith('%') && `, ${goal} of it`}, with ${share(confidence)}. At look
-    ${look} of ${looks} ${known}. This interval holds at whichever look the run ends; the 95 %
-    interval among the figures holds for so many values alone as were fixed beforehand.
+    The run’s goal is the mean of ${measure} to
+    ±${figure(wanted)}${goal.endsWith('%') && `, ${goal} of it`}, with a confidence of
+    ${share(confidence)}. ${reached}
   </p> `;
 }
 
@@ -149,11 +151,11 @@ function quantilesOf(measures: readonly MeasureReading[]): Html {
       number('value'),
       number('its 95 % interval'),
     ],
-    measures.flatMap(({ name, quantiles }) =>
+    measures.flatMap(({ name, quantiles, average }) =>
       quantiles.map(({ probability, value, confidenceInterval }) => [
         ...(isOne ? [] : [name]),
         share(probability),
-        figure(value),
+        figure(value, average?.standardDeviation),
         interval(confidenceInterval),
       ]),
     ),
@@ -162,7 +164,10 @@ function quantilesOf(measures: readonly MeasureReading[]): Html {
   return html`${table(
       'Quantiles',
       [text('quantiles of'), ...probabilities.map((each) => number(share(each)))],
-      measures.map(({ name, quantiles }) => [name, ...quantiles.map(({ value }) => figure(value))]),
+      measures.map(({ name, quantiles, average }) => [
+        name,
+        ...quantiles.map(({ value }) => figure(value, average?.standardDeviation)),
+      ]),
     )}
     <details>
       <summary>Quantiles with their intervals</summary>
@@ -180,14 +185,16 @@ function measurePlots(measure: MeasureReading, { rows }: Detail, plots: Plots): 
     return html`<p>${all} ${figure(extent.minimum)}: there is nothing to draw.</p> `;
   }
   if (!isDrawable(histogram)) {
-    return html`<p>The values lie too far apart to be drawn: a double can’t hold their range.</p> `;
+    return html`<p>The values are too large, or too far apart, to be drawn as doubles.</p> `;
   }
+  // Of as many values as are drawn: there may be more since it was taken.
+  const mean = average?.count === measure.count ? average.mean : undefined;
   const bins = binsOf(histogram);
   const single = areSingle(fine, areWhole);
   const steps = stepsOf(fine, single);
   const drawn = {
-    histogram: describeBins(bins, histogram, average !== undefined),
-    distribution: describeSteps(measure),
+    histogram: describeBins(bins, histogram, mean !== undefined),
+    distribution: describeSteps(measure, single),
   };
   const captions = {
     histogram: `Histogram of ${name}`,
@@ -197,16 +204,12 @@ function measurePlots(measure: MeasureReading, { rows }: Detail, plots: Plots): 
   return html`<div class="plots">
     ${figureOf(
       captions.histogram,
-      plots.histogram(
-        { title: captions.histogram, description: drawn.histogram },
-        bins,
-        average?.mean,
-      ),
+      plots.histogram({ title: captions.histogram, description: drawn.histogram }, bins, mean),
       drawn.histogram,
       table(
         captions.histogram,
         [number('from'), number('up to'), number('values')],
-        bins.map(({ from, to, count: values }) => [figure(from), figure(to), count(values)]),
+        bins.map(({ from, to, count: values }) => [String(from), String(to), count(values)]),
       ),
     )}
     ${figureOf(
@@ -220,7 +223,7 @@ function measurePlots(measure: MeasureReading, { rows }: Detail, plots: Plots): 
       table(
         captions.distribution,
         [number(single ? 'up to and with' : 'below'), number('share of values')],
-        thinned(steps, rows).map(({ value, share: part }) => [figure(value), figure(part)]),
+        thinned(steps, rows).map(({ value, share: part }) => [String(value), figure(part)]),
       ),
     )}
     ${
@@ -234,7 +237,7 @@ function measurePlots(measure: MeasureReading, { rows }: Detail, plots: Plots): 
           [number('values'), number('mean'), number('95 % interval')],
           thinned(running, rows).map((point) => [
             count(point.count),
-            figure(point.mean),
+            figure(point.mean, point.interval && point.interval[1] - point.interval[0]),
             interval(point.interval),
           ]),
         ),
@@ -285,7 +288,7 @@ function stepsOf({ scale, counts, below, above }: Histogram, single: boolean): r
 function describeBins(bins: readonly Bin[], { below, above }: Histogram, hasMean: boolean): string {
   const fullest = bins.reduce((a, b) => (b.count > a.count ? b : a));
   const texts = [
-    `${counted(bins.length, 'bin')} from ${short(bins[0]!.from)} to ${short(bins.at(-1)!.to)}; the fullest, from ${short(fullest.from)} to ${short(fullest.to)}, holds ${counted(fullest.count, 'value')}.`,
+    `${counted(bins.length, 'bin')} from ${bins[0]!.from} to ${bins.at(-1)!.to}; the fullest, from ${fullest.from} to ${fullest.to}, holds ${counted(fullest.count, 'value')}.`,
   ];
   for (const [{ count: values, farthest }, side] of [
     [below, 'below'],
@@ -293,23 +296,30 @@ function describeBins(bins: readonly Bin[], { below, above }: Histogram, hasMean
   ] as const) {
     if (values === 0) continue;
     texts.push(
-      `${values.toLocaleString('en-US')} more ${values === 1 ? 'lies' : 'lie'} ${side}, to ${short(farthest)}.`,
+      `${values.toLocaleString('en-US')} more ${values === 1 ? 'lies' : 'lie'} ${side}, to ${short(farthest, fullest.to - fullest.from)}.`,
     );
   }
   if (hasMean) texts.push('The dashed line is the average.');
   return texts.join(' ');
 }
 
-function describeSteps({ quantiles }: MeasureReading): string {
+function describeSteps({ quantiles, average }: MeasureReading, single: boolean): string {
   const median = quantiles.find(({ probability }) => probability === 0.5);
-  const half = median === undefined ? '' : ` The median is ${short(median.value)}.`;
-  return `The share of the values below each number.${half}`;
+  const half =
+    median === undefined
+      ? ''
+      : ` The median is ${short(median.value, average?.standardDeviation)}.`;
+  return `The share of the values ${single ? 'up to and with' : 'below'} each number.${half}`;
 }
 
 function describeRunning(points: readonly RunningPoint[]): string {
   const { count: values, mean, interval: ends } = points.at(-1)!;
-  const within = ends && `, its 95 % interval from ${short(ends[0])} to ${short(ends[1])}`;
-  return `After ${counted(values, 'value')} in iteration order the mean is ${short(mean)}${within === null ? '.' : `${within}. The band is the interval.`}`;
+  const after = `After ${counted(values, 'value')} in iteration order the mean is`;
+  if (ends === null) return `${after} ${short(mean)}.`;
+  const [lower, upper] = ends;
+  const width = upper - lower;
+  const within = `its 95 % interval from ${short(lower, width)} to ${short(upper, width)}`;
+  return `${after} ${short(mean, width)}, ${within}. The band is the interval after as many values.`;
 }
 
 const longestMessage = 1000;
@@ -324,7 +334,7 @@ function failuresOf({ run, failures: { groups, others } }: RunReading): Html {
       cut(group.message, longestMessage),
       replaysOf(run, group),
     ]),
-  )}${others > 0 && html`<p>${count(others)} more failures say other things; <code>stepcompute failures ${run.id}</code> lists all.</p> `}`;
+  )}${others > 0 && html`<p>Others: ${count(others)}. <code>stepcompute failures ${run.id}</code> lists them all.</p> `}`;
 }
 
 function replaysOf(run: Run, { iterations }: FailureGroup): Html[] {
@@ -358,7 +368,6 @@ function provenanceOf({ run }: RunReading): Html {
         ] as const,
     ),
     ['seed', html`<code>${run.seed}</code>`],
-    ['parameters', html`<code>${RunParameters.text(run.parameters)}</code>`],
     ['tolerance', run.tolerance],
     ['begun with', describeVersions(run.versions)],
     ...(run.experiment === undefined
