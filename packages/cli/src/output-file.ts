@@ -36,7 +36,9 @@ export class OutputFile {
     private readonly file: string,
     private readonly isForced: boolean,
   ) {
-    if (file === '') throw new InvalidInputError(option, 'the name of a file', file);
+    if (file === '' || file === '-') {
+      throw new InvalidInputError(option, 'the name of a file, as ./- is', file);
+    }
     this.#refuseExisting();
     this.#target = targetOf(file);
     try {

@@ -85,9 +85,12 @@ export function openTerminal(
     wantsJson: json,
     print: (text) => void write(`${text}\n`),
     stream: async (text) => {
+      const { read, ended } = followed(text);
       try {
-        await pipeline(Readable.from(text), process.stdout, { end: false });
+        await pipeline(Readable.from(read()), process.stdout, { end: false });
       } catch (error) {
+        // Its source goes on with the piece that it is at: until then it needs its database.
+        await ended();
         // The text's own error is the database's.
         if (process.stdout.errored !== error) throw error;
         lost ??= error;
@@ -112,6 +115,26 @@ export function openTerminal(
     },
     masked: mask,
   };
+}
+
+/** An iterable to be read in place of another, and a promise of when that other is left, if it was begun. */
+function followed<T>(pieces: AsyncIterable<T>): {
+  readonly read: () => AsyncGenerator<T, void>;
+  readonly ended: () => Promise<void>;
+} {
+  let ended = Promise.resolve();
+  async function* read(): AsyncGenerator<T, void> {
+    let leave = (): void => undefined;
+    ended = new Promise((done) => {
+      leave = done;
+    });
+    try {
+      yield* pieces;
+    } finally {
+      leave();
+    }
+  }
+  return { read, ended: () => ended };
 }
 
 function outputError(cause: unknown): OutputError | ReaderGoneError {

@@ -263,6 +263,14 @@ describe('results that can’t be written', () => {
     expect(outcome.stderr.match(/^stepcompute: .*$/gm)).toEqual([expect.stringMatching(lost)]);
   });
 
+  onFullDevice('are all that is told of, while more values are being read', async () => {
+    const ran = await stepcompute(folder, ['run', '-n', '20000', '--json']);
+    const { runId } = JSON.parse(ran.stdout) as { runId: number };
+    const outcome = await stepcompute(folder, ['values', String(runId)], { stdoutTo: full });
+    expect(outcome.code).toBe(8);
+    expect(outcome.stderr).toMatch(/^stepcompute: standard output can't be written: .*\n$/);
+  });
+
   onFullDevice('are in the database, and it is said', async () => {
     const outcome = await stepcompute(folder, ['run', '-n', '5', '--json'], { stdoutTo: full });
     expect(outcome.code).toBe(8);

@@ -117,8 +117,31 @@ describe('the page of a run', () => {
       seed: 1,
     });
     const page = await runReport(stores, 1);
-    expect(page).toContain('11 bins from 1234560 to 1234571');
+    expect(page).toContain('11 bins from 1234560 to 1234570; the fullest, at 12345');
     expect(page).toContain('The share of the values up to and with each number.');
+  });
+
+  it('says where the average lies outside of what is drawn', async () => {
+    const stores = await storesWithRun(
+      ({ iterationId, random }) => (iterationId % 500 === 0 ? 1e6 : random.uniform()),
+      { repetitions: 5000, seed: 1 },
+    );
+    expect(await runReport(stores, 1)).toMatch(
+      /20 bins from 0 to 1; .* 10 more lie above, to 1000000\. The average, 2000\.\d, lies outside\./,
+    );
+  });
+
+  it('tells the ticks of an axis apart', async () => {
+    const stores = await storesWithRun(({ random }) => 1e9 + random.uniform(), {
+      repetitions: 1000,
+      seed: 1,
+    });
+    const page = await runReport(stores, 1);
+    for (const [, svg = ''] of page.matchAll(/<svg(.*?)<\/svg>/gs)) {
+      const labels = Array.from(svg.matchAll(/<text[^>]*>([^<]*)</g), ([, label]) => label);
+      expect(labels.length).toBeGreaterThan(4);
+      expect(new Set(labels).size).toBe(labels.length);
+    }
   });
 
   it('of a run that was extended and failed says how many values its average is over', async () => {
@@ -222,7 +245,10 @@ describe('the page of an experiment', () => {
     );
     const page = await experimentReport(stores, runs, { control: 'good' });
     expect(page).toContain('2 scenarios');
-    expect(page).toContain('1 completed');
+    expect(page).toContain(
+      '1 <span class="completed">completed</span>, 1 <span class="failed">failed',
+    );
+    expect(page).toContain('Without an average: bad.');
     expect(page).toContain('it is bad');
     expect(page).toContain('There is nothing to compare');
   });
@@ -237,6 +263,43 @@ describe('the page of an experiment', () => {
     expect(Buffer.byteLength(page)).toBeLessThan(1_000_000);
     expect(valuesToRead(runs)).toBe(25 * 500);
     expect(valuesToRead(runs, { control: 'strike=1 volatility=0.2' })).toBe(125 * 500);
+  });
+
+  it('stays small with many measures of many scenarios, and says what it leaves out', async () => {
+    const measures = Array.from({ length: 64 }, (_, place) => `m${place}`);
+    const { stores, runs } = await storesWithExperiment(
+      {
+        name: 'wide',
+        measures,
+        generate: ({ random }) =>
+          Object.fromEntries(measures.map((name, place) => [name, place * random.normal()])),
+      },
+      Array.from({ length: 40 }, (_, place) => ({ name: `scenario ${place}` })),
+      'wide',
+      { repetitions: 50 },
+    );
+    const page = await experimentReport(stores, runs);
+    expect(page).toContain('Of 64 measures the first 12 are shown');
+    expect(Buffer.byteLength(page)).toBeLessThan(2_000_000);
+  });
+
+  it('has a gap in a line where a scenario has no average', async () => {
+    const { stores, runs } = await storesWithExperiment(
+      {
+        name: 'some fail',
+        parameters: { a: 0 },
+        generate: ({ parameters: { a }, random }) => {
+          if (a === 3) throw new Error('no root');
+          return Number(a) + random.normal();
+        },
+      },
+      [1, 2, 3, 4, 5].map((a) => ({ name: `a=${a}`, parameters: { a } })),
+    );
+    const page = await experimentReport(stores, runs);
+    expect(page).toContain('Gaps have no average.');
+    const [, line = ''] =
+      /<title[^>]*>Average of value by a<.*?class="line"><path d="([^"]*)"/s.exec(page) ?? [];
+    expect(line.match(/M/g)).toHaveLength(2);
   });
 
   it('has every measure of its scenarios, where they differ', async () => {
@@ -275,8 +338,11 @@ describe('the page of an experiment', () => {
   });
 
   it('has texts on its heat map that can be read on their cells', async () => {
-    const many = Array.from({ length: 10 }, (_, place) => 80 + 4 * place);
-    const { stores, runs } = await storesWithExperiment(pricing, grid(many, [0.1, 0.2, 0.3]));
+    const many = Array.from({ length: 6 }, (_, place) => 80 + 8 * place);
+    const { stores, runs } = await storesWithExperiment(
+      pricing,
+      grid(many, [0.1, 0.2, 0.3, 0.4, 0.5]),
+    );
     const page = await experimentReport(stores, runs);
     const [, map = ''] =
       /<title[^>]*>Average of price by.*?<\/title>(.*?)<\/svg>/s.exec(page) ?? [];

@@ -11,6 +11,9 @@ import { readSummary, type RunSummary } from './run-reading.js';
 /** All that a page shows of an experiment, but for its scenarios' own parts. */
 export interface ExperimentReading {
   readonly scenarios: readonly RunSummary[];
+  /** Those that are shown, of all scenarios: the first ones of many. */
+  readonly measures: readonly string[];
+  readonly measureCount: number;
   /** The control's name; undefined where none was asked for. */
   readonly control: string | undefined;
   /** Undefined without a control, and while fewer than two scenarios with it are completed. */
@@ -19,6 +22,9 @@ export interface ExperimentReading {
   readonly refusal: string | undefined;
   readonly grid: Grid | undefined;
 }
+
+/** So many rows has the table of scenarios with their measures, so that a page stays small. */
+const mostRows = 500;
 
 /** Scenarios that are told apart by one or two of their parameters. */
 export interface Grid {
@@ -51,8 +57,12 @@ export async function readExperiment(
     controlled === undefined || completed.length < 2
       ? {}
       : await comparedOrRefused(stores, completed, controlled);
+  const measures = [...new Set(runs.flatMap(({ measures: own }) => own))];
+  const most = Math.max(1, Math.floor(mostRows / runs.length));
   return {
     scenarios,
+    measures: measures.slice(0, most),
+    measureCount: measures.length,
     control,
     compared: undefined,
     refusal: undefined,

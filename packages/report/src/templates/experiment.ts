@@ -1,4 +1,4 @@
-import type { Average, RunComparison } from '@stepcompute/core';
+import type { Average, RunComparison, RunStatus } from '@stepcompute/core';
 import { scenarioOf, type ExperimentReading, type Grid } from '../reading/experiment-reading.js';
 import type { RunReading, RunSummary } from '../reading/run-reading.js';
 import { count, figure, interval, isolated, short } from './format.js';
@@ -20,8 +20,9 @@ export function experimentPage(
     title,
     html`${heading(1, title)}
       <p class="lead">${leadOf(experiment)}</p>
+      ${experiment.measures.length < experiment.measureCount && html`<p>Of ${experiment.measureCount} measures the first ${experiment.measures.length} are shown; <code>stepcompute show RUN</code> has all of a scenario.</p> `}
       ${heading(2, 'Scenarios')} ${scenarioTable(experiment)} ${navigation(scenarios)}
-      ${measuresOf(experiment).map((measure) => measurePart(measure, experiment, plots))}
+      ${experiment.measures.map((measure) => measurePart(measure, experiment, plots))}
       ${experiment.control !== undefined && differencesPart(experiment, plots)}
       ${scenarios.length < experiment.scenarios.length && html`<p>What follows is of the first ${scenarios.length} scenarios; <code>stepcompute report RUN</code> makes a page of any other.</p> `}
       ${scenarios.map(
@@ -33,17 +34,15 @@ export function experimentPage(
   );
 }
 
-/** Those of all scenarios, by name. */
-function measuresOf({ scenarios }: ExperimentReading): readonly string[] {
-  return [...new Set(scenarios.flatMap(({ run }) => run.measures))];
-}
-
 function leadOf({ scenarios }: ExperimentReading): Content {
   const { length } = scenarios;
-  const completed = scenarios.filter(({ run }) => run.status === 'completed').length;
   const first = scenarios[0]?.run;
+  const statuses = [...new Set(scenarios.map(({ run }) => run.status))];
+  const countOf = (status: RunStatus): number =>
+    scenarios.filter(({ run }) => run.status === status).length;
   return html`${length} ${length === 1 ? 'scenario' : 'scenarios'} of
-    <bdi>${first?.generatorName}</bdi>, ${completed} completed`;
+    <bdi>${first?.generatorName}</bdi
+    >${statuses.map((status) => html`, ${countOf(status)} <span class="${status}">${status}</span>`)}`;
 }
 
 function anchorOf({ run }: RunSummary): string {
@@ -64,8 +63,7 @@ function navigation(scenarios: readonly RunSummary[]): Html {
 }
 
 function scenarioTable(experiment: ExperimentReading): Html {
-  const { scenarios } = experiment;
-  const measures = measuresOf(experiment);
+  const { scenarios, measures } = experiment;
   const isOne = measures.length === 1;
   // More may have come since it was averaged.
   const isBehind = ({ ledger, averages }: RunSummary): boolean =>
@@ -119,29 +117,35 @@ function halfWidth(value: number | null | undefined): Html {
 const mostDrawn = 100;
 
 function measurePart(measure: string, { scenarios, grid }: ExperimentReading, plots: Plots): Html {
-  const averaged = scenarios.flatMap(({ run, averages }, place) => {
-    const average = averages?.[measure];
-    return average === undefined ? [] : [{ run, average, place }];
-  });
-  if (averaged.length === 0) return html``;
-  const rows = averaged.map(({ run, average }) => ({
-    name: scenarioOf(run),
-    value: average.mean,
-    interval: average.confidenceInterval,
+  const own = scenarios.flatMap(({ run, averages }, place) =>
+    run.measures.includes(measure)
+      ? [{ name: scenarioOf(run), average: averages?.[measure], place: grid?.places[place] }]
+      : [],
+  );
+  const rows = own.map(({ name, average }) => ({
+    name,
+    value: average?.mean ?? NaN,
+    interval: average?.confidenceInterval ?? null,
   }));
+  const title = heading(2, `Measure ${measure}`);
+  if (rows.every(({ value }) => Number.isNaN(value))) {
+    return html`${title}
+      <p>No scenario has an average.</p> `;
+  }
   const caption = `Averages of ${measure}, with their 95 % intervals`;
   const description = describeRows(rows);
-  const places =
-    grid && averaged.map(({ average, place }) => ({ place: grid.places[place]!, average }));
-  return html`${heading(2, `Measure ${measure}`)}
+  const onGrid = own.flatMap(({ average, place }) =>
+    place === undefined ? [] : [{ average, place }],
+  );
+  return html`${title}
     <div class="plots wide">
+      ${grid !== undefined && gridFigure(measure, grid, onGrid, plots)}
       ${figureOf(
         caption,
         plots.intervals({ title: caption, description }, rows.slice(0, mostDrawn)),
         description,
         intervalTable(caption, 'average', rows),
       )}
-      ${grid !== undefined && places !== undefined && gridFigure(measure, grid, places, plots)}
     </div> `;
 }
 
@@ -158,14 +162,22 @@ function intervalTable(caption: string, label: string, rows: readonly NamedInter
 }
 
 function describeRows(rows: readonly NamedInterval[]): string {
-  const lowest = rows.reduce((a, b) => (b.value < a.value ? b : a));
-  const highest = rows.reduce((a, b) => (b.value > a.value ? b : a));
-  const drawn =
-    rows.length > mostDrawn ? ` The first ${mostDrawn} of ${rows.length} are drawn.` : '';
+  const averaged = rows.filter(({ value }) => !Number.isNaN(value));
+  const lowest = averaged.reduce((a, b) => (b.value < a.value ? b : a));
+  const highest = averaged.reduce((a, b) => (b.value > a.value ? b : a));
   const range = highest.value - lowest.value;
   const textOf = ({ name, value }: NamedInterval): string =>
     `${short(value, range)} (${isolated(name)})`;
-  return `From ${textOf(lowest)} to ${textOf(highest)}.${drawn}`;
+  const all =
+    range === 0 && averaged.length > 1
+      ? `All averages are ${short(lowest.value)}.`
+      : `From ${textOf(lowest)} to ${textOf(highest)}.`;
+  const lacking = rows.filter(({ value }) => Number.isNaN(value)).map(({ name }) => isolated(name));
+  const some = lacking.length > 3 ? `${lacking.length} scenarios` : lacking.join(', ');
+  const lack = lacking.length > 0 ? ` Without an average: ${some}.` : '';
+  const drawn =
+    rows.length > mostDrawn ? ` The first ${mostDrawn} of ${rows.length} are drawn.` : '';
+  return `${all}${lack}${drawn}`;
 }
 
 function gridFigure(
@@ -173,21 +185,26 @@ function gridFigure(
   { parameters }: Grid,
   places: readonly {
     readonly place: Grid['places'][number];
-    readonly average: Average;
+    readonly average: Average | undefined;
   }[],
   plots: Plots,
 ): Html {
   const [x, y] = parameters;
   const rows = places.map(({ place, average }) => [
     ...place.map(String),
-    figure(average.mean, average.standardError),
-    interval(average.confidenceInterval),
+    figure(average?.mean, average?.standardError),
+    interval(average?.confidenceInterval),
   ]);
   const caption = `Average of ${measure} by ${parameters.join(' and ')}`;
-  const means = places.map(({ average }) => average.mean);
+  const means = places.flatMap(({ average }) => average?.mean ?? []);
   const [least, greatest] = [Math.min(...means), Math.max(...means)];
   const range = greatest - least;
-  const description = `Averages from ${short(least, range)} to ${short(greatest, range)}${y === undefined ? ', with their 95 % intervals.' : '; the darker, the higher.'}`;
+  const shown = y === undefined ? ', with their 95 % intervals.' : '; the darker, the higher.';
+  const gaps = means.length < places.length ? ' Gaps have no average.' : '';
+  const description =
+    range === 0
+      ? `All averages are ${short(least)}.${gaps}`
+      : `Averages from ${short(least, range)} to ${short(greatest, range)}${shown}${gaps}`;
   const words = { title: caption, description };
   const plot =
     y === undefined
@@ -197,15 +214,19 @@ function gridFigure(
           places
             .map(({ place, average }) => ({
               at: Number(place[0]),
-              value: average.mean,
-              interval: average.confidenceInterval,
+              value: average?.mean ?? NaN,
+              interval: average?.confidenceInterval ?? null,
             }))
             .sort((a, b) => a.at - b.at),
         )
       : plots.heatMap(
           words,
           [x, y],
-          places.map(({ place, average }) => ({ x: place[0]!, y: place[1]!, value: average.mean })),
+          places.map(({ place, average }) => ({
+            x: place[0]!,
+            y: place[1]!,
+            value: average?.mean ?? NaN,
+          })),
         );
   return figureOf(
     caption,
@@ -216,7 +237,7 @@ function gridFigure(
 }
 
 function differencesPart(
-  { scenarios, control, compared, refusal }: ExperimentReading,
+  { scenarios, measures: shown, control, compared, refusal }: ExperimentReading,
   plots: Plots,
 ): Html {
   const title = heading(2, html`Differences from <bdi>${control}</bdi>`);
@@ -229,7 +250,7 @@ function differencesPart(
   }
   const names = new Map(scenarios.map(({ run }) => [run.id, scenarioOf(run)]));
   const { comparisons } = compared;
-  const measures = [...new Set(comparisons.map(({ measure }) => measure))];
+  const measures = shown.filter((name) => comparisons.some(({ measure }) => measure === name));
   return html`${title}
     <p>
       Each is the mean of the scenario less the control’s, over the iterations that both have where

@@ -42,13 +42,14 @@ export function share(part: number): string {
   return `${Number((100 * part).toPrecision(4))} %`;
 }
 
-/** The number as an axis has it. */
-export function tickText(value: number): string {
+/** The number as an axis has it, told apart from its neighbours among the ticks. */
+export function tickText(value: number, _?: number, ticks: readonly number[] = []): string {
+  const [first = 0, second = first] = ticks;
   const size = Math.abs(value);
-  if (size !== 0 && (size >= 1e7 || size < 1e-4)) {
-    return Number(value.toPrecision(6)).toExponential().replace('e+', 'e');
-  }
-  return String(Number(value.toPrecision(9)));
+  const isLong = size !== 0 && (size >= 1e7 || size < 1e-4);
+  const digits = significantDigits(value, Math.abs(second - first), isLong ? 6 : 9);
+  const number = Number(value.toPrecision(digits));
+  return isLong ? number.toExponential().replace('e+', 'e') : String(number);
 }
 
 /** A count as an axis has it: 2k, 10M. */
@@ -68,6 +69,26 @@ export function countTick(value: number): string {
 export function cut(text: string, length: number): string {
   const characters = Array.from(text);
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`;
+}
+
+/** Cut in the middle: names that begin alike often end in what tells them apart. */
+export function cutMiddle(text: string, length: number): string {
+  const characters = Array.from(text);
+  if (characters.length <= length) return text;
+  const end = Math.floor((length - 1) / 2);
+  const begin = length - 1 - end;
+  return `${characters.slice(0, begin).join('')}…${characters.slice(-end).join('')}`;
+}
+
+/** How wide a text is about, in font sizes: an interface's usual font differs by a few percent. */
+export function widthOf(text: string): number {
+  return Array.from(text).reduce((sum, character) => sum + characterWidth(character), 0);
+}
+
+function characterWidth(character: string): number {
+  // East Asia's, and pictures.
+  if (character >= '\u1100' || /[MW@%—…]/.test(character)) return 1;
+  return /[\p{Lu}mw]/u.test(character) ? 0.8 : 0.62;
 }
 
 const rightToLeft =

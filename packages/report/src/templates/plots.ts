@@ -1,8 +1,8 @@
-import type { Markish, PlotOptions } from '@observablehq/plot';
+import type { Markish, PlotOptions, ScaleOptions } from '@observablehq/plot';
 import type { GridValue } from '../reading/experiment-reading.js';
 import type { Detail, RunningPoint } from '../reading/measure-shapes.js';
 import { significantDigits } from '@stepcompute/core/adapters';
-import { countTick, cut, tickText } from './format.js';
+import { countTick, cutMiddle, tickText, widthOf } from './format.js';
 import { Html, html } from './html.js';
 import { loadPlotLibrary, type PlotLibrary } from './plot-library.js';
 
@@ -12,9 +12,12 @@ interface Words {
   readonly description: string;
 }
 
+/** A bar of a histogram: the range that it stands on. */
 export interface Bin {
   readonly from: number;
   readonly to: number;
+  /** Of a bar that is of one whole number alone. */
+  readonly whole?: number | undefined;
   readonly count: number;
 }
 
@@ -26,12 +29,14 @@ export interface Step {
 
 export interface NamedInterval {
   readonly name: string;
+  /** NaN where there is none. */
   readonly value: number;
   readonly interval: readonly [lower: number, upper: number] | null;
 }
 
 interface LinePoint {
   readonly at: number;
+  /** NaN where there is none: a gap in the line. */
   readonly value: number;
   readonly interval: readonly [lower: number, upper: number] | null;
 }
@@ -39,6 +44,7 @@ interface LinePoint {
 interface Cell {
   readonly x: GridValue;
   readonly y: GridValue;
+  /** NaN where there is none: a gap in the map. */
   readonly value: number;
 }
 
@@ -79,9 +85,18 @@ export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
     });
   };
   return {
-    histogram: (words, bins, mean) =>
-      draw(words, {
-        x: { tickSize: 0, tickFormat: tickText, ticks, label: null },
+    histogram: (words, bins, mean) => {
+      const [low, high] = domainOfBins(bins);
+      const wholes = bins.flatMap(({ whole }) => whole ?? []);
+      const areAllNamed =
+        wholes.length > 0 && numberAxis([low, high], wholes.length).ticks === wholes.length;
+      const marked = mean !== undefined && mean >= low && mean <= high ? [mean] : [];
+      return draw(words, {
+        x: {
+          ...numberAxis([low, high], ticks),
+          ...(areAllNamed && { ticks: wholes }),
+          domain: [low, high],
+        },
         y: { tickSize: 0, tickFormat: countTick, ticks, label: 'values', grid: true },
         marks: [
           Plot.rectY(bins, {
@@ -92,12 +107,13 @@ export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
             className: 'bars',
           }),
           Plot.ruleY([0]),
-          mean === undefined ? null : Plot.ruleX([mean], { className: 'mark' }),
+          ...['halo', 'mark'].map((className) => Plot.ruleX(marked, { className })),
         ],
-      }),
+      });
+    },
     distribution: (words, steps, areSteps) =>
       draw(words, {
-        x: { tickSize: 0, tickFormat: tickText, ticks, label: null },
+        x: numberAxis([steps[0]!.value, steps.at(-1)!.value], ticks),
         y: {
           tickSize: 0,
           tickFormat: tickText,
@@ -123,7 +139,7 @@ export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
       draw(words, {
         width: wide,
         height: 300,
-        x: { tickFormat: tickText, ticks: 6, label: parameter },
+        x: { ...numberAxis(extentOf(points.map(({ at }) => at)), 6), label: parameter },
         y: { tickSize: 0, tickFormat: tickText, ticks: 5, label: null, grid: true, zero: false },
         marks: [
           bandOf(
@@ -140,19 +156,25 @@ export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
 
 /** Larger, since a phone shows these plots smaller than others. */
 const intervalFontSize = 14;
+/** Right of the names. */
+const intervalRoom = 420;
 
 function intervalOptions(
   Plot: PlotLibrary,
   rows: readonly NamedInterval[],
   origin: number | undefined,
 ): PlotOptions {
-  const names = rows.map(({ name }) => cut(name, longestName));
-  const longest = Math.max(...names.map(columnsOf));
+  const names = rows.map(({ name }) => cutMiddle(name, longestName));
+  const longest = Math.max(...names.map(widthOf));
+  const left = Math.ceil(longest * intervalFontSize) + 20;
+  const all = rows.flatMap(
+    ({ value, interval }) => interval ?? (Number.isNaN(value) ? [] : [value]),
+  );
   return {
-    width: 520,
+    width: left + intervalRoom,
     height: 60 + 24 * rows.length,
-    marginLeft: Math.ceil(longest * characterWidth * intervalFontSize) + 20,
-    x: { tickFormat: tickText, ticks: 4, label: null, grid: true },
+    marginLeft: left,
+    x: { ...numberAxis(extentOf(origin === undefined ? all : [origin, ...all]), 4), grid: true },
     y: {
       type: 'point',
       domain: rows.map((_, place) => place),
@@ -171,6 +193,28 @@ function intervalOptions(
       Plot.dot(rows, { x: 'value', y: (_, place: number) => place, r: 3, className: 'dots' }),
     ],
   };
+}
+
+/** An axis of numbers, with as many ticks as there is room for their labels. */
+function numberAxis([low, high]: readonly [number, number], most: number): ScaleOptions {
+  const step = (high - low) / most;
+  const labels = [low, high].map((end) => tickText(end, 0, [0, step]));
+  const label = Math.max(...labels.map(widthOf)) * axisFontSize + 12;
+  // Round numbers may come to half as many more as are asked for.
+  const ticks = Math.max(2, Math.min(most, Math.floor(axisRoom / label / 1.5)));
+  return { tickSize: 0, tickFormat: tickText, ticks, label: null };
+}
+
+const axisFontSize = 12;
+/** In pixels, of the axis of a plot of usual width. */
+const axisRoom = 340;
+
+function domainOfBins(bins: readonly Bin[]): [number, number] {
+  return [bins[0]!.from, bins.at(-1)!.to];
+}
+
+function extentOf(values: readonly number[]): [number, number] {
+  return [Math.min(...values), Math.max(...values)];
 }
 
 /** In pixels of a plot's own: a phone shows it nearly as large. */
@@ -223,8 +267,10 @@ function bandOf(
   return Plot.areaY(ends, { x: 'x', y1: 'lower', y2: 'upper', className: 'band' });
 }
 
-/** So many columns leave room for numbers in their cells. */
-const mostNumbered = 10;
+const mapFontSize = 12;
+/** Room for the labels of rows, in pixels. */
+const mapLeft = 64;
+const mapRight = 20;
 /** From this share of the range on, white is easier to read on a cell than black. */
 export const darkFrom = 0.715;
 
@@ -234,19 +280,25 @@ function heatMapOptions(
   y: string,
   cells: readonly Cell[],
 ): PlotOptions {
-  const values = cells.map(({ value }) => value);
+  const filled = cells.filter(({ value }) => !Number.isNaN(value));
+  const values = filled.map(({ value }) => value);
   const [least, greatest] = [Math.min(...values), Math.max(...values)];
   const shareOf = ({ value }: Cell): number =>
     greatest > least ? (value - least) / (greatest - least) : 0;
   const [columns, rows] = [domainOf(cells.map((cell) => cell.x)), domainOf(cells.map((c) => c.y))];
+  const cellText = ({ value }: Cell): string =>
+    tickText(Number(value.toPrecision(significantDigits(value, greatest - least, 4))));
+  const room = (wide - mapLeft - mapRight) / columns.length;
+  const areTooWide = filled.some((cell) => widthOf(cellText(cell)) * mapFontSize > room - 4);
   const axisText = (value: GridValue): string =>
-    typeof value === 'number' ? tickText(value) : cut(String(value), 12);
+    typeof value === 'number' ? tickText(value) : cutMiddle(String(value), 12);
   return {
     width: wide,
     height: 70 + Math.min(500, 36 * rows.length),
     padding: 0,
     marginBottom: 46,
-    marginLeft: 64,
+    marginLeft: mapLeft,
+    marginRight: mapRight,
     x: {
       type: 'band',
       domain: columns,
@@ -265,14 +317,13 @@ function heatMapOptions(
     },
     color: { type: 'linear', domain: [0, 1], scheme: 'blues' },
     marks: [
-      Plot.cell(cells, { x: 'x', y: 'y', fill: shareOf, inset: 0.5 }),
-      columns.length > mostNumbered
+      Plot.cell(filled, { x: 'x', y: 'y', fill: shareOf, inset: 0.5 }),
+      areTooWide
         ? null
-        : Plot.text(cells, {
+        : Plot.text(filled, {
             x: 'x',
             y: 'y',
-            text: ({ value }: Cell) =>
-              tickText(Number(value.toPrecision(significantDigits(value, greatest - least, 4)))),
+            text: cellText,
             fill: (cell: Cell) => (shareOf(cell) > darkFrom ? '#fff' : '#000'),
           }),
     ],
@@ -345,19 +396,10 @@ function rounded(number: string): string {
   return String(Number(Number(number).toFixed(1)));
 }
 
-/** How many digits are as wide as a text: those of East Asia, and pictures, take two. */
-function columnsOf(text: string): number {
-  const wide = Array.from(text).filter((character) => character >= '\u1100');
-  return Array.from(text).length + wide.length;
-}
-
-/** Of a digit and most letters, in font sizes. */
-const characterWidth = 0.59;
-
 /** In pixels, how much more than the plot has is needed for the longest label of its y axis. */
 function roomAtLeft(svg: SvgElement, fontSize: number): number {
   const labels = [...svg.querySelectorAll('[aria-label="y-axis tick label"] text')];
-  const longest = Math.max(0, ...labels.map(({ textContent }) => textContent.length));
+  const longest = Math.max(0, ...labels.map(({ textContent }) => widthOf(textContent)));
   // They end 9 px to the left of the frame, which is at 40.
-  return Math.max(0, Math.ceil(longest * characterWidth * fontSize) - 30);
+  return Math.max(0, Math.ceil(longest * fontSize) - 30);
 }

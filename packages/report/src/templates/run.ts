@@ -1,5 +1,10 @@
 import { Fingerprint, warningOf, type Average, type Run } from '@stepcompute/core';
-import { describeVersions, histogramEdges, type Histogram } from '@stepcompute/core/adapters';
+import {
+  describeVersions,
+  histogramEdges,
+  type Histogram,
+  type HistogramScale,
+} from '@stepcompute/core/adapters';
 import type { FailureGroup } from '../reading/failure-groups.js';
 import type { Detail, RunningPoint } from '../reading/measure-shapes.js';
 import type { MeasureReading, RunReading, RunSummary } from '../reading/run-reading.js';
@@ -189,11 +194,11 @@ function measurePlots(measure: MeasureReading, { rows }: Detail, plots: Plots): 
   }
   // Of as many values as are drawn: there may be more since it was taken.
   const mean = average?.count === measure.count ? average.mean : undefined;
-  const bins = binsOf(histogram);
-  const single = areSingle(fine, areWhole);
+  const bins = binsOf(histogram, areWhole);
+  const single = areSingle(fine.scale, areWhole);
   const steps = stepsOf(fine, single);
   const drawn = {
-    histogram: describeBins(bins, histogram, mean !== undefined),
+    histogram: describeBins(bins, histogram, mean),
     distribution: describeSteps(measure, single),
   };
   const captions = {
@@ -208,8 +213,8 @@ function measurePlots(measure: MeasureReading, { rows }: Detail, plots: Plots): 
       drawn.histogram,
       table(
         captions.histogram,
-        [number('from'), number('up to'), number('values')],
-        bins.map(({ from, to, count: values }) => [String(from), String(to), count(values)]),
+        [...bins[0]!.labels.map(number), number('values')],
+        bins.map(({ ends, count: values }) => [...ends.map(String), count(values)]),
       ),
     )}
     ${figureOf(
@@ -260,13 +265,31 @@ function isDrawable({ scale }: Histogram): boolean {
   return Number.isFinite(edges.at(-1)! - edges[0]!);
 }
 
-function binsOf({ scale, counts }: Histogram): readonly Bin[] {
+/** A bar of a histogram in words, too. */
+interface NamedBin extends Bin {
+  /** Of the columns that name it in a table. */
+  readonly labels: readonly string[];
+  readonly ends: readonly number[];
+}
+
+/** Bars of whole numbers have theirs in the middle, and are named by the lowest and the highest. */
+function binsOf({ scale, counts }: Histogram, areWhole: boolean): readonly NamedBin[] {
   const edges = histogramEdges(scale);
-  return counts.map((each, bin) => ({ from: edges[bin]!, to: edges[bin + 1]!, count: each }));
+  const isSingle = areSingle(scale, areWhole);
+  return counts.map((each, bin) => {
+    const [from, to] = [edges[bin]!, edges[bin + 1]!];
+    if (!areWhole || scale.exponent < 0) {
+      return { from, to, count: each, labels: ['from', 'up to'], ends: [from, to] };
+    }
+    const bar = { from: from - 0.5, to: to - 0.5, count: each };
+    return isSingle
+      ? { ...bar, whole: from, labels: ['value'], ends: [from] }
+      : { ...bar, labels: ['from', 'up to and with'], ends: [from, to - 1] };
+  });
 }
 
 /** True of whole numbers that each have a bin of their own. */
-function areSingle({ scale }: Histogram, areWhole: boolean): boolean {
+function areSingle(scale: HistogramScale, areWhole: boolean): boolean {
   return areWhole && scale.digit === 1 && scale.exponent === 0;
 }
 
@@ -285,21 +308,34 @@ function stepsOf({ scale, counts, below, above }: Histogram, single: boolean): r
       ];
 }
 
-function describeBins(bins: readonly Bin[], { below, above }: Histogram, hasMean: boolean): string {
+function describeBins(
+  bins: readonly NamedBin[],
+  { below, above }: Histogram,
+  mean: number | undefined,
+): string {
   const fullest = bins.reduce((a, b) => (b.count > a.count ? b : a));
+  const [first, last] = [bins[0]!, bins.at(-1)!];
+  const isOne = fullest.ends.length === 1;
   const texts = [
-    `${counted(bins.length, 'bin')} from ${bins[0]!.from} to ${bins.at(-1)!.to}; the fullest, from ${fullest.from} to ${fullest.to}, holds ${counted(fullest.count, 'value')}.`,
+    `${counted(bins.length, 'bin')} from ${first.ends[0]} to ${last.ends.at(-1)}; the fullest, ${isOne ? 'at' : 'from'} ${fullest.ends.join(' to ')}, holds ${counted(fullest.count, 'value')}.`,
   ];
-  for (const [{ count: values, farthest }, side] of [
-    [below, 'below'],
-    [above, 'above'],
+  for (const [{ count: values, farthest }, side, edge] of [
+    [below, 'below', first.from],
+    [above, 'above', last.to],
   ] as const) {
     if (values === 0) continue;
     texts.push(
-      `${values.toLocaleString('en-US')} more ${values === 1 ? 'lies' : 'lie'} ${side}, to ${short(farthest, fullest.to - fullest.from)}.`,
+      `${values.toLocaleString('en-US')} more ${values === 1 ? 'lies' : 'lie'} ${side}, to ${short(farthest, Math.abs(farthest - edge))}.`,
     );
   }
-  if (hasMean) texts.push('The dashed line is the average.');
+  if (mean !== undefined) {
+    const isWithin = mean >= first.from && mean <= last.to;
+    texts.push(
+      isWithin
+        ? 'The dashed line is the average.'
+        : `The average, ${short(mean, Math.min(Math.abs(mean - first.from), Math.abs(mean - last.to)))}, lies outside.`,
+    );
+  }
   return texts.join(' ');
 }
 

@@ -21,7 +21,7 @@ h2 { font-size: 1.35rem; border-bottom: 1px solid var(--edge); padding-bottom: 0
 h3 { font-size: 1.15rem; }
 h4 { font-size: 1rem; }
 p { max-width: 48rem; margin: 0.5rem 0; overflow-wrap: anywhere; }
-a { color: var(--accent); }
+a { color: var(--accent); overflow-wrap: anywhere; }
 a:focus-visible, summary:focus-visible, [tabindex]:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 code { font: 0.875em ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; }
 .lead { color: var(--muted); }
@@ -46,9 +46,10 @@ figure p { color: var(--muted); font-size: 0.875rem; margin: 0.25rem 0; }
 .band { fill: var(--accent); fill-opacity: 0.25; }
 .dots { fill: var(--accent); stroke: none; }
 .interval { stroke: var(--accent); stroke-width: 2px; }
+.halo { stroke: var(--ground); stroke-width: 5px; stroke-opacity: 0.8; }
 .mark { stroke: var(--mark); stroke-width: 2px; stroke-dasharray: 4 3; }
 details { margin: 0.25rem 0; font-size: 0.875rem; }
-summary { cursor: pointer; color: var(--accent); width: fit-content; padding: 0.15rem 0; }
+summary { cursor: pointer; color: var(--accent); max-width: 100%; width: fit-content; padding: 0.15rem 0; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; margin: 0.5rem 0; }
 details .scroll { max-height: 32rem; overflow-y: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -69,5 +70,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; list-sty
   details:not([open]), nav { display: none; }
   table { font-size: 0.65rem; }
   th, td { white-space: normal; min-width: 0; padding-right: 0.5rem; }
+  .text, .facts th { overflow-wrap: anywhere; max-width: none; }
+  .command { white-space: normal; }
 }
 `;
