@@ -198,7 +198,11 @@ function intervalOptions(
 /** An axis of numbers, with as many ticks as there is room for their labels. */
 function numberAxis([low, high]: readonly [number, number], most: number): ScaleOptions {
   const step = (high - low) / most;
-  const labels = [low, high].map((end) => tickText(end, 0, [0, step]));
+  const unit = 10 ** Math.floor(Math.log10(step));
+  const labels = [low, high].map((end) => {
+    const near = Number((Math.round(end / unit) * unit).toPrecision(15));
+    return tickText(near, 0, [0, step]);
+  });
   const label = Math.max(...labels.map(widthOf)) * axisFontSize + 12;
   // Round numbers may come to half as many more as are asked for.
   const ticks = Math.max(2, Math.min(most, Math.floor(axisRoom / label / 1.5)));
