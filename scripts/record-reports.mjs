@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium } from 'playwright-core';
-import programs from '../testing/programs.js';
+import { findChromium } from '../testing/programs.js';
 
 const root = resolve(import.meta.dirname, '..');
 const pictures = join(root, 'docs/report');
@@ -24,7 +24,7 @@ const scenes = [
 
 const folder = mkdtempSync(join(tmpdir(), 'stepcompute-record-'));
 const browser = await chromium.launch({
-  executablePath: programs.chromium(),
+  executablePath: findChromium(),
   args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
 });
 try {

@@ -10,8 +10,8 @@ function programOf(names) {
 }
 
 /** A browser; STEPCOMPUTE_TEST_CHROMIUM may name it. */
-exports.chromium = () =>
+exports.findChromium = () =>
   process.env.STEPCOMPUTE_TEST_CHROMIUM ??
   programOf(['chromium', 'chromium-browser', 'google-chrome']);
 
-exports.pgBouncer = () => programOf(['pgbouncer']);
+exports.findPgBouncer = () => programOf(['pgbouncer']);

@@ -11,7 +11,7 @@
 const { mkdtempSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
-const programs = require('./programs.js');
+const { findChromium, findPgBouncer } = require('./programs.js');
 const { PostgresCluster } = require('@stepcompute/chaos/postgres');
 
 const urlVariable = 'STEPCOMPUTE_TEST_POSTGRES_URL';
@@ -20,8 +20,8 @@ module.exports = async function start() {
   // The AWS SDK warns in each test file of the end of its support for Node 20: engines say that we know.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
   process.env.STEPCOMPUTE_TEST_FOLDER = mkdtempSync(join(tmpdir(), 'stepcompute-tests-'));
-  findPgBouncer();
-  findChromium();
+  offerPgBouncer();
+  offerChromium();
   if (process.env[urlVariable]) return;
   const cluster = PostgresCluster.create();
   if (cluster === undefined) {
@@ -35,14 +35,14 @@ module.exports = async function start() {
   process.env[urlVariable] = cluster.url;
 };
 
-function findPgBouncer() {
-  const program = programs.pgBouncer();
+function offerPgBouncer() {
+  const program = findPgBouncer();
   if (program === undefined) skip('No PgBouncer is installed: its suites are skipped.');
   else process.env.STEPCOMPUTE_TEST_PGBOUNCER = program;
 }
 
-function findChromium() {
-  const program = programs.chromium();
+function offerChromium() {
+  const program = findChromium();
   if (program !== undefined) {
     process.env.STEPCOMPUTE_TEST_CHROMIUM = program;
   } else {

@@ -43,6 +43,19 @@ const pages: Readonly<Record<string, () => Promise<string>>> = {
     const { stores, runs } = await storesWithExperiment(pricing, grid([90, 100, 110], [0.1, 0.2]));
     return experimentReport(stores, runs, { control: 'strike=100 volatility=0.2' });
   },
+  'an experiment of long names': async () => {
+    const measures = ['m'.repeat(63), 'W'.repeat(63)];
+    const { stores, runs } = await storesWithExperiment(
+      {
+        name: 'x'.repeat(200),
+        measures,
+        generate: ({ random }) =>
+          Object.fromEntries(measures.map((name) => [name, random.normal()])),
+      },
+      [{ name: 'W'.repeat(60) }, { name: '\u6975'.repeat(30) }],
+    );
+    return experimentReport(stores, runs);
+  },
   'an experiment of evil names': async () => {
     const { stores, runs } = await storesWithExperiment(
       pricing,

@@ -164,7 +164,7 @@ function intervalOptions(
   rows: readonly NamedInterval[],
   origin: number | undefined,
 ): PlotOptions {
-  const names = rows.map(({ name }) => cutMiddle(name, longestName));
+  const names = rows.map(({ name }) => fitted(name, widestName));
   const longest = Math.max(...names.map(widthOf));
   const left = Math.ceil(longest * intervalFontSize) + 20;
   const all = rows.flatMap(
@@ -224,7 +224,16 @@ function extentOf(values: readonly number[]): [number, number] {
 /** In pixels of a plot's own: a phone shows it nearly as large. */
 const [width, height] = [400, 250];
 const wide = 480;
-const longestName = 28;
+/** In font sizes. */
+const widestName = 15;
+
+function fitted(name: string, width: number): string {
+  let text = name;
+  for (let length = Math.ceil(2 * width); widthOf(text) > width; length -= 1) {
+    text = cutMiddle(name, length);
+  }
+  return text;
+}
 
 function runningOptions(
   Plot: PlotLibrary,
@@ -276,7 +285,7 @@ const mapFontSize = 12;
 const mapLeft = 64;
 const mapRight = 20;
 /** From this share of the range on, white is easier to read on a cell than black. */
-export const darkFrom = 0.715;
+const darkFrom = 0.715;
 
 function heatMapOptions(
   Plot: PlotLibrary,

@@ -29,7 +29,7 @@ code { font: 0.875em ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospac
 .completed { color: var(--good); }
 .failed { color: var(--bad); }
 .started, .cancelled { color: var(--unsettled); }
-.completed, .failed, .started, .cancelled { font-weight: 600; }
+.completed, .failed, .started, .cancelled { font-weight: 600; white-space: nowrap; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 9rem), 1fr)); gap: 0.75rem; margin: 1rem 0; padding: 0; }
 .tiles div { background: var(--raised); border: 1px solid var(--edge); border-radius: 6px; padding: 0.5rem 0.6rem; }
 .tiles dt { color: var(--muted); font-size: 0.875rem; }
@@ -57,7 +57,8 @@ th, td { text-align: right; white-space: nowrap; vertical-align: top; padding: 0
 thead th { color: var(--muted); font-weight: 600; }
 tbody th { font-weight: 400; }
 td { min-width: 4rem; }
-.text, .facts th { text-align: left; white-space: normal; overflow-wrap: break-word; max-width: 40rem; }
+.text, .facts th { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 4.5rem; max-width: 40rem; }
+thead .text, .facts th { overflow-wrap: normal; }
 .command { white-space: nowrap; }
 nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; list-style: none; }
 @media print {
@@ -70,7 +71,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; list-sty
   details:not([open]), nav { display: none; }
   table { font-size: 0.65rem; }
   th, td { white-space: normal; min-width: 0; padding-right: 0.5rem; }
-  .text, .facts th { overflow-wrap: anywhere; max-width: none; }
+  .text, .facts th { max-width: none; min-width: 0; }
   .command { white-space: normal; }
 }
 `;
