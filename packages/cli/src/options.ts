@@ -266,8 +266,19 @@ export function databaseOption(
 }
 
 /** An empty variable is as good as none: that is how a shell's user takes one away. */
-export function databaseOf({ STEPCOMPUTE_DB: db }: NodeJS.ProcessEnv): string {
+function databaseOf({ STEPCOMPUTE_DB: db }: NodeJS.ProcessEnv): string {
   return db === undefined || db === '' ? '.stepcompute' : db;
+}
+
+/**
+ * How a further command is told where runs are, unless it looks there by itself: as ` --db runs`, or nothing.
+ * A URL may hold a password.
+ */
+export function placeOption(place: string): string {
+  if (place.startsWith('aws:')) return ` --on ${place}`;
+  if (place === databaseOf(process.env) || place.includes('://')) return '';
+  const isPlain = /^[\w@%+:,./-]+$/.test(place);
+  return ` --db ${isPlain ? place : `'${place.replaceAll("'", "'\\''")}'`}`;
 }
 
 /** A deployment, in place of a database. */

@@ -32,7 +32,7 @@ import {
   rowsOfRun,
 } from './format.js';
 import { drawHistogram } from './histogram.js';
-import { databaseOf } from './options.js';
+import { placeOption } from './options.js';
 import { openProgress, type ProgressDisplay } from './progress-display.js';
 import type { Context } from './context.js';
 
@@ -168,18 +168,10 @@ export class RunWatch {
   /** @param isComplete true when the run has its result, to be seen again */
   #remedies(id: RunId, isComplete = false): string[] {
     if (this.place === 'memory') return [];
-    const where = this.#placeOption();
+    const where = placeOption(this.place);
     return isComplete
       ? [`See its result with: stepcompute show ${id}${where}`]
       : [`Take it up again with: stepcompute resume ${id}${where}`];
-  }
-
-  /** How a command is told where the run is, unless it looks there by itself. A URL may hold a password. */
-  #placeOption(): string {
-    if (this.place.startsWith('aws:')) return ` --on ${this.place}`;
-    if (this.place === databaseOf(process.env) || this.place.includes('://')) return '';
-    const isPlain = /^[\w@%+:,./-]+$/.test(this.place);
-    return ` --db ${isPlain ? this.place : `'${this.place.replaceAll("'", "'\\''")}'`}`;
   }
 
   /** The lines to be said of the run if the command is ended at once. */

@@ -70,6 +70,20 @@ describe('stepcompute report', () => {
     }
   });
 
+  it('has commands that find the run where it is', () => {
+    writeFileSync(join(folder, 'fails.mjs'), 'export default () => { throw new Error("no"); };');
+    const elsewhere = ['--db', 'else where'];
+    const [, report] = inOneProcess(
+      folder,
+      ['run', '--generator', 'fails.mjs', '-n', '1', ...elsewhere],
+      ['report', '1', '--out', 'elsewhere.html', ...elsewhere],
+    );
+    expect(report.code).toBe(0);
+    expect(page('elsewhere.html')).toContain(
+      'stepcompute replay 1 0 --db &#39;else where&#39;</code>',
+    );
+  });
+
   it('writes a page of an experiment, with its differences from a control', () => {
     const experiment = ['report', '--experiment', 'strikes', '--control', 'strike=100'];
     const [{ code }] = inOneProcess(folder, [...experiment, '--out', 'strikes.html', '--quiet']);

@@ -3,4 +3,5 @@ export {
   runReport,
   valuesToRead,
   type ExperimentReportOptions,
+  type ReportOptions,
 } from './reports.js';

@@ -7,7 +7,12 @@ import { experimentPage } from './templates/experiment.js';
 import { openPlots } from './templates/plots.js';
 import { runPage } from './templates/run.js';
 
-export interface ExperimentReportOptions {
+export interface ReportOptions {
+  /** The command's option for where the runs are, such as `--db runs`: commands on the page have it. Default: none. */
+  readonly place?: string | undefined;
+}
+
+export interface ExperimentReportOptions extends ReportOptions {
   /** The scenario that all others are compared with. Default: none. */
   readonly control?: string | undefined;
 }
@@ -15,16 +20,21 @@ export interface ExperimentReportOptions {
 /**
  * A page for a run: one file of HTML that loads nothing, with its figures, plots and the tables behind them.
  * Of a run that is not completed it shows what there is. The values are read once, if 128 MiB hold them.
- * @throws InvalidInputError when the id is none
+ * @throws InvalidInputError when the id is none, or an option is unknown
  * @throws RunNotFoundError
  * @throws PersistenceError
  * @example
  * await writeFile('report.html', await runReport(stores, 3));
  */
-export async function runReport(stores: Stores, id: number): Promise<string> {
+export async function runReport(
+  stores: Stores,
+  id: number,
+  options: ReportOptions = {},
+): Promise<string> {
+  const { place } = refuseUnknown(options, 'options', { place: true });
   const run = await stores.runs.get(RunId.parse(id));
   const reading = await readRun(stores, run, detailOf(run.measures.length));
-  return runPage(reading, openPlots(reading.detail));
+  return runPage(reading, { plots: openPlots(reading.detail), place });
 }
 
 /** So many measures are drawn in parts of scenarios, so that a page stays small. */
@@ -47,7 +57,7 @@ export async function experimentReport(
   runs: readonly Run[],
   options: ExperimentReportOptions = {},
 ): Promise<string> {
-  const { control } = refuseUnknown(options, 'options', { control: true });
+  const { control, place } = refuseUnknown(options, 'options', { control: true, place: true });
   const [first] = runs;
   const { experiment: name, experimentKey: key } = first ?? {};
   const isOfAnother = (run: Run): boolean => run.experiment !== name || run.experimentKey !== key;
@@ -61,7 +71,7 @@ export async function experimentReport(
   const detail = detailOf(shown.reduce((sum, { measures }) => sum + measures.length, 0));
   const scenarios: RunReading[] = [];
   for (const run of shown) scenarios.push(await readRun(stores, run, detail));
-  return experimentPage(name, experiment, scenarios, openPlots(detail));
+  return experimentPage(name, experiment, scenarios, { plots: openPlots(detail), place });
 }
 
 /** The scenarios that have a part of their own. */

@@ -7,6 +7,7 @@ import {
   databaseOption,
   experimentOption,
   onOption,
+  placeOption,
   runArgument,
   verboseOption,
 } from '../options.js';
@@ -52,9 +53,12 @@ Examples:
       );
       // Its library for plots takes a while to load: other commands do without it.
       const { experimentReport, runReport, valuesToRead } = await import('@stepcompute/report');
+      const place = placeOption(on?.text ?? db).trim();
       const total = valuesToRead(runs, { control });
       const page = await showReading(stores, terminal, total, (counted) =>
-        id === undefined ? experimentReport(counted, runs, { control }) : runReport(counted, id),
+        id === undefined
+          ? experimentReport(counted, runs, { control, place })
+          : runReport(counted, id, { place }),
       );
       const bytes = await file.write([page], interruption.signal);
       terminal.note(`Wrote ${out}, ${Math.ceil(bytes / 1000)} kB.`);

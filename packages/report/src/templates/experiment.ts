@@ -4,31 +4,32 @@ import type { RunReading, RunSummary } from '../reading/run-reading.js';
 import { count, figure, interval, isolated, short } from './format.js';
 import { html, type Content, type Html } from './html.js';
 import { page } from './page.js';
-import { figureOf, heading, number, table, text } from './parts.js';
+import { command, figureOf, heading, number, table, text } from './parts.js';
 import type { NamedInterval, Plots } from './plots.js';
-import { runParts } from './run.js';
+import { runParts, type PageSetting } from './run.js';
 
 /** A page for an experiment, with a part for each scenario that was read. */
 export function experimentPage(
   name: string,
   experiment: ExperimentReading,
   scenarios: readonly RunReading[],
-  plots: Plots,
+  setting: PageSetting,
 ): string {
+  const { plots, place } = setting;
   const title = `Experiment ${isolated(name)}`;
   return page(
     title,
     html`${heading(1, title)}
       <p class="lead">${leadOf(experiment)}</p>
-      ${experiment.measures.length < experiment.measureCount && html`<p>Of ${experiment.measureCount} measures the first ${experiment.measures.length} are shown; <code>stepcompute show RUN</code> has all of a scenario.</p> `}
+      ${experiment.measures.length < experiment.measureCount && html`<p>Of ${experiment.measureCount} measures the first ${experiment.measures.length} are shown; ${command('show RUN', place)} has all of a scenario.</p> `}
       ${heading(2, 'Scenarios')} ${scenarioTable(experiment)} ${navigation(scenarios)}
       ${experiment.measures.map((measure) => measurePart(measure, experiment, plots))}
       ${experiment.control !== undefined && differencesPart(experiment, plots)}
-      ${scenarios.length < experiment.scenarios.length && html`<p>What follows is of the first ${scenarios.length} scenarios; <code>stepcompute report RUN</code> makes a page of any other.</p> `}
+      ${scenarios.length < experiment.scenarios.length && html`<p>What follows is of the first ${scenarios.length} scenarios; ${command('report RUN', place)} makes a page of any other.</p> `}
       ${scenarios.map(
         (reading) =>
           html`<section>
-            ${heading(2, html`Scenario <bdi>${scenarioOf(reading.run)}</bdi>`, anchorOf(reading))}${runParts(reading, plots, 3)}
+            ${heading(2, html`Scenario <bdi>${scenarioOf(reading.run)}</bdi>`, anchorOf(reading))}${runParts(reading, setting, 3)}
           </section> `,
       )}`,
   );

@@ -88,3 +88,9 @@ export function figureOf(caption: string, plot: Content, description: string, ro
     </details>
   </figure> `;
 }
+
+/** A command to be typed. */
+export function command(words: string, place: string | undefined): Html {
+  const text = ['stepcompute', words, ...(place === undefined || place === '' ? [] : [place])];
+  return html`<code class="command">${text.join(' ')}</code>`;
+}

@@ -11,18 +11,25 @@ import type { MeasureReading, RunReading, RunSummary } from '../reading/run-read
 import { count, counted, cut, figure, interval, isolated, share, short } from './format.js';
 import { html, type Html } from './html.js';
 import { page } from './page.js';
-import { facts, figureOf, heading, number, table, text, type Level } from './parts.js';
+import { command, facts, figureOf, heading, number, table, text, type Level } from './parts.js';
 import type { Bin, Plots, Step } from './plots.js';
 
+/** The surroundings of a page. */
+export interface PageSetting {
+  readonly plots: Plots;
+  /** The command's option for where the runs are. */
+  readonly place: string | undefined;
+}
+
 /** A page for a run. */
-export function runPage(reading: RunReading, plots: Plots): string {
+export function runPage(reading: RunReading, setting: PageSetting): string {
   const { run } = reading;
   const title = `Run ${run.id} of ${isolated(run.generatorName)}`;
-  return page(title, html`${heading(1, title)}${runParts(reading, plots, 2)}`);
+  return page(title, html`${heading(1, title)}${runParts(reading, setting, 2)}`);
 }
 
 /** The parts of a run, under headings of a level. */
-export function runParts(reading: RunReading, plots: Plots, level: Level): Html {
+export function runParts(reading: RunReading, { plots, place }: PageSetting, level: Level): Html {
   const { run, ledger, averages, failures } = reading;
   const below = Math.min(4, level + 1) as Level;
   const isOne = run.measures.length === 1;
@@ -54,7 +61,7 @@ export function runParts(reading: RunReading, plots: Plots, level: Level): Html 
       ].map(count),
     ],
   )}
-  ${failures.groups.length > 0 && html`${heading(level, 'Failures')}${failuresOf(reading)}`}
+  ${failures.groups.length > 0 && html`${heading(level, 'Failures')}${failuresOf(reading, place)}`}
   ${heading(level, 'Parameters')} ${parametersOf(run)} ${heading(level, 'Provenance')}
   ${provenanceOf(reading)}`;
 }
@@ -360,7 +367,7 @@ function describeRunning(points: readonly RunningPoint[]): string {
 
 const longestMessage = 1000;
 
-function failuresOf({ run, failures: { groups, others } }: RunReading): Html {
+function failuresOf({ run, failures: { groups, others } }: RunReading, place?: string): Html {
   return html`${table(
     `Failures of run ${run.id}`,
     [number('failures'), text('error'), text('message, of the first'), text('try again')],
@@ -368,17 +375,15 @@ function failuresOf({ run, failures: { groups, others } }: RunReading): Html {
       count(group.count),
       group.errorName,
       cut(group.message, longestMessage),
-      replaysOf(run, group),
+      replaysOf(run, group, place),
     ]),
-  )}${others > 0 && html`<p>Others: ${count(others)}. <code>stepcompute failures ${run.id}</code> lists them all.</p> `}`;
+  )}${others > 0 && html`<p>Others: ${count(others)}. ${command(`failures ${run.id}`, place)} lists them all.</p> `}`;
 }
 
-function replaysOf(run: Run, { iterations }: FailureGroup): Html[] {
+function replaysOf(run: Run, { iterations }: FailureGroup, place?: string): Html[] {
   return iterations.map(
-    (iteration, place) =>
-      html`${place > 0 && html`<br />`}<code class="command"
-          >stepcompute replay ${run.id} ${iteration}</code
-        >`,
+    (iteration, at) =>
+      html`${at > 0 && html`<br />`}${command(`replay ${run.id} ${iteration}`, place)}`,
   );
 }
 
