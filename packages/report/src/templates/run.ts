@@ -111,7 +111,7 @@ function figuresOf({ run, averages = {}, earlier }: RunReading): Html {
   const history =
     earlier.length > 0 &&
     html`<p>
-      Earlier averages:
+      Earlier averages of ${run.measures[0]}:
       ${earlier.map((each, place) => html`${place > 0 && ', '}${figure(each.mean, each.standardError)} over ${count(each.count)}`)}.
     </p> `;
   if (first !== undefined && all.length === 1) {
