@@ -3,8 +3,9 @@ import type { ValueColumns } from '@stepcompute/core/adapters';
 import { openProgress } from './progress-display.js';
 import type { Terminal } from './terminal.js';
 
-/** Work that is over sooner needs no display. */
+/** Work that is over sooner, or reads fewer values, needs no display. */
 const soonMs = 1000;
+const fewest = 100_000;
 
 /**
  * Shows people how many values have been read, during work that reads many.
@@ -23,7 +24,7 @@ export async function showReading<S extends Pick<Stores, 'values'>, T>(
   const count = (values: number): void => {
     read += values;
     const elapsedMs = performance.now() - startedMs;
-    if (elapsedMs < soonMs) return;
+    if (elapsedMs < soonMs || read < fewest) return;
     const perMs = read / elapsedMs;
     const left = total === undefined || read > total ? undefined : total - read;
     display.update(
