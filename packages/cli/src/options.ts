@@ -273,10 +273,11 @@ function databaseOf({ STEPCOMPUTE_DB: db }: NodeJS.ProcessEnv): string {
 /**
  * How a further command is told where runs are, unless it looks there by itself: as ` --db runs`, or nothing.
  * A URL may hold a password.
+ * @param env the environment in which it will be typed
  */
-export function placeOption(place: string): string {
+export function placeOption(place: string, env: NodeJS.ProcessEnv = process.env): string {
   if (place.startsWith('aws:')) return ` --on ${place}`;
-  if (place === databaseOf(process.env) || place.includes('://')) return '';
+  if (place === databaseOf(env) || place.includes('://')) return '';
   const isPlain = /^[\w@%+:,./-]+$/.test(place);
   return ` --db ${isPlain ? place : `'${place.replaceAll("'", "'\\''")}'`}`;
 }

@@ -117,7 +117,10 @@ it('writes the values that there are of a run that failed', async () => {
     '--out',
     'failed.parquet',
   ]);
-  expect(written).toMatchObject({ code: 0, stderr: '' });
+  expect(written).toMatchObject({
+    code: 0,
+    stderr: 'Warning: run 2 is failed: these are the values that are stored by now\n',
+  });
   const rows = await parquetReadObjects({ file: bytesOf('failed.parquet') });
   expect(rows.map(({ iteration }): unknown => iteration)).not.toContain(1);
   const { key_value_metadata: pairs } = parquetMetadata(bytesOf('failed.parquet'));

@@ -93,8 +93,8 @@ export function valuesToRead(runs: readonly Run[], options: ExperimentReportOpti
   return valuesOf(shownInParts(runs)) + (options.control === undefined ? 0 : valuesOf(runs));
 }
 
-const fine: Detail = { bins: 50, areFine: true, points: 200, rows: 40 };
-const coarse: Detail = { bins: 21, areFine: false, points: 30, rows: 6 };
+const fine: Detail = { bins: 50, wholes: 101, areFine: true, points: 200, rows: 40 };
+const coarse: Detail = { bins: 21, wholes: 21, areFine: false, points: 24, rows: 5 };
 
 /** Less where there are many plots, so that a page stays small. */
 function detailOf(measures: number): Detail {

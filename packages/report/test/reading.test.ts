@@ -58,7 +58,7 @@ describe('held values', () => {
 });
 
 describe('the shape of a measure', () => {
-  const detail = { bins: 40, areFine: true, points: 200, rows: 40 };
+  const detail = { bins: 40, wholes: 40, areFine: true, points: 200, rows: 40 };
   const shapeOf = async (values: readonly number[]) => {
     const held = new HeldValues(counted(values).store);
     const [shape] = await shapesOf(id, { measures: 1, stored: values.length }, held, detail);

@@ -279,7 +279,7 @@ describe('the page of an experiment', () => {
       { repetitions: 50 },
     );
     const page = await experimentReport(stores, runs);
-    expect(page).toContain('Of 64 measures the first 12 are shown');
+    expect(page).toContain('Shown of 64 measures: the first 12.');
     expect(Buffer.byteLength(page)).toBeLessThan(2_000_000);
   });
 

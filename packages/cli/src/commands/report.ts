@@ -53,7 +53,8 @@ Examples:
       );
       // Its library for plots takes a while to load: other commands do without it.
       const { experimentReport, runReport, valuesToRead } = await import('@stepcompute/report');
-      const place = placeOption(on?.text ?? db).trim();
+      // Whoever reads the page may have another environment.
+      const place = placeOption(on?.text ?? db, {}).trim();
       const total = valuesToRead(runs, { control });
       const page = await showReading(stores, terminal, total, (counted) =>
         id === undefined

@@ -15,6 +15,7 @@ import {
 import { OutputFile } from '../output-file.js';
 import { showReading, valuesIn } from '../reading.js';
 import { parquetOf } from '../parquet.js';
+import type { Terminal } from '../terminal.js';
 import { csvOf, jsonLinesOf } from '../value-formats.js';
 import { plainColumns, tidyColumns, valuesOf } from '../value-table.js';
 
@@ -73,6 +74,7 @@ Examples:
         id === undefined
           ? (await runsOfExperiment(stores, experiment!)).runs
           : [await stores.runs.get(id)];
+      warnOfUnfinished(runs, terminal);
       if (file === undefined) {
         await terminal.stream(contentOf(stores, runs, given));
         return;
@@ -83,6 +85,18 @@ Examples:
     });
   },
 });
+
+/** Says that there may be more values to come. */
+function warnOfUnfinished(runs: readonly Run[], terminal: Terminal): void {
+  const unfinished = runs.filter(({ status }) => status !== 'completed');
+  const [first] = unfinished;
+  if (first === undefined) return;
+  const subject =
+    runs.length === 1
+      ? `run ${first.id} is ${first.status}`
+      : `${unfinished.length} of ${runs.length} runs are not completed`;
+  terminal.warn(`${subject}: these are the values that are stored by now`);
+}
 
 interface AskedFormat {
   readonly experiment: string | undefined;

@@ -36,6 +36,8 @@ export interface MeasureShape {
 export interface Detail {
   /** Of the histogram, at most. */
   readonly bins: number;
+  /** The same, of whole numbers: a bar for each, if there are no more. */
+  readonly wholes: number;
   /** True for a distribution in tenths of these, and for more labels on axes. */
   readonly areFine: boolean;
   /** Of the running mean, at most. */
@@ -52,14 +54,14 @@ export async function shapesOf(
   id: RunId,
   { measures, stored }: { readonly measures: number; readonly stored: number },
   values: HeldValues,
-  { bins, areFine, points }: Detail,
+  { bins, wholes, areFine, points }: Detail,
 ): Promise<readonly MeasureShape[]> {
   const counts = growingCounts(stored, points);
   const courses = Array.from({ length: measures }, () => new Course(counts));
   await eachColumn(id, values, courses);
   const scales = courses.map(({ count, sample, extent, areWhole }) => {
     if (count === 0) return undefined;
-    const most = areWhole ? bins : Math.min(bins, binsFor(count));
+    const most = areWhole ? wholes : Math.min(bins, binsFor(count));
     const coarse = histogramScale(withoutTails(sample, extent), areWhole, most);
     return { coarse, fine: areFine ? dividedScale(coarse, areWhole) : coarse };
   });

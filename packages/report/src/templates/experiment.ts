@@ -21,7 +21,7 @@ export function experimentPage(
     title,
     html`${heading(1, title)}
       <p class="lead">${leadOf(experiment)}</p>
-      ${experiment.measures.length < experiment.measureCount && html`<p>Of ${experiment.measureCount} measures the first ${experiment.measures.length} are shown; ${command('show RUN', place)} has all of a scenario.</p> `}
+      ${experiment.measures.length < experiment.measureCount && html`<p>Shown of ${experiment.measureCount} measures: the first ${experiment.measures.length}. ${command('show RUN', place)} has all of a scenario.</p> `}
       ${heading(2, 'Scenarios')} ${scenarioTable(experiment)} ${navigation(scenarios)}
       ${experiment.measures.map((measure) => measurePart(measure, experiment, plots))}
       ${experiment.control !== undefined && differencesPart(experiment, plots)}
@@ -78,7 +78,7 @@ function scenarioTable(experiment: ExperimentReading): Html {
       const reached = precision?.measure === measure ? precision : undefined;
       const row: Content[] = [
         html`<bdi>${scenarioOf(run)}</bdi>`,
-        ...(isOne ? [] : [measure]),
+        ...(isOne ? [] : [html`<bdi>${measure}</bdi>`]),
         figure(average?.mean, average?.standardError),
         interval(average?.confidenceInterval),
         figure(average?.standardDeviation),
@@ -170,9 +170,11 @@ function describeRows(rows: readonly NamedInterval[]): string {
   const textOf = ({ name, value }: NamedInterval): string =>
     `${short(value, range)} (${isolated(name)})`;
   const all =
-    range === 0 && averaged.length > 1
-      ? `All averages are ${short(lowest.value)}.`
-      : `From ${textOf(lowest)} to ${textOf(highest)}.`;
+    averaged.length === 1
+      ? `${textOf(lowest)}.`
+      : range === 0
+        ? `All averages are ${short(lowest.value)}.`
+        : `From ${textOf(lowest)} to ${textOf(highest)}.`;
   const lacking = rows.filter(({ value }) => Number.isNaN(value)).map(({ name }) => isolated(name));
   const some = lacking.length > 3 ? `${lacking.length} scenarios` : lacking.join(', ');
   const lack = lacking.length > 0 ? ` Without an average: ${some}.` : '';

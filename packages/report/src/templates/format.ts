@@ -46,7 +46,7 @@ export function share(part: number): string {
 export function tickText(value: number, _?: number, ticks: readonly number[] = []): string {
   const [first = 0, second = first] = ticks;
   const size = Math.abs(value);
-  const isLong = size !== 0 && (size >= 1e7 || size < 1e-4);
+  const isLong = size !== 0 && (size >= 1e15 || size < 1e-6);
   const digits = significantDigits(value, Math.abs(second - first), isLong ? 6 : 9);
   const number = Number(value.toPrecision(digits));
   return isLong ? number.toExponential().replace('e+', 'e') : String(number);

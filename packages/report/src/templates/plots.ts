@@ -87,16 +87,13 @@ export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
   return {
     histogram: (words, bins, mean) => {
       const [low, high] = domainOfBins(bins);
+      // Few whole numbers are all named.
       const wholes = bins.flatMap(({ whole }) => whole ?? []);
-      const areAllNamed =
-        wholes.length > 0 && numberAxis([low, high], wholes.length).ticks === wholes.length;
+      const { x, marginRight } = numberAxis([low, high], wholes.length > 0 ? 2 * ticks : ticks);
       const marked = mean !== undefined && mean >= low && mean <= high ? [mean] : [];
       return draw(words, {
-        x: {
-          ...numberAxis([low, high], ticks),
-          ...(areAllNamed && { ticks: wholes }),
-          domain: [low, high],
-        },
+        x: { ...x, domain: [low, high] },
+        marginRight,
         y: { tickSize: 0, tickFormat: countTick, ticks, label: 'values', grid: true },
         marks: [
           Plot.rectY(bins, {
@@ -113,7 +110,7 @@ export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
     },
     distribution: (words, steps, areSteps) =>
       draw(words, {
-        x: numberAxis([steps[0]!.value, steps.at(-1)!.value], ticks),
+        ...numberAxis([steps[0]!.value, steps.at(-1)!.value], ticks),
         y: {
           tickSize: 0,
           tickFormat: tickText,
@@ -123,7 +120,8 @@ export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
           grid: true,
         },
         marks: [
-          Plot.lineY(steps, {
+          // The first step rises from nothing.
+          Plot.lineY(areSteps ? [{ ...steps[0]!, share: 0 }, ...steps] : steps, {
             x: 'value',
             y: 'share',
             curve: areSteps ? 'step-after' : 'linear',
@@ -135,21 +133,26 @@ export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
     running: (words, points) => draw(words, runningOptions(Plot, points, ticks)),
     intervals: (words, rows, origin) =>
       draw(words, intervalOptions(Plot, rows, origin), intervalFontSize),
-    line: (words, parameter, points) =>
-      draw(words, {
+    line: (words, parameter, points) => {
+      const { x, marginRight } = numberAxis(extentOf(points.map(({ at }) => at)), 6);
+      return draw(words, {
         width: wide,
         height: 300,
-        x: { ...numberAxis(extentOf(points.map(({ at }) => at)), 6), label: parameter },
+        x: { ...x, label: parameter },
+        marginRight,
         y: { tickSize: 0, tickFormat: tickText, ticks: 5, label: null, grid: true, zero: false },
         marks: [
-          bandOf(
-            Plot,
-            points.map(({ at, value, interval }) => ({ x: at, value, interval })),
+          Plot.ruleX(
+            points.flatMap(({ at, interval }) =>
+              interval === null ? [] : [{ at, y1: interval[0], y2: interval[1] }],
+            ),
+            { x: 'at', y1: 'y1', y2: 'y2', className: 'interval' },
           ),
           Plot.lineY(points, { x: 'at', y: 'value', className: 'line' }),
           Plot.dot(points, { x: 'at', y: 'value', r: 3, className: 'dots' }),
         ],
-      }),
+      });
+    },
     heatMap: (words, [x, y], cells) => draw(words, heatMapOptions(Plot, x, y, cells)),
   };
 }
@@ -164,17 +167,20 @@ function intervalOptions(
   rows: readonly NamedInterval[],
   origin: number | undefined,
 ): PlotOptions {
-  const names = rows.map(({ name }) => fitted(name, widestName));
+  const names = distinct(rows.map(({ name }) => fitted(name, widestName)));
   const longest = Math.max(...names.map(widthOf));
   const left = Math.ceil(longest * intervalFontSize) + 20;
   const all = rows.flatMap(
     ({ value, interval }) => interval ?? (Number.isNaN(value) ? [] : [value]),
   );
+  const extent = extentOf(origin === undefined ? all : [origin, ...all]);
+  const { x, marginRight } = numberAxis(extent, 4, intervalFontSize);
   return {
     width: left + intervalRoom,
     height: 60 + 24 * rows.length,
     marginLeft: left,
-    x: { ...numberAxis(extentOf(origin === undefined ? all : [origin, ...all]), 4), grid: true },
+    x: { ...x, grid: true },
+    marginRight,
     y: {
       type: 'point',
       domain: rows.map((_, place) => place),
@@ -195,23 +201,43 @@ function intervalOptions(
   };
 }
 
-/** An axis of numbers, with as many ticks as there is room for their labels. */
-function numberAxis([low, high]: readonly [number, number], most: number): ScaleOptions {
-  const step = (high - low) / most;
-  const unit = 10 ** Math.floor(Math.log10(step));
-  const labels = [low, high].map((end) => {
-    const near = Number((Math.round(end / unit) * unit).toPrecision(15));
-    return tickText(near, 0, [0, step]);
-  });
-  const label = Math.max(...labels.map(widthOf)) * axisFontSize + 12;
-  // Round numbers may come to half as many more as are asked for.
-  const ticks = Math.max(2, Math.min(most, Math.floor(axisRoom / label / 1.5)));
-  return { tickSize: 0, tickFormat: tickText, ticks, label: null };
+/** An axis of numbers with as many labels as there is room for, and the margin that the last of them needs. */
+function numberAxis(
+  [low, high]: readonly [number, number],
+  most: number,
+  fontSize = usualFontSize,
+): { readonly x: ScaleOptions; readonly marginRight: number } {
+  let ticks = roundNumbers(low, high, most);
+  const labels = (): string[] => ticks.map((tick, place) => tickText(tick, place, ticks));
+  const widest = (): number => Math.max(...labels().map(widthOf)) * fontSize;
+  for (let fewer = most - 1; fewer >= 2 && ticks.length * (widest() + 12) > axisRoom; fewer -= 1) {
+    ticks = roundNumbers(low, high, fewer);
+  }
+  // One number alone is no scale.
+  if (ticks.length < 2) ticks = [low, high];
+  return {
+    x: { tickSize: 0, tickFormat: tickText, ticks, label: null },
+    marginRight: Math.max(20, Math.ceil(widest() / 2) + 4),
+  };
 }
 
-const axisFontSize = 12;
+const usualFontSize = 12;
 /** In pixels, of the axis of a plot of usual width. */
 const axisRoom = 340;
+
+/** The multiples of 1, 2 or 5 times a power of ten within a range: as many as may be. */
+function roundNumbers(low: number, high: number, most: number): number[] {
+  if (!(high > low)) return [low];
+  for (let power = Math.floor(Math.log10((high - low) / most)); ; power += 1) {
+    for (const digit of [1, 2, 5]) {
+      const step = digit * 10 ** power;
+      const first = Math.ceil(low / step);
+      const length = Math.floor(high / step) - first + 1;
+      if (length > most || Number.isNaN(length)) continue;
+      return Array.from({ length }, (_, place) => Number(((first + place) * step).toPrecision(15)));
+    }
+  }
+}
 
 function domainOfBins(bins: readonly Bin[]): [number, number] {
   return [bins[0]!.from, bins.at(-1)!.to];
@@ -226,6 +252,13 @@ const [width, height] = [400, 250];
 const wide = 480;
 /** In font sizes. */
 const widestName = 15;
+
+/** Names that have become equal get their places. */
+function distinct(names: readonly string[]): readonly string[] {
+  return names.map((name, place) =>
+    names.indexOf(name) === names.lastIndexOf(name) ? name : `${name} (${place + 1})`,
+  );
+}
 
 function fitted(name: string, width: number): string {
   let text = name;
@@ -281,8 +314,7 @@ function bandOf(
 }
 
 const mapFontSize = 12;
-/** Room for the labels of rows, in pixels. */
-const mapLeft = 64;
+/** In pixels. */
 const mapRight = 20;
 /** From this share of the range on, white is easier to read on a cell than black. */
 const darkFrom = 0.715;
@@ -299,12 +331,14 @@ function heatMapOptions(
   const shareOf = ({ value }: Cell): number =>
     greatest > least ? (value - least) / (greatest - least) : 0;
   const [columns, rows] = [domainOf(cells.map((cell) => cell.x)), domainOf(cells.map((c) => c.y))];
+  const axisText = (value: GridValue, widest = 8): string =>
+    typeof value === 'number' ? tickText(value) : fitted(String(value), widest);
   const cellText = ({ value }: Cell): string =>
-    tickText(Number(value.toPrecision(significantDigits(value, greatest - least, 4))));
+    String(Number(value.toPrecision(significantDigits(value, greatest - least, 4))));
+  const rowLabels = rows.map((value) => axisText(value));
+  const mapLeft = Math.ceil(Math.max(...rowLabels.map(widthOf)) * mapFontSize) + 20;
   const room = (wide - mapLeft - mapRight) / columns.length;
   const areTooWide = filled.some((cell) => widthOf(cellText(cell)) * mapFontSize > room - 4);
-  const axisText = (value: GridValue): string =>
-    typeof value === 'number' ? tickText(value) : cutMiddle(String(value), 12);
   return {
     width: wide,
     height: 70 + Math.min(500, 36 * rows.length),
@@ -317,7 +351,7 @@ function heatMapOptions(
       domain: columns,
       label: x,
       labelAnchor: 'right',
-      tickFormat: axisText,
+      tickFormat: (value: GridValue) => axisText(value, room / mapFontSize),
       tickSize: 0,
     },
     y: {
@@ -325,7 +359,7 @@ function heatMapOptions(
       domain: rows.toReversed(),
       label: y,
       labelAnchor: 'top',
-      tickFormat: axisText,
+      tickFormat: (value: GridValue) => axisText(value),
       tickSize: 0,
     },
     color: { type: 'linear', domain: [0, 1], scheme: 'blues' },
@@ -409,10 +443,12 @@ function rounded(number: string): string {
   return String(Number(Number(number).toFixed(1)));
 }
 
-/** In pixels, how much more than the plot has is needed for the longest label of its y axis. */
+/** In pixels, how much more than the plot has is needed for the labels of its axes. */
 function roomAtLeft(svg: SvgElement, fontSize: number): number {
   const labels = [...svg.querySelectorAll('[aria-label="y-axis tick label"] text')];
   const longest = Math.max(0, ...labels.map(({ textContent }) => widthOf(textContent)));
-  // They end 9 px to the left of the frame, which is at 40.
-  return Math.max(0, Math.ceil(longest * fontSize) - 30);
+  const [first] = svg.querySelectorAll('[aria-label="x-axis tick label"] text');
+  const half = widthOf(first?.textContent ?? '') / 2;
+  // The frame is at 40. Labels of the y axis end 9 px before it; the first one of the x axis may be right below.
+  return Math.max(0, Math.ceil(longest * fontSize) - 30, Math.ceil(half * fontSize) - 40);
 }

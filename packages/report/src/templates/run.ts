@@ -129,7 +129,10 @@ function figuresOf({ run, averages = {}, earlier }: RunReading): Html {
   return html`${table(
     `Figures of run ${run.id}`,
     [text('measure'), ...figures.map(([label]) => number(label))],
-    all.map(([name, average]) => [name, ...figures.map(([, of]) => of(average))]),
+    all.map(([name, average]) => [
+      html`<bdi>${name}</bdi>`,
+      ...figures.map(([, of]) => of(average)),
+    ]),
   )}${history}`;
 }
 
@@ -165,7 +168,7 @@ function quantilesOf(measures: readonly MeasureReading[]): Html {
     ],
     measures.flatMap(({ name, quantiles, average }) =>
       quantiles.map(({ probability, value, confidenceInterval }) => [
-        ...(isOne ? [] : [name]),
+        ...(isOne ? [] : [html`<bdi>${name}</bdi>`]),
         share(probability),
         figure(value, average?.standardDeviation),
         interval(confidenceInterval),
@@ -177,7 +180,7 @@ function quantilesOf(measures: readonly MeasureReading[]): Html {
       'Quantiles',
       [text('quantiles of'), ...probabilities.map((each) => number(share(each)))],
       measures.map(({ name, quantiles, average }) => [
-        name,
+        html`<bdi>${name}</bdi>`,
         ...quantiles.map(({ value }) => figure(value, average?.standardDeviation)),
       ]),
     )}
@@ -374,7 +377,7 @@ function failuresOf({ run, failures: { groups, others } }: RunReading, place?: s
     groups.map((group) => [
       count(group.count),
       group.errorName,
-      cut(group.message, longestMessage),
+      html`<bdi>${cut(group.message, longestMessage)}</bdi>`,
       replaysOf(run, group, place),
     ]),
   )}${others > 0 && html`<p>Others: ${count(others)}. ${command(`failures ${run.id}`, place)} lists them all.</p> `}`;

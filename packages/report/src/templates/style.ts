@@ -58,6 +58,7 @@ thead th { color: var(--muted); font-weight: 600; }
 tbody th { font-weight: 400; }
 td { min-width: 4rem; }
 .text, .facts th { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 4.5rem; max-width: 40rem; }
+.text bdi { display: inline-block; width: max-content; max-width: min(40rem, 40vw); }
 thead .text, .facts th { overflow-wrap: normal; }
 .command { white-space: nowrap; }
 nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; list-style: none; }
@@ -72,6 +73,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; list-sty
   table { font-size: 0.65rem; }
   th, td { white-space: normal; min-width: 0; padding-right: 0.5rem; }
   .text, .facts th { max-width: none; min-width: 0; }
+  .text bdi { display: inline; }
   .command { white-space: normal; }
 }
 `;
