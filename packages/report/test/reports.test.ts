@@ -60,6 +60,7 @@ describe('the page of a run', () => {
     ['one value', () => 3, 1, 0],
     ['values all equal', () => 3, 100, 0],
     ['1e-300 and 1e300 beside each other', (i) => (i % 2 === 0 ? 1e-300 : 1e300), 100, 3],
+    ['zero and the smallest double', (i) => (i % 2) * Number.MIN_VALUE, 100, 3],
     ['the smallest doubles', (i) => i * Number.MIN_VALUE, 100, 3],
     ['values whose range no double holds', (i) => (i % 2 === 0 ? -1.7e308 : 1.7e308), 100, 0],
     ['whole numbers beyond 2^53', (i) => 2 ** 60 + i * 2 ** 10, 100, 3],
@@ -129,6 +130,16 @@ describe('the page of a run', () => {
     expect(await runReport(stores, 1)).toMatch(
       /20 bins from 0 to 1; .* 10 more lie above, to 1000000\. The average, 2000\.\d, lies outside\./,
     );
+  });
+
+  it('has bars of whole numbers in the middle of whole numbers', async () => {
+    const stores = await storesWithRun(({ random }) => random.integer(0, 1), { repetitions: 100 });
+    const page = await runReport(stores, 1);
+    expect(page).toContain('2 bins from 0 to 1; the fullest, at ');
+    const [histogram = ''] = /<svg.*?<\/svg>/s.exec(page) ?? [];
+    // Labels of the x axis hang below it.
+    const labels = Array.from(histogram.matchAll(/y="0.71em">(\d+)</g), ([, label]) => label);
+    expect(labels).toEqual(['0', '1']);
   });
 
   it('tells the ticks of an axis apart', async () => {

@@ -16,8 +16,8 @@ interface Words {
 export interface Bin {
   readonly from: number;
   readonly to: number;
-  /** Of a bar that is of one whole number alone. */
-  readonly whole?: number | undefined;
+  /** True where the values are whole numbers. */
+  readonly isOfWholes?: boolean | undefined;
   readonly count: number;
 }
 
@@ -87,9 +87,9 @@ export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
   return {
     histogram: (words, bins, mean) => {
       const [low, high] = domainOfBins(bins);
-      // Few whole numbers are all named.
-      const wholes = bins.flatMap(({ whole }) => whole ?? []);
-      const { x, marginRight } = numberAxis([low, high], wholes.length > 0 ? 2 * ticks : ticks);
+      const { x, marginRight } = numberAxis([low, high], ticks, {
+        leastStep: bins[0]!.isOfWholes === true ? 1 : 0,
+      });
       const marked = mean !== undefined && mean >= low && mean <= high ? [mean] : [];
       return draw(words, {
         x: { ...x, domain: [low, high] },
@@ -174,7 +174,7 @@ function intervalOptions(
     ({ value, interval }) => interval ?? (Number.isNaN(value) ? [] : [value]),
   );
   const extent = extentOf(origin === undefined ? all : [origin, ...all]);
-  const { x, marginRight } = numberAxis(extent, 4, intervalFontSize);
+  const { x, marginRight } = numberAxis(extent, 4, { fontSize: intervalFontSize });
   return {
     width: left + intervalRoom,
     height: 60 + 24 * rows.length,
@@ -205,13 +205,13 @@ function intervalOptions(
 function numberAxis(
   [low, high]: readonly [number, number],
   most: number,
-  fontSize = usualFontSize,
+  { fontSize = usualFontSize, leastStep = 0 } = {},
 ): { readonly x: ScaleOptions; readonly marginRight: number } {
-  let ticks = roundNumbers(low, high, most);
+  let ticks = roundNumbers(low, high, most, leastStep);
   const labels = (): string[] => ticks.map((tick, place) => tickText(tick, place, ticks));
   const widest = (): number => Math.max(...labels().map(widthOf)) * fontSize;
   for (let fewer = most - 1; fewer >= 2 && ticks.length * (widest() + 12) > axisRoom; fewer -= 1) {
-    ticks = roundNumbers(low, high, fewer);
+    ticks = roundNumbers(low, high, fewer, leastStep);
   }
   // One number alone is no scale.
   if (ticks.length < 2) ticks = [low, high];
@@ -225,15 +225,19 @@ const usualFontSize = 12;
 /** In pixels, of the axis of a plot of usual width. */
 const axisRoom = 340;
 
+/** Of ten, that a double holds. */
+const smallestPower = -323;
+
 /** The multiples of 1, 2 or 5 times a power of ten within a range: as many as may be. */
-function roundNumbers(low: number, high: number, most: number): number[] {
+function roundNumbers(low: number, high: number, most: number, leastStep: number): number[] {
   if (!(high > low)) return [low];
-  for (let power = Math.floor(Math.log10((high - low) / most)); ; power += 1) {
+  const least = Math.max(smallestPower, Math.floor(Math.log10((high - low) / most)));
+  for (let power = least; ; power += 1) {
     for (const digit of [1, 2, 5]) {
       const step = digit * 10 ** power;
       const first = Math.ceil(low / step);
       const length = Math.floor(high / step) - first + 1;
-      if (length > most || Number.isNaN(length)) continue;
+      if (step < leastStep || length > most || Number.isNaN(length)) continue;
       return Array.from({ length }, (_, place) => Number(((first + place) * step).toPrecision(15)));
     }
   }

@@ -291,9 +291,9 @@ function binsOf({ scale, counts }: Histogram, areWhole: boolean): readonly Named
     if (!areWhole || scale.exponent < 0) {
       return { from, to, count: each, labels: ['from', 'up to'], ends: [from, to] };
     }
-    const bar = { from: from - 0.5, to: to - 0.5, count: each };
+    const bar = { from: from - 0.5, to: to - 0.5, count: each, isOfWholes: true };
     return isSingle
-      ? { ...bar, whole: from, labels: ['value'], ends: [from] }
+      ? { ...bar, labels: ['value'], ends: [from] }
       : { ...bar, labels: ['from', 'up to and with'], ends: [from, to - 1] };
   });
 }
