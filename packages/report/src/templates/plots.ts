@@ -66,7 +66,8 @@ export interface Plots {
 export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
   const Plot = loadPlotLibrary();
   const { document } = Plot.parseHTML('<!doctype html><html></html>');
-  const ticks = areFine ? 5 : 3;
+  // Of the y axis Plot makes about so many.
+  const [ticks, mostTicks] = areFine ? [5, 6] : [3, 4];
   let drawn = 0;
   const draw = (words: Words, options: PlotOptions, fontSize = 12): Html => {
     drawn += 1;
@@ -87,7 +88,7 @@ export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
   return {
     histogram: (words, bins, mean) => {
       const [low, high] = domainOfBins(bins);
-      const { x, marginRight } = numberAxis([low, high], ticks, {
+      const { x, marginRight } = numberAxis([low, high], mostTicks, {
         leastStep: bins[0]!.isOfWholes === true ? 1 : 0,
       });
       const marked = mean !== undefined && mean >= low && mean <= high ? [mean] : [];
@@ -110,7 +111,7 @@ export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
     },
     distribution: (words, steps, areSteps) =>
       draw(words, {
-        ...numberAxis([steps[0]!.value, steps.at(-1)!.value], ticks),
+        ...numberAxis([steps[0]!.value, steps.at(-1)!.value], mostTicks),
         y: {
           tickSize: 0,
           tickFormat: tickText,
@@ -134,7 +135,7 @@ export function openPlots({ areFine }: Pick<Detail, 'areFine'>): Plots {
     intervals: (words, rows, origin) =>
       draw(words, intervalOptions(Plot, rows, origin), intervalFontSize),
     line: (words, parameter, points) => {
-      const { x, marginRight } = numberAxis(extentOf(points.map(({ at }) => at)), 6);
+      const { x, marginRight } = numberAxis(extentOf(points.map(({ at }) => at)), 8);
       return draw(words, {
         width: wide,
         height: 300,
@@ -174,7 +175,7 @@ function intervalOptions(
     ({ value, interval }) => interval ?? (Number.isNaN(value) ? [] : [value]),
   );
   const extent = extentOf(origin === undefined ? all : [origin, ...all]);
-  const { x, marginRight } = numberAxis(extent, 4, { fontSize: intervalFontSize });
+  const { x, marginRight } = numberAxis(extent, 5, { fontSize: intervalFontSize });
   return {
     width: left + intervalRoom,
     height: 60 + 24 * rows.length,
