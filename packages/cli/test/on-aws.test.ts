@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Rehearsal } from '@stepcompute/rehearsal';
@@ -80,6 +80,9 @@ describe('a run on a deployment', () => {
     const lines = stdout.trimEnd().split('\n');
     expect(lines[0]).toBe('iteration,payoff,delta');
     expect(lines).toHaveLength(201);
+    const exported = await on('values', id, '--format', 'parquet', '--out', 'values.parquet');
+    expect(exported).toMatchObject({ code: 0, stderr: '' });
+    expect(readFileSync(join(folder, 'values.parquet')).subarray(0, 4).toString()).toBe('PAR1');
     const [newest] = lastLine(await on('list', '--json')) as unknown as { runId: number }[];
     expect(newest).toMatchObject({ runId, generator: 'priced', parameters: { strike: 110 } });
   });
@@ -89,6 +92,11 @@ describe('a run on a deployment', () => {
     expect(failed).toMatchObject({ code: 3, stdout: '' });
     expect(failed.stderr).toMatch(/iteration 7 of run \d+ failed: no price at 7/);
     const [, id = ''] = /stepcompute resume (\d+) --on aws:Pricing/.exec(failed.stderr) ?? [];
+    const reported = await on('report', id, '--out', 'failed.html');
+    expect(reported).toMatchObject({ code: 0 });
+    expect(readFileSync(join(folder, 'failed.html'), 'utf8')).toContain(
+      `stepcompute replay ${id} 7 --on aws:Pricing</code>`,
+    );
     const { stdout } = await on('failures', id, '--json');
     const [failure] = JSON.parse(stdout) as object[];
     expect(failure).toMatchObject({ iterationId: 7, errorName: 'RangeError' });
