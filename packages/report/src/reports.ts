@@ -46,7 +46,6 @@ const mostDrawn = 50;
  * are compared with a control.
  * @param runs those of its scenarios, in any order, as their store lists them
  * @throws InvalidInputError when the runs are not of one experiment, or the control is none of its scenarios
- * @throws IncomparableRunsError when a control is of another simulation than a scenario
  * @throws PersistenceError
  * @example
  * const runs = await stores.runs.list({ experiment: 'strikes' });

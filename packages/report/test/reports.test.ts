@@ -311,6 +311,31 @@ describe('the page of an experiment', () => {
     const [, line = ''] =
       /<title[^>]*>Average of value by a<.*?class="line"><path d="([^"]*)"/s.exec(page) ?? [];
     expect(line.match(/M/g)).toHaveLength(2);
+    // A whisker for each scenario that has an average.
+    const [, whiskers = ''] = /class="interval">(.*?)<\/g>/s.exec(page) ?? [];
+    expect(whiskers.match(/<line /g)).toHaveLength(4);
+  });
+
+  it('tells long names apart, and leaves out numbers that a map has no room for', async () => {
+    const long = (place: number): string =>
+      `a scenario of a long name, number ${place} of the north`;
+    const { stores, runs } = await storesWithExperiment(
+      {
+        name: 'far',
+        parameters: { a: 0, b: 0 },
+        generate: ({ random }) => 1e9 + random.uniform(),
+      },
+      Array.from({ length: 12 }, (_, place) => ({
+        name: long(place),
+        parameters: { a: place % 6, b: Math.floor(place / 6) },
+      })),
+    );
+    const page = await experimentReport(stores, runs);
+    const [map = '', intervals = ''] = page.match(/<svg.*?<\/svg>/gs) ?? [];
+    expect(map.match(/<rect /g)).toHaveLength(12);
+    expect(map).not.toContain('fill="#000"');
+    const names = Array.from(intervals.matchAll(/>([^<]*…[^<]*)</g), ([, name]) => name);
+    expect(new Set(names).size).toBe(12);
   });
 
   it('has every measure of its scenarios, where they differ', async () => {
