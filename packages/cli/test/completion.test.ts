@@ -37,7 +37,7 @@ function run(shell: string, args: readonly string[], script: string): string[] {
 
 const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(' ');
 
-/** What bash offers for the last of the words. */
+/** The words that bash offers for the last one. */
 function inBash(...words: string[]): string[] {
   return run(
     'bash',
@@ -88,7 +88,7 @@ const hasZsh = spawnSync('zsh', ['--version']).status === 0;
 if (!hasZsh) console.warn('zsh is not installed: its completion is not tested');
 
 (hasZsh ? describe : describe.skip)('in zsh', () => {
-  /** What the script asks zsh to offer for the last of the words. */
+  /** The words that the script asks zsh to offer for the last one. */
   const inZsh = (...words: string[]): string[] =>
     run(
       'zsh',

@@ -169,7 +169,7 @@ it.each([
   [['--repetitions', '0'], 'repetitions must be an integer'],
   [['--generator', 'nowhere.js'], 'generator must be a file that exists'],
   [['--db', 'http://somewhere'], 'database must be "memory", a folder, or postgres://'],
-  // What AWS would refuse is known before anything is synthesized.
+  // AWS's refusals are known before anything is synthesized.
   [
     ['-n', '2855'],
     'repetitions must be at most 2854 in inline mode (deploy with mode "distributed"',

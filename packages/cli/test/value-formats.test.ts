@@ -64,7 +64,7 @@ async function written(content: AsyncIterable<string | Uint8Array>): Promise<Buf
   return Buffer.concat(pieces);
 }
 
-/** What all formats are to say of these runs. */
+/** The rows of these runs, as all formats are to have them. */
 async function formatsOf(asked: readonly Asked[]) {
   const runs = asked.map((each, index) => runOf(index + 1, each));
   const columns = tidyColumns(runs);

@@ -69,7 +69,7 @@ export interface RankedRun {
   readonly indistinguishable: readonly RunId[];
 }
 
-/** What came of {@link compareRuns}. */
+/** The result of {@link compareRuns}. */
 export interface ComparedRuns {
   readonly confidence: number;
   /** Each measure's, in the order of the runs. */
@@ -188,7 +188,7 @@ function otherSimulation(control: Run, run: Run): string | undefined {
   return between('simulation', ours!, theirs!);
 }
 
-/** What one reading of the runs gives: their averages by measures, and their pairs. */
+/** The result of one reading of the runs: their averages by measures, and their pairs. */
 interface Reading {
   readonly averages: readonly (readonly AverageOfBlocks[])[];
   readonly pairs: readonly Pair[];

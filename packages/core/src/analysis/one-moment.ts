@@ -4,7 +4,7 @@ import { PersistenceError } from '../run/run-errors.js';
 import type { Run } from '../run/run.js';
 import { Tolerance } from '../run/tolerance.js';
 
-/** What came of reading runs. */
+/** The result of reading runs. */
 export interface Look<T> {
   /** How many values each run had, when it was first read. */
   readonly counts: readonly number[];

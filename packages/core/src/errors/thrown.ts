@@ -72,7 +72,7 @@ export function reasonOf(thrown: unknown): string {
   let place = placeOf(thrown);
   let error = causeOf(thrown);
   for (let length = 1; error !== undefined && length < longestChain; length += 1) {
-    // What a library's error holds was not written for a record.
+    // A library's error has fields that were not written for a record.
     const text = withoutSecrets(messageOf(error));
     if (!told.some((before) => before.includes(text))) told.push(text);
     place ??= placeOf(error);
